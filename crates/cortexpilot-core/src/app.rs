@@ -1,0 +1,378 @@
+//! What surfaces call: [`Reader`] answers questions, [`App`] carries out commands. The read-only MCP server is built from a
+//! `Reader`, a type without command methods, so that it could not write if it tried.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::domain::command::{
+    ApplyInputs, Cancel, Claim, Command, Complete, Enqueue, Parameters, Policy, Presented, Request,
+};
+use crate::domain::decide::{Verdict, query};
+use crate::domain::gate::Denial;
+use crate::domain::id::{QueueItemId, RunId, hex};
+use crate::domain::principal::{Caller, StatedRole};
+use crate::domain::queue::{FinalStatus, QueueItem};
+use crate::domain::run::RunProblem;
+use crate::domain::seal::SealKey;
+use crate::domain::text::{IdempotencyKey, Reason, RequestedBy, Stated, WorkerName};
+use crate::error::ErrorCode;
+use crate::port::runs::Runs;
+use crate::port::{Clock, Ids, Store, StoreError, StoreRead};
+
+pub mod preview;
+
+mod memory;
+
+use memory::Memory;
+use preview::Preview;
+
+/// Why a command or question was not answered as wished.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// Refused, with a code.
+    Denied(Denial),
+    /// The store could not.
+    Store(StoreError),
+}
+
+impl Failure {
+    /// The code that surfaces answer.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::Denied(denial) => denial.code,
+            Self::Store(StoreError::Unavailable(_)) => ErrorCode::StoreUnavailable,
+            Self::Store(StoreError::OutcomeUnknown(_)) => ErrorCode::OutcomeUnknown,
+            Self::Store(StoreError::Corrupt { .. }) => ErrorCode::LedgerCorrupt,
+            Self::Store(StoreError::Newer { .. }) => ErrorCode::LedgerNewer,
+        }
+    }
+
+    /// What callers may read. A store error's own text is for logs.
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Denied(denial) => denial.reason.clone(),
+            Self::Store(_) => self.code().row().meaning.to_owned(),
+        }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<Denial> for Failure {
+    fn from(denial: Denial) -> Self {
+        Self::Denied(denial)
+    }
+}
+
+/// The reading half: runs and the queue, no command methods.
+#[derive(Clone)]
+pub struct Reader {
+    store: Arc<dyn StoreRead>,
+    runs: Arc<dyn Runs>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Reader {
+    /// Joins a store's reading half with a run store.
+    pub fn new(store: Arc<dyn StoreRead>, runs: Arc<dyn Runs>, clock: Arc<dyn Clock>) -> Self {
+        Self { store, runs, clock }
+    }
+
+    /// The queue.
+    pub fn queue(&self) -> &dyn StoreRead {
+        &*self.store
+    }
+
+    /// The runs.
+    pub fn runs(&self) -> &dyn Runs {
+        &*self.runs
+    }
+
+    /// Now, for states that depend on the moment.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+}
+
+/// What preview and apply are asked about, as far as the wire could type it.
+#[derive(Debug, Clone, Default)]
+pub struct RunRequest {
+    /// The run id as sent; empty when absent.
+    pub run_id: String,
+    /// When and how urgently.
+    pub parameters: Parameters,
+    /// HTTP's role header.
+    pub header_role: StatedRole,
+}
+
+/// What an apply states beside that.
+#[derive(Debug, Clone, Default)]
+pub struct ApplyRequest {
+    /// `true` only for the JSON value `true`.
+    pub confirm: bool,
+    /// The role stated in the arguments.
+    pub actor_role: StatedRole,
+    /// Who asks.
+    pub requested_by: Stated<RequestedBy>,
+    /// Why.
+    pub approval_reason: Stated<Reason>,
+    /// The token of the preview this rests on.
+    pub preview_token: Option<String>,
+    /// The caller's key.
+    pub idempotency_key: Option<IdempotencyKey>,
+    /// A second equal item is wanted.
+    pub allow_duplicate: bool,
+}
+
+/// An apply's answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    /// The item as it stands.
+    pub item: QueueItem,
+    /// It was appended before; nothing was appended now.
+    pub already_applied: bool,
+}
+
+/// A claim's answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claimed {
+    /// The item.
+    pub item: QueueItem,
+    /// What completing it takes.
+    pub lease_token: String,
+}
+
+/// How long a claim's lease holds unless said otherwise, and the longest it may.
+pub const LEASE_DEFAULT: SignedDuration = SignedDuration::from_mins(15);
+/// The longest lease.
+pub const LEASE_MAX: SignedDuration = SignedDuration::from_hours(24);
+
+/// The commanding half: everything that may change the queue goes through here to the store's one door.
+pub struct App {
+    reader: Reader,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn Ids>,
+    policy: Policy,
+    key: Option<SealKey>,
+    memory: Memory,
+}
+
+impl App {
+    /// Wires an app. `key` is absent in a process that neither applies nor claims and found none: its previews cannot be
+    /// applied by another process, and say so.
+    pub fn new(
+        store: Arc<dyn Store>,
+        runs: Arc<dyn Runs>,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn Ids>,
+        policy: Policy,
+        key: Option<SealKey>,
+    ) -> Self {
+        let reader = Reader::new(store.clone(), runs, clock.clone());
+        Self { reader, store, clock, ids, policy, key, memory: Memory::default() }
+    }
+
+    /// The reading half.
+    pub fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
+    /// This process's policy.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Random bytes, for request ids.
+    pub fn ids(&self) -> &dyn Ids {
+        &*self.ids
+    }
+
+    /// Derives the one item and says whether it could be queued now. Changes nothing.
+    ///
+    /// # Errors
+    /// When the run cannot be found or read, when nobody is signed in, or when the store cannot be read. A shut gate is no
+    /// error: it is what the preview shows.
+    pub async fn preview(&self, caller: &Caller, ask: RunRequest) -> Result<Preview, Failure> {
+        let request = self.request(caller, ask).await;
+        let facts = self.store.enqueue_facts(&query(&request, None)).await?;
+        let preview = Preview::build(&request, &facts, self.ids.bytes(), self.key.as_ref())?;
+        self.memory.remember(caller.principal_id(), &preview);
+        Ok(preview)
+    }
+
+    /// Appends the item that was previewed, if every gate is open.
+    ///
+    /// # Errors
+    /// The first shut gate's denial, or the store's error.
+    pub async fn enqueue(&self, caller: &Caller, ask: RunRequest, apply: ApplyRequest) -> Result<Applied, Failure> {
+        let request = self.request(caller, ask).await;
+        let presented = self.presented(&request, apply.preview_token.as_deref());
+        let inputs = ApplyInputs {
+            confirm: apply.confirm,
+            actor_role: apply.actor_role,
+            requested_by: apply.requested_by,
+            approval_reason: apply.approval_reason,
+            idempotency_key: apply.idempotency_key,
+            presented,
+            allow_duplicate: apply.allow_duplicate,
+        };
+        match self.store.execute(Command::Enqueue(Box::new(Enqueue { request, inputs }))).await? {
+            Verdict::Enqueued(item) => Ok(Applied { item, already_applied: false }),
+            Verdict::AlreadyApplied(item) => Ok(Applied { item, already_applied: true }),
+            other => Err(unexpected(other)),
+        }
+    }
+
+    /// Rolls a pending item back.
+    ///
+    /// # Errors
+    /// A denial, or the store's error.
+    pub async fn cancel(
+        &self,
+        caller: &Caller,
+        queue_id: &str,
+        reason: Stated<Reason>,
+        role: StatedRole,
+    ) -> Result<QueueItem, Failure> {
+        let command = Cancel {
+            caller: caller.clone(),
+            now: self.clock.now(),
+            queue_id: QueueItemId::parse(queue_id),
+            reason,
+            role,
+            allowed_roles: self.policy.allowed_roles.clone(),
+        };
+        match self.store.execute(Command::Cancel(command)).await? {
+            Verdict::Cancelled(item) => Ok(item),
+            other => Err(unexpected(other)),
+        }
+    }
+
+    /// Takes the next eligible item; `None` when there is none.
+    ///
+    /// # Errors
+    /// A denial, or the store's error.
+    pub async fn claim(
+        &self,
+        caller: &Caller,
+        worker: Stated<WorkerName>,
+        lease: SignedDuration,
+        role: StatedRole,
+    ) -> Result<Option<Claimed>, Failure> {
+        let key = self.key()?.clone();
+        let now = self.clock.now();
+        let command = Claim {
+            caller: caller.clone(),
+            now,
+            worker,
+            run_id: self.new_run_id(now),
+            lease: lease.clamp(SignedDuration::from_secs(1), LEASE_MAX),
+            role,
+            allowed_roles: self.policy.allowed_roles.clone(),
+        };
+        match self.store.execute(Command::Claim(command)).await? {
+            Verdict::NothingToClaim => Ok(None),
+            Verdict::Claimed(item) => {
+                let lease_token = key.lease_token(&item).unwrap_or_default();
+                Ok(Some(Claimed { item, lease_token }))
+            }
+            other => Err(unexpected(other)),
+        }
+    }
+
+    /// Finishes a claimed item.
+    ///
+    /// # Errors
+    /// A denial, or the store's error.
+    pub async fn complete(
+        &self,
+        caller: &Caller,
+        queue_id: &str,
+        lease_token: &str,
+        status: FinalStatus,
+        role: StatedRole,
+    ) -> Result<QueueItem, Failure> {
+        let command = Complete {
+            caller: caller.clone(),
+            now: self.clock.now(),
+            queue_id: QueueItemId::parse(queue_id),
+            lease_token: lease_token.to_owned(),
+            status,
+            key: self.key()?.clone(),
+            role,
+            allowed_roles: self.policy.allowed_roles.clone(),
+        };
+        match self.store.execute(Command::Complete(command)).await? {
+            Verdict::Completed(item) => Ok(item),
+            other => Err(unexpected(other)),
+        }
+    }
+
+    async fn request(&self, caller: &Caller, ask: RunRequest) -> Request {
+        let run_id = RunId::parse(&ask.run_id).ok();
+        let run = match &run_id {
+            Some(id) => self.reader.runs.facts(id).await,
+            None => Err(RunProblem::InvalidId),
+        };
+        Request {
+            caller: caller.clone(),
+            now: self.clock.now(),
+            run_id,
+            run,
+            parameters: ask.parameters,
+            policy: self.policy.clone(),
+            header_role: ask.header_role,
+        }
+    }
+
+    /// Resolves the preview that an apply rests on: by its token, else by what this process showed this principal.
+    fn presented(&self, request: &Request, token: Option<&str>) -> Presented {
+        let principal = request.caller.principal_id();
+        let run_id = request.run_id.as_ref().map_or("", RunId::as_str);
+        match token.map(str::trim).filter(|token| !token.is_empty()) {
+            None => match self.memory.latest(principal, run_id) {
+                Some((seen, shown)) => Presented::Seen { seen, shown: Some(Box::new(shown)) },
+                None => Presented::Nothing,
+            },
+            Some(token) => match self.key.as_ref().and_then(|key| key.read_preview_token(principal, token)) {
+                Some(seen) => {
+                    let shown = self.memory.shown(principal, &seen.nonce).map(Box::new);
+                    Presented::Seen { seen, shown }
+                }
+                None => Presented::Invalid,
+            },
+        }
+    }
+
+    fn key(&self) -> Result<&SealKey, Failure> {
+        self.key.as_ref().ok_or_else(|| StoreError::Unavailable("this process was started without a key".into()).into())
+    }
+
+    /// `run_YYYYMMDD_HHMMSS_<32 hex>`, as the original names its runs.
+    fn new_run_id(&self, now: Timestamp) -> RunId {
+        let when = now.to_zoned(jiff::tz::TimeZone::UTC).strftime("%Y%m%d_%H%M%S").to_string();
+        let name = format!("run_{when}_{}", hex(&self.ids.bytes::<16>()));
+        RunId::parse(&name).expect("invariant: digits, letters and underscores are a run id")
+    }
+}
+
+fn unexpected(verdict: Verdict) -> Failure {
+    match verdict {
+        Verdict::Denied(denial) => Failure::Denied(denial),
+        Verdict::Enqueued(_)
+        | Verdict::AlreadyApplied(_)
+        | Verdict::Cancelled(_)
+        | Verdict::Claimed(_)
+        | Verdict::NothingToClaim
+        | Verdict::Completed(_) => Failure::Denied(Denial::new(
+            ErrorCode::Internal,
+            "The store answered another command. Nothing is known of this one.",
+        )),
+    }
+}

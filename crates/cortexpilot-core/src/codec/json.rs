@@ -1,0 +1,81 @@
+//! Writing one JSON object the way the original system does: members in a given order, `", "` and `": "` between them,
+//! non-ASCII unescaped. The closing brace is left off, for the chain hash to follow.
+
+use std::fmt::Write as _;
+
+/// An object under construction.
+pub(crate) struct Object(String);
+
+impl Object {
+    /// Begins with the `event` member that every line has.
+    pub(crate) fn event(name: &str) -> Self {
+        let mut object = Self(String::with_capacity(1024));
+        object.0.push_str("{\"event\": ");
+        object.push_text(name);
+        object
+    }
+
+    /// A text member.
+    pub(crate) fn text(mut self, name: &str, value: &str) -> Self {
+        self.name(name);
+        self.push_text(value);
+        self
+    }
+
+    /// A text member, or `null`.
+    pub(crate) fn optional(mut self, name: &str, value: Option<&str>) -> Self {
+        self.name(name);
+        match value {
+            Some(value) => self.push_text(value),
+            None => self.0.push_str("null"),
+        }
+        self
+    }
+
+    /// A text member, left out when there is none.
+    pub(crate) fn present(self, name: &str, value: Option<&str>) -> Self {
+        match value {
+            Some(value) => self.text(name, value),
+            None => self,
+        }
+    }
+
+    /// An integer member.
+    pub(crate) fn integer(mut self, name: &str, value: impl Into<i128>) -> Self {
+        self.name(name);
+        // Writing to a String cannot fail.
+        let _ = write!(self.0, "{}", value.into());
+        self
+    }
+
+    /// A list of texts.
+    pub(crate) fn list(mut self, name: &str, values: &[String]) -> Self {
+        self.name(name);
+        self.0.push('[');
+        for (at, value) in values.iter().enumerate() {
+            if at > 0 {
+                self.0.push_str(", ");
+            }
+            self.push_text(value);
+        }
+        self.0.push(']');
+        self
+    }
+
+    /// The text without its closing brace.
+    pub(crate) fn body(self) -> String {
+        self.0
+    }
+
+    fn name(&mut self, name: &str) {
+        self.0.push_str(", ");
+        self.push_text(name);
+        self.0.push_str(": ");
+    }
+
+    fn push_text(&mut self, value: &str) {
+        // serde_json escapes as Python's json module does with ensure_ascii off: the two-character escapes where they
+        // exist, \u00xx in lower case for other control characters, everything else as it is.
+        self.0.push_str(&serde_json::to_string(value).expect("a string always serialises"));
+    }
+}

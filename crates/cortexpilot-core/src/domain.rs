@@ -1,0 +1,32 @@
+//! Pure rules: no clock, randomness, IO or async. Values come in, verdicts go out.
+
+pub mod text;
+pub mod time;
+
+pub mod id;
+
+pub mod principal;
+
+pub mod run;
+
+pub mod queue;
+
+pub mod listing;
+
+pub mod fold;
+
+pub mod command;
+
+pub mod gate;
+
+pub mod preview;
+
+mod canonical;
+
+pub mod seal;
+
+pub mod decide;
+
+pub mod ledger;
+
+pub mod refusal;

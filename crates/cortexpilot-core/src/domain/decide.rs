@@ -1,0 +1,359 @@
+//! Deciding: from a command and the facts that the store loaded, to an event or a refusal. Pure.
+//!
+//! The functions are private to the crate and [`crate::judge`] is their only caller; a [`Judged`] can be made here alone.
+
+use jiff::Timestamp;
+
+use super::command::{ApplyInputs, Cancel, Claim, Complete, Enqueue, Presented, Request};
+use super::gate::{self, Answer, Denial, EnqueueFacts, EnqueueQuery, GateId};
+use super::preview::Basis;
+use super::principal::{Caller, Principal, PrincipalKind, Role, Roles, StatedRole, Surface};
+use super::queue::{Cancelled, Claimed, Done, Enqueued, ItemState, Provenance, QueueEvent, QueueItem, When};
+use super::run::Pinned;
+use super::seal;
+use super::text::Stated;
+use super::time::to_micros;
+use crate::error::ErrorCode;
+
+/// What was judged and may be appended: the only thing that a store can turn into a ledger line. It cannot be made,
+/// copied or read from bytes outside this module.
+#[must_use]
+#[derive(Debug)]
+pub struct Judged {
+    event: QueueEvent,
+    pin: Option<Pinned>,
+}
+
+impl Judged {
+    /// The event to append.
+    pub fn event(&self) -> &QueueEvent {
+        &self.event
+    }
+
+    /// The contract that must be durable in the pinned store before the line is.
+    pub fn pin(&self) -> Option<&Pinned> {
+        self.pin.as_ref()
+    }
+}
+
+/// What a command came to. Items are as they stand after it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// One item was appended.
+    Enqueued(QueueItem),
+    /// The same preview, or the same key and arguments, was applied before: this is its item, and nothing was appended.
+    AlreadyApplied(QueueItem),
+    /// The item was rolled back.
+    Cancelled(QueueItem),
+    /// The item was claimed.
+    Claimed(QueueItem),
+    /// No item is eligible.
+    NothingToClaim,
+    /// The item was finished.
+    Completed(QueueItem),
+    /// Refused; nothing was appended to the queue.
+    Denied(Denial),
+}
+
+/// What deciding gives: something to append with the verdict it becomes, an answer without a change, or a refusal.
+pub(crate) enum Decision {
+    Append(Judged, fn(QueueItem) -> Verdict),
+    Answer(Verdict),
+    Deny(Denial),
+}
+
+/// Which ledger facts a request needs; the same for preview (no inputs) and apply.
+pub fn query(request: &Request, inputs: Option<&ApplyInputs>) -> EnqueueQuery {
+    let principal = request.caller.principal_id().to_owned();
+    let presented = inputs.map(|inputs| &inputs.presented);
+    EnqueueQuery {
+        by_preview: match presented {
+            Some(Presented::Seen { seen, .. }) => Some(seal::queue_id_of(&principal, &seen.nonce)),
+            Some(Presented::Nothing | Presented::Invalid) | None => None,
+        },
+        by_key: inputs.and_then(|inputs| inputs.idempotency_key.as_ref()).map(|key| key.as_str().to_owned()),
+        principal,
+        source_run_id: request.run_id.as_ref().map(ToString::to_string),
+    }
+}
+
+/// Decides `enqueue` from the facts that the store loaded.
+pub(crate) fn decide_enqueue(enqueue: &Enqueue, facts: &EnqueueFacts, last: Option<Timestamp>) -> Decision {
+    let (request, inputs) = (&enqueue.request, &enqueue.inputs);
+    for gate in GateId::ALL {
+        // Between what identifies the caller's wish and what the run says today: a retry of what was applied is answered
+        // with its item even when the run is gone or the preview has expired.
+        if gate == GateId::Run {
+            match already_applied(request, inputs, facts) {
+                Ok(None) => {}
+                Ok(Some(item)) => return Decision::Answer(Verdict::AlreadyApplied(item.clone())),
+                Err(denial) => return Decision::Deny(denial),
+            }
+        }
+        match gate::check(gate, request, Some(inputs), facts) {
+            Answer::Open => {}
+            Answer::Shut(denial) => return Decision::Deny(denial),
+            Answer::Pending => return Decision::Deny(unanswered(gate)),
+        }
+    }
+    match enqueued(request, inputs, facts, last) {
+        Ok(judged) => Decision::Append(judged, Verdict::Enqueued),
+        Err(denial) => Decision::Deny(denial),
+    }
+}
+
+/// No gate leaves an apply unanswered; if one ever did, that is no yes.
+fn unanswered(gate: GateId) -> Denial {
+    Denial::new(ErrorCode::Internal, format!("The check `{}` gave no answer. Nothing was queued.", gate.row().name))
+}
+
+fn already_applied<'a>(
+    request: &Request,
+    inputs: &ApplyInputs,
+    facts: &'a EnqueueFacts,
+) -> Result<Option<&'a QueueItem>, Denial> {
+    if let (Some(_), Some(item)) = (&inputs.idempotency_key, &facts.by_key) {
+        if gate::same_arguments(request, item) {
+            return Ok(Some(item));
+        }
+        let mut denial = Denial::new(
+            ErrorCode::IdempotencyConflict,
+            "This idempotency_key was used before with another run or other parameters. Nothing was queued.",
+        );
+        denial.queue_id = Some(item.queue_id().to_string());
+        return Err(denial);
+    }
+    Ok(facts.by_preview.as_ref().filter(|item| gate::same_arguments(request, item)))
+}
+
+/// Builds the event from what the gates let through. Whatever is missing here was a gate's to refuse.
+fn enqueued(
+    request: &Request,
+    inputs: &ApplyInputs,
+    facts: &EnqueueFacts,
+    last: Option<Timestamp>,
+) -> Result<Judged, Denial> {
+    let principal = gate::authenticated(&request.caller)?;
+    let role = gate::apply_role(request, &inputs.actor_role)?;
+    let run = request.run.as_ref().map_err(gate::run_denial)?;
+    let basis = Basis::of(run, request, &request.policy, &facts.pending);
+    let (Presented::Seen { seen, .. }, Some(requested_by), Some(reason)) =
+        (&inputs.presented, inputs.requested_by.given(), inputs.approval_reason.given())
+    else {
+        return Err(unanswered(GateId::Metadata));
+    };
+    let derived = &basis.derived;
+    let event = QueueEvent::Enqueued(Box::new(Enqueued {
+        queue_id: seal::queue_id_of(&principal.id, &seen.nonce),
+        task_id: derived.task_id.clone(),
+        owner: derived.owner.clone(),
+        contract_path: derived.contract_path.clone(),
+        priority: derived.priority,
+        workflow_id: derived.workflow_id.clone(),
+        source_run_id: derived.source_run_id.clone(),
+        scheduled: request.parameters.scheduled.as_ref().map(When::from),
+        deadline: request.parameters.deadline.as_ref().map(When::from),
+        ts: stamp(request.now, last),
+        provenance: Some(Provenance {
+            contract_sha256: basis.contract_sha256,
+            requested_by: requested_by.to_string(),
+            actor_role: role.to_string(),
+            approval_reason: reason.to_string(),
+            pilot_source: request.caller.surface.pilot_source().to_owned(),
+            principal: principal.id.clone(),
+            preview_digest: basis.digest(),
+            idempotency_key: inputs.idempotency_key.as_ref().map(ToString::to_string),
+            depth: depth(facts),
+            approval_policy: request.policy.approval.as_str().to_owned(),
+            approvals: Vec::new(),
+        }),
+    }));
+    Ok(Judged { event, pin: Some(run.contract.clone()) })
+}
+
+/// How many items deep the new item is: one more than the item its source run came out of.
+fn depth(facts: &EnqueueFacts) -> u32 {
+    let parent = facts.parent.as_ref().map(|item| item.enqueued.provenance.as_ref().map_or(1, |p| p.depth));
+    parent.unwrap_or(0).saturating_add(1)
+}
+
+/// Decides `cancel` from the facts that the store loaded.
+pub(crate) fn decide_cancel(cancel: &Cancel, item: Option<QueueItem>, last: Option<Timestamp>) -> Decision {
+    let acting = match operator_role(&cancel.caller, &cancel.role, &cancel.allowed_roles) {
+        Ok(acting) => acting,
+        Err(denial) => return Decision::Deny(denial),
+    };
+    if let Err(denial) = gate::text_accepted("reason", &cancel.reason) {
+        return Decision::Deny(denial);
+    }
+    if cancel.queue_id.is_none() {
+        return Decision::Deny(Denial::new(ErrorCode::QueueItemNotCancellable, "queue_id is required"));
+    }
+    let Some(item) = item else {
+        return Decision::Deny(Denial::new(ErrorCode::QueueItemNotFound, "There is no queue item with this id."));
+    };
+    if acting.principal.kind == PrincipalKind::Agent && !owns(&acting.principal.id, &item) {
+        return Decision::Deny(Denial::new(
+            ErrorCode::ScopeForbidden,
+            "An agent may cancel only what it queued itself.",
+        ));
+    }
+    if !item.is_pending() {
+        let mut denial = Denial::new(ErrorCode::QueueItemNotCancellable, not_cancellable(&item));
+        denial.queue_id = Some(item.queue_id().to_string());
+        return Decision::Deny(denial);
+    }
+    let event = Cancelled {
+        queue_id: item.queue_id().clone(),
+        task_id: item.enqueued.task_id.clone(),
+        reason: cancel.reason.given().map(ToString::to_string),
+        cancelled_by: Some(acting.to_string()),
+        ts: stamp(cancel.now, last),
+    };
+    append(QueueEvent::Cancelled(event), Verdict::Cancelled)
+}
+
+fn not_cancellable(item: &QueueItem) -> String {
+    let id = item.queue_id();
+    match item.state {
+        ItemState::Claimed(_) => {
+            format!("queue item `{id}` is not pending: a worker has claimed it, so cancelling is no longer a rollback")
+        }
+        ItemState::Pending | ItemState::Closed { .. } | ItemState::Cancelled { .. } => {
+            format!("queue item `{id}` is not pending")
+        }
+    }
+}
+
+fn owns(principal: &str, item: &QueueItem) -> bool {
+    item.enqueued.provenance.as_ref().is_some_and(|provenance| provenance.principal == principal)
+}
+
+/// Decides `claim` from the facts that the store loaded.
+pub(crate) fn decide_claim(claim: &Claim, next: Option<QueueItem>, last: Option<Timestamp>) -> Decision {
+    let acting = match worker_scope(&claim.caller, &claim.role, &claim.allowed_roles) {
+        Ok(acting) => acting,
+        Err(denial) => return Decision::Deny(denial),
+    };
+    if let Err(denial) = gate::text_accepted("worker", &claim.worker) {
+        return Decision::Deny(denial);
+    }
+    let Some(item) = next else { return Decision::Answer(Verdict::NothingToClaim) };
+    let ts = stamp(claim.now, last);
+    let worker = match &claim.worker {
+        Stated::Given(name) => name.to_string(),
+        Stated::Absent | Stated::Rejected(_) => acting.principal.id.clone(),
+    };
+    let event = Claimed {
+        queue_id: item.queue_id().clone(),
+        task_id: item.enqueued.task_id.clone(),
+        run_id: claim.run_id.to_string(),
+        worker,
+        attempt: 1,
+        lease_expires_at: ts.checked_add(claim.lease).ok().map(to_micros),
+        ts,
+    };
+    append(QueueEvent::Claimed(event), Verdict::Claimed)
+}
+
+/// Decides `complete` from the facts that the store loaded.
+pub(crate) fn decide_complete(complete: &Complete, item: Option<QueueItem>, last: Option<Timestamp>) -> Decision {
+    if let Err(denial) = worker_scope(&complete.caller, &complete.role, &complete.allowed_roles) {
+        return Decision::Deny(denial);
+    }
+    let Some(item) = item else {
+        return Decision::Deny(Denial::new(ErrorCode::QueueItemNotFound, "There is no queue item with this id."));
+    };
+    let run_id = match &item.state {
+        ItemState::Claimed(claim) => claim.run_id.clone(),
+        ItemState::Pending | ItemState::Closed { .. } | ItemState::Cancelled { .. } => {
+            let reason = format!("queue item `{}` is not claimed", item.queue_id());
+            return Decision::Deny(Denial::new(ErrorCode::QueueItemNotClaimed, reason));
+        }
+    };
+    if !complete.key.lease_holds(&item, &complete.lease_token) {
+        return Decision::Deny(Denial::new(
+            ErrorCode::LeaseInvalid,
+            "The lease token is not the one of this item's claim.",
+        ));
+    }
+    let event = Done {
+        queue_id: item.queue_id().clone(),
+        task_id: item.enqueued.task_id.clone(),
+        run_id,
+        status: complete.status.as_str().to_owned(),
+        ts: stamp(complete.now, last),
+    };
+    append(QueueEvent::Done(event), Verdict::Completed)
+}
+
+fn append(event: QueueEvent, verdict: fn(QueueItem) -> Verdict) -> Decision {
+    Decision::Append(Judged { event, pin: None }, verdict)
+}
+
+/// A principal in the role it acts in; no role for the anonymous one and for workers.
+struct Acting<'a> {
+    principal: &'a Principal,
+    role: Option<Role>,
+}
+
+impl std::fmt::Display for Acting<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.role {
+            Some(role) => write!(f, "{} ({role})", self.principal.id),
+            None => f.write_str(&self.principal.id),
+        }
+    }
+}
+
+/// Who may cancel: whoever holds an allowed role, and the anonymous principal of a server without authentication, for the
+/// rollback must work when all else is shut. Workers may not.
+fn operator_role<'a>(caller: &'a Caller, stated: &StatedRole, allowed: &Roles) -> Result<Acting<'a>, Denial> {
+    let principal = gate::authenticated(caller)?;
+    let role = match principal.kind {
+        PrincipalKind::Worker => {
+            return Err(Denial::new(ErrorCode::ScopeForbidden, "A worker may claim and complete, nothing else."));
+        }
+        PrincipalKind::Anonymous => match stated {
+            StatedRole::Absent => None,
+            StatedRole::Named(role) if allowed.contains(role) => None,
+            StatedRole::Named(_) | StatedRole::Unreadable => {
+                return Err(Denial::new(
+                    ErrorCode::RoleForbidden,
+                    "The stated role may not do this. Nothing was changed.",
+                ));
+            }
+        },
+        PrincipalKind::Operator | PrincipalKind::Agent => Some(held_role(principal, caller.surface, stated, allowed)?),
+    };
+    Ok(Acting { principal, role })
+}
+
+/// On the command line the person at the keyboard need not name one of their own roles: the first allowed one is meant.
+fn held_role(principal: &Principal, surface: Surface, stated: &StatedRole, allowed: &Roles) -> Result<Role, Denial> {
+    let implied = principal.roles.iter().find(|role| allowed.contains(role));
+    match (surface, stated, implied) {
+        (Surface::Cli, StatedRole::Absent, Some(role)) => Ok(role.clone()),
+        _ => gate::stated_role(principal, stated, allowed, surface),
+    }
+}
+
+/// Who may claim and complete: workers, and operators in an allowed role.
+fn worker_scope<'a>(caller: &'a Caller, stated: &StatedRole, allowed: &Roles) -> Result<Acting<'a>, Denial> {
+    let principal = gate::authenticated(caller)?;
+    match principal.kind {
+        PrincipalKind::Worker => Ok(Acting { principal, role: None }),
+        PrincipalKind::Operator => {
+            let role = held_role(principal, caller.surface, stated, allowed)?;
+            Ok(Acting { principal, role: Some(role) })
+        }
+        PrincipalKind::Agent | PrincipalKind::Anonymous => {
+            Err(Denial::new(ErrorCode::ScopeForbidden, "Only a worker or an operator may claim and complete items."))
+        }
+    }
+}
+
+/// The line's time: now, but never earlier than the line before, so that a clock set back cannot reorder history.
+fn stamp(now: Timestamp, last: Option<Timestamp>) -> Timestamp {
+    to_micros(last.map_or(now, |last| last.max(now)))
+}

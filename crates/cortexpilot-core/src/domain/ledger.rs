@@ -1,0 +1,69 @@
+//! The hash chain that makes the ledger tamper-evident.
+//!
+//! Each line ends in `, "h": "<64 hex>"}` with `h` = SHA-256 of the previous line's `h` (as 64 hexadecimal characters)
+//! followed by this line's bytes up to, not including, `, "h":`. Before the first line stand 64 zeros; after a legacy
+//! prefix, the SHA-256 of that prefix's bytes.
+
+use super::id::Sha256Digest;
+
+/// A line's largest size in bytes, its newline not counted.
+pub const LINE_MAX: usize = 60 * 1024;
+
+/// What precedes the hash at the end of a line.
+pub const HASH_MEMBER: &str = ", \"h\": \"";
+
+/// Length of the hash member with the closing brace: `, "h": "` + 64 + `"}`.
+const TAIL: usize = HASH_MEMBER.len() + 64 + 2;
+
+/// The hash of a line whose bytes before the hash member are `body`, after a line whose hash is `prev`.
+pub fn link(prev: &Sha256Digest, body: &[u8]) -> Sha256Digest {
+    use sha2::Digest as _;
+    let mut hasher = sha2::Sha256::new();
+    hasher.update(prev.to_string().as_bytes());
+    hasher.update(body);
+    Sha256Digest::from_bytes(hasher.finalize().into())
+}
+
+/// Completes an object's text without its closing brace into a chained line (no newline), and gives its hash.
+pub fn seal(prev: &Sha256Digest, body: &str) -> (String, Sha256Digest) {
+    let hash = link(prev, body.as_bytes());
+    (format!("{body}{HASH_MEMBER}{hash}\"}}"), hash)
+}
+
+/// Splits a line into its body and the hash it claims; `None` when it has no hash member at its end.
+pub fn split(line: &[u8]) -> Option<(&[u8], Sha256Digest)> {
+    let at = line.len().checked_sub(TAIL)?;
+    let (body, tail) = line.split_at(at);
+    let tail = tail.strip_prefix(HASH_MEMBER.as_bytes())?.strip_suffix(b"\"}")?;
+    let text = std::str::from_utf8(tail).ok()?;
+    // Upper-case digits would parse too, but no line of ours has them: two spellings of one line are one too many.
+    if text.bytes().any(|b| b.is_ascii_uppercase()) {
+        return None;
+    }
+    Some((body, Sha256Digest::parse(text)?))
+}
+
+/// Whether the line continues the chain after `prev`; gives its hash if so.
+pub fn verify(prev: &Sha256Digest, line: &[u8]) -> Option<Sha256Digest> {
+    let (body, claimed) = split(line)?;
+    (link(prev, body) == claimed).then_some(claimed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sealed_line_verifies_and_a_changed_one_does_not() {
+        let (line, hash) = seal(&Sha256Digest::ZERO, r#"{"event": "X""#);
+        assert_eq!(verify(&Sha256Digest::ZERO, line.as_bytes()), Some(hash));
+        assert_eq!(verify(&hash, line.as_bytes()), None, "another predecessor");
+        for at in 0..line.len() {
+            for bit in 0..8 {
+                let mut bytes = line.clone().into_bytes();
+                bytes[at] ^= 1 << bit;
+                assert_eq!(verify(&Sha256Digest::ZERO, &bytes), None, "byte {at} bit {bit}");
+            }
+        }
+    }
+}

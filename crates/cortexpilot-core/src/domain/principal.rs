@@ -1,0 +1,172 @@
+//! Who acts, through which surface, and in which roles.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+/// A role's name, upper case. Which roles may apply is configuration; which a principal holds is identity.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Role(String);
+
+impl Role {
+    /// Parses a role after trimming and upper-casing: 1 to 64 of `A-Z 0-9 _ -`.
+    pub fn parse(raw: &str) -> Option<Self> {
+        let text = raw.trim().to_ascii_uppercase();
+        let plain = text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-'));
+        (plain && !text.is_empty() && text.len() <= 64).then_some(Self(text))
+    }
+
+    /// The role's name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A set of roles, ordered by name.
+pub type Roles = BTreeSet<Role>;
+
+/// The roles that may apply unless configured otherwise.
+pub const DEFAULT_ALLOWED_ROLES: [&str; 4] = ["OWNER", "ARCHITECT", "OPS", "TECH_LEAD"];
+
+/// Parses a comma-separated list of roles; `Err` names the first entry that is no role. Blank entries are skipped.
+///
+/// # Errors
+/// The offending entry.
+pub fn parse_roles(list: &str) -> Result<Roles, String> {
+    list.split(',')
+        .map(str::trim)
+        .filter(|entry| !entry.is_empty())
+        .map(|entry| Role::parse(entry).ok_or_else(|| entry.to_owned()))
+        .collect()
+}
+
+/// What a role member or header said. Kept raw, because what is stated is compared with what is held, never trusted.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum StatedRole {
+    /// Not sent, `null` or blank.
+    #[default]
+    Absent,
+    /// Sent, but no role's name at all.
+    Unreadable,
+    /// A role's name.
+    Named(Role),
+}
+
+impl StatedRole {
+    /// Reads an optional member or header.
+    pub fn read(raw: Option<&str>) -> Self {
+        match raw.map(str::trim) {
+            None | Some("") => Self::Absent,
+            Some(text) => Role::parse(text).map_or(Self::Unreadable, Self::Named),
+        }
+    }
+}
+
+/// What kind of principal this is; each kind has its scope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PrincipalKind {
+    /// A person or tool that operates the system: previews, applies, cancels any item.
+    Operator,
+    /// A model acting for somebody: reads, previews, applies through the pilot, cancels only its own items.
+    Agent,
+    /// A process that claims and completes items.
+    Worker,
+    /// Nobody in particular, on this machine, with authentication switched off: reads, previews, cancels.
+    Anonymous,
+}
+
+impl PrincipalKind {
+    /// The kind's word on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Operator => "operator",
+            Self::Agent => "agent",
+            Self::Worker => "worker",
+            Self::Anonymous => "anonymous",
+        }
+    }
+}
+
+/// An authenticated identity. Made by the binary's configuration or by a token check, never from what a caller states.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Principal {
+    /// Stable name, for example `local:alice`, `agent:alice`, `token:api`.
+    pub id: String,
+    /// What it may be used for.
+    pub kind: PrincipalKind,
+    /// The roles it holds.
+    pub roles: Roles,
+    /// For a local agent: the operator whose roles it borrows and who answers for it.
+    pub sponsor: Option<String>,
+}
+
+impl Principal {
+    /// What requests are attributed to when authentication is switched off (loopback only).
+    pub fn anonymous() -> Self {
+        Self { id: "anonymous:loopback".into(), kind: PrincipalKind::Anonymous, roles: Roles::new(), sponsor: None }
+    }
+}
+
+/// Where a command came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Surface {
+    /// The queue pilot MCP server.
+    Mcp,
+    /// The operator HTTP control plane.
+    Http,
+    /// The command line.
+    Cli,
+}
+
+impl Surface {
+    /// Every surface, for tables and tests.
+    pub const ALL: [Self; 3] = [Self::Mcp, Self::Http, Self::Cli];
+
+    /// The surface's word in `decisions.jsonl`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Mcp => "mcp",
+            Self::Http => "http",
+            Self::Cli => "cli",
+        }
+    }
+
+    /// The surface's word in the ledger's `pilot_source` member.
+    pub fn pilot_source(self) -> &'static str {
+        match self {
+            Self::Mcp => "mcp_queue_pilot_server",
+            Self::Http => "http_control_plane",
+            Self::Cli => "cli",
+        }
+    }
+
+    /// Whether the reader of answers is an operator at their own machine or console, who may be told the command that
+    /// opens a gate. A model is never told: it could edit the environment it is started with.
+    pub fn reader_is_operator(self) -> bool {
+        match self {
+            Self::Mcp => false,
+            Self::Http | Self::Cli => true,
+        }
+    }
+}
+
+/// Who asks, and through what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// The principal that the transport established; `None` where it could establish none.
+    pub principal: Option<Principal>,
+    /// The surface.
+    pub surface: Surface,
+}
+
+impl Caller {
+    /// The principal's id, or `unauthenticated`.
+    pub fn principal_id(&self) -> &str {
+        self.principal.as_ref().map_or("unauthenticated", |principal| principal.id.as_str())
+    }
+}

@@ -1,0 +1,104 @@
+//! A run, as far as decisions need it, and the one queue item that can be derived from it.
+
+use std::sync::Arc;
+
+use super::id::{RunId, Sha256Digest};
+
+/// Everything about a run that a decision rests on, read once: the bytes that were parsed are the bytes that were hashed
+/// and are pinned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunFacts {
+    /// The run.
+    pub run_id: RunId,
+    /// The manifest's status, as written (`SUCCESS`, `FAILURE`, `RUNNING`, …); empty when it has none.
+    pub status: String,
+    /// `contract.task_id`, else `manifest.task_id`, else the run id.
+    pub task_id: String,
+    /// `contract.owner_agent.agent_id`, else `manifest.owner_agent_id`, else empty.
+    pub owner: String,
+    /// `manifest.workflow.workflow_id`, else empty.
+    pub workflow_id: String,
+    /// Absolute path of the run's `contract.json`.
+    pub contract_path: String,
+    /// The task contract's bytes and their digest.
+    pub contract: Pinned,
+    /// Whether the manifest vouches for the contract.
+    pub evidence: ContractEvidence,
+    /// The run's last `HUMAN_APPROVAL_REQUIRED` event has no later `HUMAN_APPROVAL_COMPLETED`.
+    pub awaits_approval: bool,
+    /// What executing the contract would do.
+    pub effect: Effect,
+}
+
+/// Contract bytes with their digest. The only constructor hashes, so the two cannot disagree.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Pinned {
+    bytes: Arc<[u8]>,
+    sha256: Sha256Digest,
+}
+
+impl Pinned {
+    /// Hashes the bytes.
+    pub fn new(bytes: impl Into<Arc<[u8]>>) -> Self {
+        let bytes = bytes.into();
+        let sha256 = Sha256Digest::of(&bytes);
+        Self { bytes, sha256 }
+    }
+
+    /// The bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Their SHA-256.
+    pub fn sha256(&self) -> Sha256Digest {
+        self.sha256
+    }
+}
+
+impl std::fmt::Debug for Pinned {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pinned").field("sha256", &self.sha256).field("len", &self.bytes.len()).finish()
+    }
+}
+
+/// What `manifest.evidence_hashes["contract.json"]` says about the contract's bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ContractEvidence {
+    /// It is their SHA-256.
+    Verified,
+    /// The manifest says nothing.
+    Absent,
+    /// It is something else: the contract was changed after the run.
+    Altered,
+}
+
+/// What would be executed, in the contract's own terms. Shown to whoever approves, before anything else.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Effect {
+    /// Paths that the task may change.
+    pub allowed_paths: Vec<String>,
+    /// Commands of the acceptance tests.
+    pub commands: Vec<String>,
+    /// Permissions by name (`filesystem`, `shell`, `network`, …), in the contract's order; lists joined with commas.
+    pub tool_permissions: Vec<(String, String)>,
+    /// The runner's name, from the manifest; empty when unknown.
+    pub runner: String,
+    /// The contract's hard time limit in seconds.
+    pub timeout_s: Option<u64>,
+}
+
+/// Why a run's facts cannot be had. Each is gate 6's denial of the same name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RunProblem {
+    /// The text is not a run id.
+    #[error("run_id is not a valid run id: {}", super::id::RunIdProblem)]
+    InvalidId,
+    /// There is no such run directory.
+    #[error("there is no run with this id")]
+    NotFound,
+    /// The run exists but cannot be read as what it must be. The text names the file's role and the problem in our own
+    /// words; it never holds a path or text from the run.
+    #[error("the run cannot be read: {0}")]
+    Unreadable(String),
+}

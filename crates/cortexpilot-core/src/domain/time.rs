@@ -1,0 +1,98 @@
+//! Instants as the wire and the ledger write them.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+/// Writes an instant the way every ledger line does: `YYYY-MM-DDTHH:MM:SS.ffffff+00:00`, always six fraction digits.
+pub fn ledger_text(at: Timestamp) -> String {
+    at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%dT%H:%M:%S%.6f+00:00").to_string()
+}
+
+/// Cuts an instant to whole microseconds, the ledger's resolution, so that what is compared is what is stored.
+pub fn to_micros(at: Timestamp) -> Timestamp {
+    // Flooring never leaves the range that the input was in.
+    Timestamp::from_microsecond(at.as_microsecond()).unwrap_or(at)
+}
+
+/// An instant that a caller gave, kept as sent (trimmed), because the approver must see what was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Schedule {
+    text: String,
+    at: Timestamp,
+}
+
+/// Why an instant was refused. The `Display` form completes the sentence "`scheduled_at` …".
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("must be ISO 8601 with an explicit offset or Z, for example 2030-01-31T09:00:00Z")]
+pub struct ScheduleProblem;
+
+impl Schedule {
+    /// Parses ISO 8601 / RFC 3339 with an explicit offset. `Ok(None)` means absent: blank after trimming.
+    ///
+    /// # Errors
+    /// [`ScheduleProblem`] for anything else: a local time without an offset would mean another instant elsewhere.
+    pub fn parse(raw: &str) -> Result<Option<Self>, ScheduleProblem> {
+        let text = raw.trim();
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let plain = text.len() <= 40
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_digit() || matches!(b, b'T' | b't' | b'Z' | b'z' | b':' | b'.' | b'+' | b'-'));
+        // `-00:00` says "offset unknown" (RFC 3339 §4.3): not an explicit offset.
+        if !plain || text.ends_with("-00:00") || text.ends_with("-0000") {
+            return Err(ScheduleProblem);
+        }
+        let at: Timestamp = text.parse().map_err(|_| ScheduleProblem)?;
+        Ok(Some(Self { text: text.to_owned(), at }))
+    }
+
+    /// As sent, trimmed.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The instant.
+    pub fn at(&self) -> Timestamp {
+        self.at
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ledger_times_always_have_six_digits() {
+        let check = |text: &str, want: &str| {
+            let at: Timestamp = text.parse().expect("a timestamp");
+            assert_eq!(ledger_text(at), want);
+        };
+        check("2026-11-22T08:30:52Z", "2026-11-22T08:30:52.000000+00:00");
+        check("2026-11-22T08:30:52.000001Z", "2026-11-22T08:30:52.000001+00:00");
+        check("2026-11-22T10:30:52.123456789+02:00", "2026-11-22T08:30:52.123456+00:00");
+    }
+
+    #[test]
+    fn schedules_need_an_explicit_offset_and_are_kept_as_sent() {
+        for good in
+            ["2030-01-01T00:00:00Z", "2030-01-02T00:00:00+02:00", "2030-01-02T00:00+02:00", "2030-01-01T00:00:00.5Z"]
+        {
+            let parsed = Schedule::parse(&format!("  {good} ")).expect("accepted").expect("given");
+            assert_eq!(parsed.text(), good);
+        }
+        for bad in [
+            "next tuesday",
+            "2030-01-01",
+            "2030-01-01T00:00:00",
+            "2030-13-01T00:00:00Z",
+            "2030-01-01T00:00:00-00:00",
+            "2030-01-01T00:00:00+02:00[Europe/Berlin]",
+            "1893456000",
+        ] {
+            assert_eq!(Schedule::parse(bad), Err(ScheduleProblem), "{bad}");
+        }
+        assert_eq!(Schedule::parse("  "), Ok(None));
+    }
+}

@@ -1,0 +1,71 @@
+//! The door: the one function through which a store may change anything.
+
+use crate::domain::command::{ApplyInputs, Command, Presented};
+use crate::domain::decide::{self, Decision, Verdict};
+use crate::domain::gate::Denial;
+use crate::domain::id::{QueueItemId, Sha256Digest};
+use crate::domain::queue::QueueItem;
+use crate::domain::refusal::Refusal;
+use crate::port::{StoreError, Turn};
+
+/// Judges one command inside a store's turn: loads the facts it needs, decides, and stages the accepted event or notes the
+/// refusal. Nothing is acknowledged by this alone; the store answers when its lines are durable.
+///
+/// # Errors
+/// Only the turn's own.
+pub async fn judge<T: Turn + ?Sized>(turn: &mut T, command: &Command) -> Result<Verdict, StoreError> {
+    match load_and_decide(turn, command).await? {
+        Decision::Append(judged, verdict) => turn.stage(judged).await.map(verdict),
+        Decision::Answer(verdict) => Ok(verdict),
+        Decision::Deny(denial) => {
+            turn.refuse(&refusal(command, &denial)).await;
+            Ok(Verdict::Denied(denial))
+        }
+    }
+}
+
+async fn load_and_decide<T: Turn + ?Sized>(turn: &mut T, command: &Command) -> Result<Decision, StoreError> {
+    let last = turn.last_ts();
+    Ok(match command {
+        Command::Enqueue(enqueue) => {
+            let facts = turn.enqueue_facts(&decide::query(&enqueue.request, Some(&enqueue.inputs))).await?;
+            decide::decide_enqueue(enqueue, &facts, last)
+        }
+        Command::Cancel(cancel) => {
+            let item = find(turn, cancel.queue_id.as_ref()).await?;
+            decide::decide_cancel(cancel, item, last)
+        }
+        Command::Claim(claim) => {
+            let next = turn.next_eligible(claim.now).await?;
+            decide::decide_claim(claim, next, last)
+        }
+        Command::Complete(complete) => {
+            let item = find(turn, complete.queue_id.as_ref()).await?;
+            decide::decide_complete(complete, item, last)
+        }
+    })
+}
+
+async fn find<T: Turn + ?Sized>(turn: &mut T, id: Option<&QueueItemId>) -> Result<Option<QueueItem>, StoreError> {
+    match id {
+        Some(id) => turn.item(id).await,
+        None => Ok(None),
+    }
+}
+
+fn refusal<'a>(command: &'a Command, denial: &'a Denial) -> Refusal<'a> {
+    let (run_id, preview_digest): (Option<String>, Option<Sha256Digest>) = match command {
+        Command::Enqueue(enqueue) => {
+            (enqueue.request.run_id.as_ref().map(ToString::to_string), shown_digest(&enqueue.inputs))
+        }
+        Command::Cancel(_) | Command::Claim(_) | Command::Complete(_) => (None, None),
+    };
+    Refusal { caller: command.caller(), denial, run_id, preview_digest, now: command.now() }
+}
+
+fn shown_digest(inputs: &ApplyInputs) -> Option<Sha256Digest> {
+    match &inputs.presented {
+        Presented::Seen { shown: Some(shown), .. } => Some(shown.digest()),
+        Presented::Seen { shown: None, .. } | Presented::Nothing | Presented::Invalid => None,
+    }
+}

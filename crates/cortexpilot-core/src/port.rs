@@ -1,0 +1,130 @@
+//! What the outside world must provide: a store, runs, a clock, identifiers.
+//!
+//! Methods return [`BoxFuture`], because the binary picks its store at run time and `async fn` in a trait is not
+//! dyn-compatible.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use jiff::Timestamp;
+
+use crate::domain::command::Command;
+use crate::domain::decide::{Judged, Verdict};
+use crate::domain::gate::{EnqueueFacts, EnqueueQuery};
+use crate::domain::id::{QueueItemId, Sha256Digest};
+use crate::domain::listing::{FileProblem, QueueFilter, QueueListing};
+use crate::domain::queue::QueueItem;
+use crate::domain::refusal::Refusal;
+
+pub mod runs;
+
+pub mod fake;
+
+/// A future on the heap.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Reads the time. One real implementation, in the binary; a manual one in tests.
+pub trait Clock: Send + Sync {
+    /// Now.
+    fn now(&self) -> Timestamp;
+}
+
+/// Gives random bytes. One real implementation, in the binary; a counting one in tests.
+pub trait Ids: Send + Sync {
+    /// Fills the buffer with bytes that nobody can guess.
+    fn fill(&self, buffer: &mut [u8]);
+}
+
+impl dyn Ids {
+    /// An array of random bytes.
+    pub fn bytes<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.fill(&mut bytes);
+        bytes
+    }
+}
+
+/// What a store could not do. Never a denial: nothing was judged, or it is unknown whether the judged line is durable.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// The store cannot be read or written now; nothing was changed. The text is for logs.
+    #[error("the store is not available: {0}")]
+    Unavailable(String),
+    /// A write or sync failed half way: it is not known whether the change is durable. The text is for logs.
+    #[error("it is not known whether the change is durable: {0}")]
+    OutcomeUnknown(String),
+    /// A line of the ledger does not verify. Reads go on, writes do not.
+    #[error("{file} is damaged at line {line}")]
+    Corrupt {
+        /// The file's name.
+        file: String,
+        /// The line, from 1.
+        line: u64,
+    },
+    /// The ledger holds an event of a newer version. Reads go on, writes do not.
+    #[error("the ledger holds the unknown event {event}")]
+    Newer {
+        /// The event's name.
+        event: String,
+    },
+}
+
+/// One command's turn inside a store's serialization (a file lock, a transaction). A store implements it on a type
+/// private to its crate and passes that to [`crate::judge`].
+pub trait Turn: Send {
+    /// The time of the ledger's last line.
+    fn last_ts(&self) -> Option<Timestamp>;
+    /// Loads what an apply rests on.
+    fn enqueue_facts<'a>(&'a mut self, query: &'a EnqueueQuery) -> BoxFuture<'a, Result<EnqueueFacts, StoreError>>;
+    /// Loads one item.
+    fn item<'a>(&'a mut self, id: &'a QueueItemId) -> BoxFuture<'a, Result<Option<QueueItem>, StoreError>>;
+    /// Loads the item to claim next at this moment.
+    fn next_eligible(&mut self, now: Timestamp) -> BoxFuture<'_, Result<Option<QueueItem>, StoreError>>;
+    /// Takes what was judged into this turn and gives the item as it stands after it. It is acknowledged only when its
+    /// line is durable.
+    fn stage(&mut self, judged: Judged) -> BoxFuture<'_, Result<QueueItem, StoreError>>;
+    /// Takes note of a refusal. The store meters them ([`crate::domain::refusal::RefusalMeter`]); unauthenticated ones are
+    /// only counted. A refusal that cannot be recorded stands all the same: it is logged.
+    fn refuse<'a>(&'a mut self, refusal: &'a Refusal<'a>) -> BoxFuture<'a, ()>;
+}
+
+/// How the ledger stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreHealth {
+    /// Lines that were read.
+    pub lines: u64,
+    /// The last line's hash; 64 zeros for an empty ledger.
+    pub head: Sha256Digest,
+    /// Time of the last line.
+    pub last_ts: Option<Timestamp>,
+    /// Pending items.
+    pub pending: usize,
+    /// Claimed items.
+    pub claimed: usize,
+    /// Why nothing can be written, if so.
+    pub refuses_writes: Option<StoreError>,
+    /// What is wrong, line by line.
+    pub problems: Vec<FileProblem>,
+}
+
+/// The reading half of a store: leaves not one byte behind.
+pub trait StoreRead: Send + Sync {
+    /// What a preview rests on.
+    fn enqueue_facts<'a>(&'a self, query: &'a EnqueueQuery) -> BoxFuture<'a, Result<EnqueueFacts, StoreError>>;
+    /// One item.
+    fn item<'a>(&'a self, id: &'a QueueItemId) -> BoxFuture<'a, Result<Option<QueueItem>, StoreError>>;
+    /// Items in enqueue order.
+    fn items<'a>(&'a self, filter: &'a QueueFilter) -> BoxFuture<'a, Result<QueueListing, StoreError>>;
+    /// How the ledger stands.
+    fn health(&self) -> BoxFuture<'_, Result<StoreHealth, StoreError>>;
+}
+
+/// A store: reads, and one way to change it.
+pub trait Store: StoreRead {
+    /// Judges a command ([`crate::judge`]) in the store's serialization and answers when every line it rests on is on
+    /// stable storage: accepted lines, and lines of other processes that were read.
+    ///
+    /// # Errors
+    /// [`StoreError`]; a denial is a [`Verdict`], not an error.
+    fn execute(&self, command: Command) -> BoxFuture<'_, Result<Verdict, StoreError>>;
+}

@@ -1,0 +1,178 @@
+//! Stand-ins for the ports, for tests of every crate: a store in memory held to the same promises as the real ones, a
+//! clock moved by hand, identifiers that count.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{BoxFuture, Clock, Ids, Store, StoreError, StoreHealth, StoreRead, Turn};
+use crate::codec::line::{SealedLine, encode};
+use crate::codec::{decision, line};
+use crate::domain::command::Command;
+use crate::domain::decide::{Judged, Verdict};
+use crate::domain::fold::Queue;
+use crate::domain::gate::{EnqueueFacts, EnqueueQuery};
+use crate::domain::id::{QueueItemId, Sha256Digest};
+use crate::domain::listing::{QueueFilter, QueueListing};
+use crate::domain::queue::QueueItem;
+use crate::domain::refusal::{Record, Refusal, RefusalMeter};
+use crate::error::ErrorCode;
+
+/// A clock that stands still until it is moved.
+#[derive(Debug)]
+pub struct ManualClock(Mutex<Timestamp>);
+
+impl ManualClock {
+    /// Starts at an instant.
+    pub fn at(start: Timestamp) -> Self {
+        Self(Mutex::new(start))
+    }
+
+    /// Moves it.
+    pub fn advance(&self, by: SignedDuration) {
+        let mut now = self.0.lock().expect("invariant: no test panics while it holds the clock");
+        *now += by;
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        *self.0.lock().expect("invariant: no test panics while it holds the clock")
+    }
+}
+
+/// Identifiers that count from one.
+#[derive(Debug, Default)]
+pub struct SeqIds(AtomicU64);
+
+impl Ids for SeqIds {
+    fn fill(&self, buffer: &mut [u8]) {
+        let next = self.0.fetch_add(1, Ordering::Relaxed) + 1;
+        buffer.fill(0);
+        for (byte, value) in buffer.iter_mut().rev().zip(next.to_le_bytes()) {
+            *byte = value;
+        }
+    }
+}
+
+/// A ledger in memory.
+#[derive(Debug, Default)]
+pub struct MemStore(Mutex<Memory>);
+
+#[derive(Debug, Default)]
+struct Memory {
+    queue: Queue,
+    lines: Vec<SealedLine>,
+    decisions: Vec<SealedLine>,
+    last_ts: Option<Timestamp>,
+    meter: RefusalMeter,
+}
+
+impl MemStore {
+    /// The queue's lines, without newlines.
+    pub fn lines(&self) -> Vec<String> {
+        self.lock().lines.iter().map(|line| line.text.clone()).collect()
+    }
+
+    /// The lines of refusals.
+    pub fn decisions(&self) -> Vec<String> {
+        self.lock().decisions.iter().map(|line| line.text.clone()).collect()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Memory> {
+        self.0.lock().expect("invariant: no turn panics while it holds the store")
+    }
+}
+
+fn ready<'a, T: Send + 'a>(value: T) -> BoxFuture<'a, T> {
+    Box::pin(std::future::ready(value))
+}
+
+impl Memory {
+    fn facts(&self, query: &EnqueueQuery) -> EnqueueFacts {
+        self.queue.facts(query)
+    }
+}
+
+impl Turn for Memory {
+    fn last_ts(&self) -> Option<Timestamp> {
+        self.last_ts
+    }
+
+    fn enqueue_facts<'a>(&'a mut self, query: &'a EnqueueQuery) -> BoxFuture<'a, Result<EnqueueFacts, StoreError>> {
+        ready(Ok(self.facts(query)))
+    }
+
+    fn item<'a>(&'a mut self, id: &'a QueueItemId) -> BoxFuture<'a, Result<Option<QueueItem>, StoreError>> {
+        ready(Ok(self.queue.get(id).cloned()))
+    }
+
+    fn next_eligible(&mut self, now: Timestamp) -> BoxFuture<'_, Result<Option<QueueItem>, StoreError>> {
+        self.queue.promote(now);
+        ready(Ok(self.queue.next_eligible(now).cloned()))
+    }
+
+    fn stage(&mut self, judged: Judged) -> BoxFuture<'_, Result<QueueItem, StoreError>> {
+        let prev = self.lines.last().map_or(Sha256Digest::ZERO, |line| line.hash);
+        let sealed = encode(&judged, &prev);
+        // What was written is what a reader folds: the event is taken back from the line.
+        let event = match line::decode(sealed.text.as_bytes()) {
+            Ok(line::Line::Event(event)) => event,
+            Ok(line::Line::Repaired(_) | line::Line::Unknown { .. }) | Err(_) => {
+                return ready(Err(StoreError::Unavailable("the line does not read back".into())));
+            }
+        };
+        self.queue.apply(&event, Some(sealed.hash)).expect("invariant: a judged event fits the state it was judged on");
+        self.last_ts = Some(event.ts());
+        self.lines.push(sealed);
+        let item = self.queue.get(event.queue_id()).cloned().expect("invariant: an applied event has its item");
+        ready(Ok(item))
+    }
+
+    fn refuse<'a>(&'a mut self, refusal: &'a Refusal<'a>) -> BoxFuture<'a, ()> {
+        let surface = refusal.caller.surface.as_str();
+        let record = self.meter.note(refusal.caller.principal_id(), refusal.denial.code, surface, refusal.now);
+        if record == Record::Line && refusal.denial.code != ErrorCode::Unauthenticated {
+            let prev = self.decisions.last().map_or(Sha256Digest::ZERO, |line| line.hash);
+            self.decisions.push(decision::encode_refusal(refusal, refusal.now, &prev));
+        }
+        ready(())
+    }
+}
+
+impl StoreRead for MemStore {
+    fn enqueue_facts<'a>(&'a self, query: &'a EnqueueQuery) -> BoxFuture<'a, Result<EnqueueFacts, StoreError>> {
+        ready(Ok(self.lock().facts(query)))
+    }
+
+    fn item<'a>(&'a self, id: &'a QueueItemId) -> BoxFuture<'a, Result<Option<QueueItem>, StoreError>> {
+        ready(Ok(self.lock().queue.get(id).cloned()))
+    }
+
+    fn items<'a>(&'a self, filter: &'a QueueFilter) -> BoxFuture<'a, Result<QueueListing, StoreError>> {
+        ready(Ok(self.lock().queue.list(filter)))
+    }
+
+    fn health(&self) -> BoxFuture<'_, Result<StoreHealth, StoreError>> {
+        let memory = self.lock();
+        let (pending, claimed) = memory.queue.live();
+        ready(Ok(StoreHealth {
+            lines: memory.lines.len() as u64,
+            head: memory.lines.last().map_or(Sha256Digest::ZERO, |line| line.hash),
+            last_ts: memory.last_ts,
+            pending,
+            claimed,
+            refuses_writes: None,
+            problems: Vec::new(),
+        }))
+    }
+}
+
+impl Store for MemStore {
+    fn execute(&self, command: Command) -> BoxFuture<'_, Result<Verdict, StoreError>> {
+        use futures_util::FutureExt as _;
+        let verdict = crate::judge(&mut *self.lock(), &command).now_or_never();
+        ready(verdict.expect("invariant: a turn in memory never waits"))
+    }
+}

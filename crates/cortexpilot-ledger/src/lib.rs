@@ -1,0 +1,1 @@
+//! The embedded store: an append-only, hash-chained ledger file shared by several processes.

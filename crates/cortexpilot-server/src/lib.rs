@@ -1,0 +1,5 @@
+//! Everything that speaks to the outside: wire types, authentication, HTTP and MCP.
+
+pub mod wire;
+
+pub mod mcp;

@@ -1,0 +1,21 @@
+//! The Model Context Protocol: the plumbing that every MCP server of ours stands on, independent of what it offers.
+//!
+//! Bytes go down once: [`transport`] reads one bounded line, [`scan`] judges its bytes, the protocol library negotiates
+//! versions, [`adapter`] finds the tool in the const table of [`tool`] and hands the client's own argument bytes to a
+//! [`Toolbox`]. Nothing a client sends ends the process, grows it beyond [`MAX_CALLS_IN_FLIGHT`] calls, or leaves a
+//! request with an id unanswered.
+
+pub mod adapter;
+pub mod arguments;
+pub mod scan;
+pub mod tool;
+pub mod transport;
+
+pub use adapter::{
+    RequestMeta, ServeError, ServerInfo, ToolAnswer, ToolServer, Toolbox, serve_stdio,
+};
+pub use arguments::{ArgumentProblem, RawArguments, parse_arguments};
+pub use tool::{
+    Annotations, Effect, ToolSpec, answer_or_refusal, schema_of, table_problems, tools_list,
+};
+pub use transport::{End, LineTransport, MAX_CALLS_IN_FLIGHT};

@@ -1,0 +1,115 @@
+//! A refusal's answer: the same members on every surface.
+
+use cortexpilot_core::app::Failure;
+use cortexpilot_core::domain::gate::Denial;
+use cortexpilot_core::domain::principal::{Caller, Surface};
+use cortexpilot_core::error::ErrorCode;
+use cortexpilot_core::port::runs::ReadProblem;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::preview::ActingAsView;
+
+/// Why not, whether to try again, who can act, and the next step. Never a path, a variable (to a model) or text from a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct RefusalView {
+    /// The code; stable.
+    pub code: &'static str,
+    /// What was wrong.
+    pub reason: String,
+    /// `never`, `after_fix`, `after_preview` or `after_wait`.
+    pub retry: &'static str,
+    /// `you` or `operator`.
+    pub who_can_act: &'static str,
+    /// What changed since the preview.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub changed: Vec<ChangedView>,
+    /// Who you are here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acting_as: Option<ActingAsView>,
+    /// The item it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue_id: Option<String>,
+    /// What to do now.
+    pub next_step: String,
+    /// For finding this refusal in the server's log.
+    pub request_id: String,
+}
+
+/// One difference between what was previewed and what is now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ChangedView {
+    /// The member.
+    pub field: &'static str,
+    /// As previewed.
+    pub was: String,
+    /// As it is.
+    pub now: String,
+}
+
+impl RefusalView {
+    /// Renders a failed command for its caller.
+    pub fn of(failure: &Failure, caller: &Caller, request_id: &str) -> Self {
+        let mut view = Self::plain(failure.code(), failure.reason(), caller.surface, request_id);
+        if let Failure::Denied(denial) = failure {
+            view.add(denial, caller);
+        }
+        view
+    }
+
+    /// A refusal that needs no caller: a code and a reason.
+    pub fn plain(code: ErrorCode, reason: impl Into<String>, surface: Surface, request_id: &str) -> Self {
+        let row = code.row();
+        Self {
+            code: code.as_str(),
+            reason: reason.into(),
+            retry: row.retry.as_str(),
+            who_can_act: row.who.as_str(),
+            changed: Vec::new(),
+            acting_as: None,
+            queue_id: None,
+            next_step: code.next_step(surface).to_owned(),
+            request_id: request_id.to_owned(),
+        }
+    }
+
+    fn add(&mut self, denial: &Denial, caller: &Caller) {
+        if let Some(step) = &denial.next_step {
+            self.next_step.clone_from(step);
+        }
+        // Values that come from run directories are not repeated to a model: only ours (digests, numbers, our ids) are.
+        self.changed = denial
+            .changed
+            .iter()
+            .map(|change| {
+                let shown =
+                    |text: &str| if from_run(change.field) { "(text of the run)".into() } else { text.to_owned() };
+                ChangedView { field: change.field, was: shown(&change.was), now: shown(&change.now) }
+            })
+            .collect();
+        self.queue_id.clone_from(&denial.queue_id);
+        if denial.shows_acting_as {
+            self.acting_as = caller.principal.as_ref().map(ActingAsView::of);
+        }
+    }
+}
+
+/// Whether a member of a preview holds text from the run or a path.
+fn from_run(field: &str) -> bool {
+    matches!(field, "task_id" | "owner" | "workflow_id" | "contract_path")
+}
+
+/// A failed read as a failure with a code.
+pub fn read_failure(problem: &ReadProblem) -> Failure {
+    let (code, reason) = match problem {
+        ReadProblem::NotFound => (ErrorCode::RunNotFound, "There is no run with this id.".to_owned()),
+        ReadProblem::WorkflowNotFound => {
+            (ErrorCode::WorkflowNotFound, "There is no workflow case with this id.".to_owned())
+        }
+        ReadProblem::Unreadable(why) => (ErrorCode::RunUnreadable, format!("The run cannot be read: {why}.")),
+        ReadProblem::BadCursor => {
+            (ErrorCode::ArgumentsInvalid, "`cursor` is not one that this list gave out.".to_owned())
+        }
+    };
+    Failure::Denied(Denial::new(code, reason))
+}

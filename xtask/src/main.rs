@@ -1,0 +1,134 @@
+//! The project's own tasks: test tiers, checks, generated files, promises, the newcomer's walk.
+//!
+//! Run as `cargo xtask <command>`; `cargo xtask --help` lists the commands. Each command is one module with a table of
+//! what it covers near its top, so that adding a suite, a generated file or a rule is one entry there.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command-line tool for people and CI: its standard output is its result"
+)]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "xtask is not part of the product: it reads CI, PATH and CARGO_HOME where it needs them"
+)]
+
+mod check;
+mod cli;
+mod deps;
+mod docs;
+mod generate;
+mod hygiene;
+mod markdown;
+mod newcomer;
+mod promises;
+mod report;
+mod rust_source;
+mod test;
+mod workspace;
+
+use std::process::ExitCode;
+
+use cli::{Command, Opt};
+
+/// Every command, in the order that `--help` shows them.
+const COMMANDS: &[Command] = &[
+    Command {
+        name: "test",
+        about: "Run the test suites, tier by tier",
+        options: &[
+            Opt {
+                name: "--tier",
+                value: Some("TIER"),
+                about: "run one tier: core, clients, pg or web (may be repeated)",
+            },
+            Opt { name: "--only", value: Some("SUITE"), about: "run one suite, see --list (may be repeated)" },
+            Opt { name: "--all", value: None, about: "a tier whose tools cannot be had counts as a failure" },
+            Opt { name: "--list", value: None, about: "print tiers and suites with what each needs, run nothing" },
+        ],
+        details: "Without options every tier that has suites runs. A suite whose tools cannot be had on this machine is \
+                  NOT RUN:\nsaid at the end, and a failure under CI=1 or --all. The last line is always `N passed, N failed`.",
+        run: test::run,
+    },
+    Command {
+        name: "check",
+        about: "Everything that must hold besides tests: fmt, clippy, deps, gen --check, docs, hygiene",
+        options: &[],
+        details: "Runs all six parts even when one fails, prints the command that repairs each, and exits non-zero if any failed.",
+        run: check::run,
+    },
+    Command {
+        name: "gen",
+        about: "Write the generated documents (or compare them with --check)",
+        options: &[Opt {
+            name: "--check",
+            value: None,
+            about: "write nothing; print the first line that differs in each document",
+        }],
+        details: "The documents are printed by the product itself (`cortexpilot gen-doc NAME`), so they cannot say more than it does.",
+        run: generate::run,
+    },
+    Command {
+        name: "deps",
+        about: "Who may depend on whom, what core must never see, and that each dependency has its line in an ADR",
+        options: &[],
+        details: "Also runs `cargo deny check bans licenses sources` when cargo-deny is installed, and says so when it is not.",
+        run: deps::run,
+    },
+    Command {
+        name: "docs",
+        about: "Links and anchors, the truth sentence, the boundary page, error pages",
+        options: &[],
+        details: "Reads every Markdown page outside test data. Generated pages are read as they are: run `cargo xtask gen` first.",
+        run: docs::run,
+    },
+    Command {
+        name: "hygiene",
+        about: "What must not be committed: machine paths, tokens, ledgers, ignored tests, oversized files",
+        options: &[],
+        details: "Reads every file that git tracks or would add. Input kept for tests lives under `tests/**/data/` with a README.md\n\
+                  that says where it comes from; there, only size, secrets and private names are checked.",
+        run: hygiene::run,
+    },
+    Command {
+        name: "promises",
+        about: "Run the rows of docs/promises.md and print their figures",
+        options: &[
+            Opt { name: "--only", value: Some("ROW"), about: "one row (P2.01) or one group (P2); may be repeated" },
+            Opt { name: "--list", value: None, about: "print the rows, run nothing" },
+        ],
+        details: "A row that fails, is skipped or matches no test is red. Lines of test output that begin with `figure:` are printed\n\
+                  under their row. All `nextest:` rows share one run; each row keeps its own verdict.",
+        run: promises::run,
+    },
+    Command {
+        name: "newcomer",
+        about: "Clone HEAD into an empty HOME and do what README.md tells a newcomer to do",
+        options: &[
+            Opt {
+                name: "--debug",
+                value: None,
+                about: "use the debug profile and a kept target directory, for quick loops",
+            },
+            Opt {
+                name: "--target-dir",
+                value: Some("DIR"),
+                about: "with --debug: the target directory to reuse (default target/newcomer)",
+            },
+            Opt { name: "--skip-tests", value: None, about: "do not run the second command, `cargo xtask test`" },
+        ],
+        details: "Runs the two commands marked `<!-- newcomer -->` in README.md, then every command that `up --demo` printed;\n\
+                  compares exit codes with 0; stops the server with SIGINT and looks for processes and ports left behind.",
+        run: newcomer::run,
+    },
+];
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    match cli::dispatch(COMMANDS, &words) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}

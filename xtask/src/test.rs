@@ -1,0 +1,312 @@
+//! `cargo xtask test`: suites in tiers. A tier is what a suite needs beyond Rust; what cannot run is said, never passed over.
+
+pub(crate) mod junit;
+mod python;
+mod rust;
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+use crate::cli::Args;
+use crate::workspace::{Workspace, in_ci};
+
+/// What a suite needs, from least to most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tier {
+    Core,
+    Clients,
+    Pg,
+    Web,
+}
+
+/// Every tier, in the order they run, with its name and what it asks of a machine.
+const TIERS: &[(Tier, &str, &str)] = &[
+    (Tier::Core, "core", "Rust and Python alone"),
+    (Tier::Clients, "clients", "foreign MCP clients, installed below target/clients"),
+    (Tier::Pg, "pg", "a PostgreSQL server of its own"),
+    (Tier::Web, "web", "Node and a browser"),
+];
+
+/// One suite: a command and how its result is counted.
+struct Suite {
+    name: &'static str,
+    tier: Tier,
+    /// The command, as a person would run it.
+    command: &'static str,
+    /// What must be there for it to run.
+    needs: &'static str,
+    run: fn(&Workspace) -> Result<Ran>,
+}
+
+/// Every suite. A new one is one entry here and the function it names.
+const SUITES: &[Suite] = &[
+    Suite {
+        name: "nextest",
+        tier: Tier::Core,
+        command: "cargo nextest run --workspace --profile ci",
+        needs: "cargo-nextest; without it `cargo test --workspace` runs instead",
+        run: rust::nextest,
+    },
+    Suite {
+        name: "doctest",
+        tier: Tier::Core,
+        command: "cargo test --workspace --doc",
+        needs: "nothing more",
+        run: rust::doctest,
+    },
+    Suite {
+        name: "python-sdk",
+        tier: Tier::Clients,
+        command: "python3 tests/clients/run.py --binary target/debug/cortexpilot --sdk 1|2",
+        needs: "python3 with venv, and PyPI for the first installation",
+        run: python::sdk,
+    },
+];
+
+/// How a suite ended.
+enum Ran {
+    /// It ran; these are its tests.
+    Counted(Counts),
+    /// Its tools cannot be had here, and why.
+    NotRun(String),
+}
+
+/// What a suite counted.
+#[derive(Debug, Default)]
+struct Counts {
+    passed: usize,
+    failed: usize,
+    /// Tests with their time in seconds, where the tool reports it.
+    times: Vec<(f64, String)>,
+    /// What a reader of the summary should know.
+    remark: Option<String>,
+}
+
+/// A suite's place in the summary.
+struct Outcome<'a> {
+    suite: &'a Suite,
+    ran: Ran,
+    time: Duration,
+}
+
+/// How many of the slowest tests are printed.
+const SLOWEST: usize = 10;
+
+/// `cargo xtask test`.
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    if args.has("--list") {
+        list();
+        return Ok(ExitCode::SUCCESS);
+    }
+    let chosen = choose(&args.values("--tier"), &args.values("--only"))?;
+    let must_run = in_ci() || args.has("--all");
+    let workspace = Workspace::find()?;
+    // Suites that start the real binary find the one that was just built.
+    if let Err(error) = workspace.build_product() {
+        println!("error: {error:#}");
+        println!("0 passed, 1 failed");
+        return Ok(ExitCode::FAILURE);
+    }
+    let mut outcomes = Vec::new();
+    for suite in chosen {
+        println!("── {}: {}", suite.name, suite.command);
+        let started = Instant::now();
+        let ran = (suite.run)(&workspace).unwrap_or_else(|error| {
+            println!("error: {error:#}");
+            Ran::Counted(Counts {
+                failed: 1,
+                remark: Some(format!("did not come to an end: {error:#}")),
+                ..Counts::default()
+            })
+        });
+        outcomes.push(Outcome { suite, ran, time: started.elapsed() });
+    }
+    let (summary, failed) = summary(&outcomes, must_run);
+    print!("{summary}");
+    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The suites that the options name; without options all of them.
+fn choose(tiers: &[&str], only: &[&str]) -> Result<Vec<&'static Suite>> {
+    for tier in tiers {
+        let Some((known, name, _)) = TIERS.iter().find(|(_, name, _)| name == tier) else {
+            let names: Vec<&str> = TIERS.iter().map(|(_, name, _)| *name).collect();
+            bail!("`{tier}` is not a tier. Tiers: {}", names.join(", "));
+        };
+        if !SUITES.iter().any(|suite| suite.tier == *known) {
+            bail!("tier `{name}` has no suites yet: there is nothing to run (see `cargo xtask test --list`)");
+        }
+    }
+    for name in only {
+        if !SUITES.iter().any(|suite| suite.name == *name) {
+            let names: Vec<&str> = SUITES.iter().map(|suite| suite.name).collect();
+            bail!("`{name}` is not a suite. Suites: {}", names.join(", "));
+        }
+    }
+    let chosen: Vec<&Suite> = SUITES
+        .iter()
+        .filter(|suite| tiers.is_empty() || tiers.contains(&tier_name(suite.tier)))
+        .filter(|suite| only.is_empty() || only.contains(&suite.name))
+        .collect();
+    if chosen.is_empty() {
+        bail!("no suite of `{}` is in tier `{}`: nothing to run", only.join(", "), tiers.join(", "));
+    }
+    Ok(chosen)
+}
+
+fn tier_name(tier: Tier) -> &'static str {
+    TIERS.iter().find(|(known, _, _)| *known == tier).map_or("", |(_, name, _)| name)
+}
+
+fn list() {
+    for (tier, name, about) in TIERS {
+        println!("{name}: {about}");
+        let mut suites = SUITES.iter().filter(|suite| suite.tier == *tier).peekable();
+        if suites.peek().is_none() {
+            println!("  no suites yet");
+        }
+        for suite in suites {
+            println!("  {:<12} {}", suite.name, suite.command);
+            println!("  {:<12} needs: {}", "", suite.needs);
+        }
+    }
+}
+
+/// The closing text and how many failures it counts. A suite that must run and could not counts as one.
+fn summary(outcomes: &[Outcome<'_>], must_run: bool) -> (String, usize) {
+    let mut text = String::from("\n");
+    let (mut passed, mut failed) = (0, 0);
+    let mut not_run = Vec::new();
+    for (tier, name, _) in TIERS {
+        let of_tier: Vec<&Outcome<'_>> = outcomes.iter().filter(|outcome| outcome.suite.tier == *tier).collect();
+        if of_tier.is_empty() {
+            continue;
+        }
+        let time: Duration = of_tier.iter().map(|outcome| outcome.time).sum();
+        text.push_str(&format!("tier {name:<10} {:>7.1} s\n", time.as_secs_f64()));
+        for outcome in of_tier {
+            let said = match &outcome.ran {
+                Ran::Counted(counts) => {
+                    passed += counts.passed;
+                    failed += counts.failed;
+                    let remark = counts.remark.as_ref().map(|remark| format!(" ({remark})")).unwrap_or_default();
+                    format!("{} passed, {} failed{remark}", counts.passed, counts.failed)
+                }
+                Ran::NotRun(reason) => {
+                    failed += usize::from(must_run);
+                    not_run.push(format!("{name}/{}: {reason}", outcome.suite.name));
+                    format!("NOT RUN: {reason}")
+                }
+            };
+            text.push_str(&format!("  {:<13} {:>7.1} s  {said}\n", outcome.suite.name, outcome.time.as_secs_f64()));
+        }
+    }
+    let slowest = slowest(outcomes);
+    if !slowest.is_empty() {
+        text.push_str("slowest tests\n");
+        for (seconds, name) in slowest {
+            text.push_str(&format!("  {seconds:>7.2} s  {name}\n"));
+        }
+    }
+    for entry in &not_run {
+        let weight = if must_run { ", counted as failed" } else { "" };
+        text.push_str(&format!("NOT RUN{weight}: {entry}\n"));
+    }
+    text.push_str(&format!("{passed} passed, {failed} failed\n"));
+    (text, failed)
+}
+
+fn slowest<'a>(outcomes: &'a [Outcome<'_>]) -> Vec<&'a (f64, String)> {
+    let mut times: Vec<&(f64, String)> = outcomes
+        .iter()
+        .flat_map(|outcome| match &outcome.ran {
+            Ran::Counted(counts) => counts.times.as_slice(),
+            Ran::NotRun(_) => &[],
+        })
+        .collect();
+    times.sort_by(|left, right| right.0.total_cmp(&left.0));
+    times.truncate(SLOWEST);
+    times
+}
+
+/// Adds up the `… N passed; N failed; …` lines that test programs print, and `N passed, N failed`.
+fn counted(output: &str) -> (usize, usize) {
+    let number_before = |line: &str, word: &str| -> Option<usize> {
+        let before = &line[..line.find(word)?];
+        before.trim_end().rsplit([' ', '.', ',', ';']).next()?.parse().ok()
+    };
+    output.lines().fold((0, 0), |(passed, failed), line| {
+        match (number_before(line, " passed"), number_before(line, " failed")) {
+            (Some(more_passed), Some(more_failed)) => (passed + more_passed, failed + more_failed),
+            _ => (passed, failed),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(tiers: &[&str], only: &[&str]) -> Vec<&'static str> {
+        choose(tiers, only).unwrap().into_iter().map(|suite| suite.name).collect()
+    }
+
+    #[test]
+    fn options_choose_suites_and_never_nothing() {
+        assert_eq!(names(&[], &[]).len(), SUITES.len());
+        assert_eq!(names(&["core"], &[]), ["nextest", "doctest"]);
+        assert_eq!(names(&[], &["doctest"]), ["doctest"]);
+        for (tiers, only, wanted) in [
+            (vec!["cor"], vec![], "Tiers: core, clients, pg, web"),
+            (vec!["pg"], vec![], "has no suites yet"),
+            (vec![], vec!["nexttest"], "Suites: nextest"),
+            (vec!["clients"], vec!["nextest"], "nothing to run"),
+        ] {
+            let message = choose(&tiers, &only).err().unwrap().to_string();
+            assert!(message.contains(wanted), "{message}");
+        }
+    }
+
+    #[test]
+    fn results_are_counted_in_both_spellings() {
+        let libtest = "running 3 tests\ntest result: ok. 12 passed; 0 failed; 0 ignored; 0 measured\ntest result: FAILED. 1 passed; 2 failed; 0 ignored\n";
+        assert_eq!(counted(libtest), (13, 2));
+        assert_eq!(counted("7 passed, 1 failed\n"), (7, 1));
+        assert_eq!(counted("nothing here\n"), (0, 0));
+    }
+
+    fn outcome(name: &str, ran: Ran) -> Outcome<'static> {
+        let suite = SUITES.iter().find(|suite| suite.name == name).unwrap();
+        Outcome { suite, ran, time: Duration::from_millis(1500) }
+    }
+
+    fn counts(passed: usize, failed: usize) -> Ran {
+        let times = (0..12).map(|i| (f64::from(i), format!("test_{i}"))).collect();
+        Ran::Counted(Counts { passed, failed, times, remark: None })
+    }
+
+    #[test]
+    fn the_last_line_is_the_plain_count() {
+        let (text, failed) = summary(&[outcome("nextest", counts(5, 1)), outcome("doctest", counts(2, 0))], false);
+        assert_eq!(failed, 1);
+        assert_eq!(text.lines().last(), Some("7 passed, 1 failed"));
+        assert_eq!(text.lines().filter(|line| line.contains("test_")).count(), SLOWEST);
+        assert!(text.contains("tier core           3.0 s"), "{text}");
+    }
+
+    #[test]
+    fn what_did_not_run_is_said_and_is_red_where_it_must_run() {
+        let outcomes = [outcome("nextest", counts(5, 0)), outcome("python-sdk", Ran::NotRun("no python3".to_owned()))];
+        let (text, failed) = summary(&outcomes, false);
+        assert_eq!(failed, 0);
+        assert!(text.ends_with("NOT RUN: clients/python-sdk: no python3\n5 passed, 0 failed\n"), "{text}");
+        let (text, failed) = summary(&outcomes, true);
+        assert_eq!(failed, 1);
+        assert!(
+            text.ends_with("NOT RUN, counted as failed: clients/python-sdk: no python3\n5 passed, 1 failed\n"),
+            "{text}"
+        );
+    }
+}

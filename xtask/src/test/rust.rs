@@ -1,0 +1,62 @@
+//! The suites that cargo runs.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use super::{Counts, Ran, counted, junit};
+use crate::workspace::{Workspace, has_cargo_subcommand, passes, show};
+
+/// Long enough for a cold build on two slow cores; a hanging test ends far earlier by nextest's own limit.
+const LIMIT: Duration = Duration::from_secs(60 * 60);
+
+/// Every test of the workspace, by nextest; by plain cargo where nextest is not installed.
+pub(super) fn nextest(workspace: &Workspace) -> Result<Ran> {
+    if !has_cargo_subcommand(workspace, "nextest") {
+        println!(
+            "cargo-nextest is not installed: cargo test runs instead, without time limits and times (cargo install cargo-nextest --locked)"
+        );
+        let mut counts = by_cargo(workspace, &["--lib", "--bins", "--tests"])?;
+        counts.remark = Some("by cargo test: cargo-nextest is not installed".to_owned());
+        return Ok(Ran::Counted(counts));
+    }
+    let results = junit::path(workspace);
+    junit::forget(&results)?;
+    let success = passes(workspace.cargo().args(["nextest", "run", "--workspace", "--profile", junit::PROFILE]))?;
+    let Ok(xml) = std::fs::read_to_string(&results) else {
+        return Ok(Ran::Counted(Counts {
+            failed: 1,
+            remark: Some("nothing ran: see above".to_owned()),
+            ..Counts::default()
+        }));
+    };
+    let cases = junit::parse(&xml).with_context(|| format!("{} cannot be understood", results.display()))?;
+    let failed = cases.iter().filter(|case| case.failed).count();
+    let mut counts = Counts {
+        passed: cases.len() - failed,
+        failed,
+        times: cases.into_iter().map(|case| (case.seconds, format!("{} {}", case.binary, case.name))).collect(),
+        remark: None,
+    };
+    if !success && counts.failed == 0 {
+        counts.failed = 1;
+        counts.remark = Some("nextest itself failed: see above".to_owned());
+    }
+    Ok(Ran::Counted(counts))
+}
+
+/// The examples in documentation comments, which nextest does not run.
+pub(super) fn doctest(workspace: &Workspace) -> Result<Ran> {
+    Ok(Ran::Counted(by_cargo(workspace, &["--doc"])?))
+}
+
+fn by_cargo(workspace: &Workspace, what: &[&str]) -> Result<Counts> {
+    let shown = show(workspace.cargo().args(["test", "--quiet", "--workspace", "--no-fail-fast"]).args(what), LIMIT)?;
+    let (passed, mut failed) = counted(&shown.stdout);
+    let mut remark = None;
+    if !shown.success() && failed == 0 {
+        failed = 1;
+        remark = Some("cargo test itself failed: see above".to_owned());
+    }
+    Ok(Counts { passed, failed, times: Vec::new(), remark })
+}
