@@ -225,7 +225,11 @@ impl App {
         match self.store.execute(Command::Enqueue(Box::new(Enqueue { request, inputs }))).await? {
             Verdict::Enqueued(item) => Ok(Applied { item, already_applied: false }),
             Verdict::AlreadyApplied(item) => Ok(Applied { item, already_applied: true }),
-            other => Err(unexpected(other)),
+            other @ (Verdict::Cancelled(_)
+            | Verdict::Claimed(_)
+            | Verdict::NothingToClaim
+            | Verdict::Completed(_)
+            | Verdict::Denied(_)) => Err(unexpected(other)),
         }
     }
 
@@ -248,10 +252,11 @@ impl App {
             role,
             allowed_roles: self.policy.allowed_roles.clone(),
         };
-        match self.store.execute(Command::Cancel(command)).await? {
-            Verdict::Cancelled(item) => Ok(item),
-            other => Err(unexpected(other)),
+        let verdict = self.store.execute(Command::Cancel(command)).await?;
+        if let Verdict::Cancelled(item) = verdict {
+            return Ok(item);
         }
+        Err(unexpected(verdict))
     }
 
     /// Takes the next eligible item; `None` when there is none.
@@ -282,7 +287,11 @@ impl App {
                 let lease_token = key.lease_token(&item).unwrap_or_default();
                 Ok(Some(Claimed { item, lease_token }))
             }
-            other => Err(unexpected(other)),
+            other @ (Verdict::Enqueued(_)
+            | Verdict::AlreadyApplied(_)
+            | Verdict::Cancelled(_)
+            | Verdict::Completed(_)
+            | Verdict::Denied(_)) => Err(unexpected(other)),
         }
     }
 
@@ -308,10 +317,11 @@ impl App {
             role,
             allowed_roles: self.policy.allowed_roles.clone(),
         };
-        match self.store.execute(Command::Complete(command)).await? {
-            Verdict::Completed(item) => Ok(item),
-            other => Err(unexpected(other)),
+        let verdict = self.store.execute(Command::Complete(command)).await?;
+        if let Verdict::Completed(item) = verdict {
+            return Ok(item);
         }
+        Err(unexpected(verdict))
     }
 
     async fn request(&self, caller: &Caller, ask: RunRequest) -> Request {

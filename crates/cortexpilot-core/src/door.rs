@@ -16,7 +16,7 @@ use crate::port::{StoreError, Turn};
 pub async fn judge<T: Turn + ?Sized>(turn: &mut T, command: &Command) -> Result<Verdict, StoreError> {
     match load_and_decide(turn, command).await? {
         Decision::Append(judged, verdict) => turn.stage(judged).await.map(verdict),
-        Decision::Answer(verdict) => Ok(verdict),
+        Decision::Answer(verdict) => Ok(*verdict),
         Decision::Deny(denial) => {
             turn.refuse(&refusal(command, &denial)).await;
             Ok(Verdict::Denied(denial))

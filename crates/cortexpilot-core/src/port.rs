@@ -35,7 +35,7 @@ pub trait Ids: Send + Sync {
     fn fill(&self, buffer: &mut [u8]);
 }
 
-impl dyn Ids {
+impl dyn Ids + '_ {
     /// An array of random bytes.
     pub fn bytes<const N: usize>(&self) -> [u8; N] {
         let mut bytes = [0; N];

@@ -7,6 +7,8 @@
 
 pub mod adapter;
 pub mod arguments;
+pub mod pilot;
+pub mod readonly;
 pub mod scan;
 pub mod tool;
 pub mod transport;

@@ -58,7 +58,7 @@ pub enum Verdict {
 /// What deciding gives: something to append with the verdict it becomes, an answer without a change, or a refusal.
 pub(crate) enum Decision {
     Append(Judged, fn(QueueItem) -> Verdict),
-    Answer(Verdict),
+    Answer(Box<Verdict>),
     Deny(Denial),
 }
 
@@ -86,7 +86,7 @@ pub(crate) fn decide_enqueue(enqueue: &Enqueue, facts: &EnqueueFacts, last: Opti
         if gate == GateId::Run {
             match already_applied(request, inputs, facts) {
                 Ok(None) => {}
-                Ok(Some(item)) => return Decision::Answer(Verdict::AlreadyApplied(item.clone())),
+                Ok(Some(item)) => return Decision::Answer(Box::new(Verdict::AlreadyApplied(item.clone()))),
                 Err(denial) => return Decision::Deny(denial),
             }
         }
@@ -238,7 +238,7 @@ pub(crate) fn decide_claim(claim: &Claim, next: Option<QueueItem>, last: Option<
     if let Err(denial) = gate::text_accepted("worker", &claim.worker) {
         return Decision::Deny(denial);
     }
-    let Some(item) = next else { return Decision::Answer(Verdict::NothingToClaim) };
+    let Some(item) = next else { return Decision::Answer(Box::new(Verdict::NothingToClaim)) };
     let ts = stamp(claim.now, last);
     let worker = match &claim.worker {
         Stated::Given(name) => name.to_string(),

@@ -92,7 +92,7 @@ pub struct Effect {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RunProblem {
     /// The text is not a run id.
-    #[error("run_id is not a valid run id: {}", super::id::RunIdProblem)]
+    #[error("the run_id is not valid: {}", super::id::RunIdProblem)]
     InvalidId,
     /// There is no such run directory.
     #[error("there is no run with this id")]

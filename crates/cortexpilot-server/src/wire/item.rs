@@ -1,5 +1,6 @@
 //! The item view.
 
+use cortexpilot_core::domain::listing::FileProblem;
 use cortexpilot_core::domain::queue::{ItemState, QueueItem, When};
 use cortexpilot_core::domain::time::ledger_text;
 use jiff::Timestamp;
@@ -113,4 +114,22 @@ fn text(when: &Option<When>) -> String {
 /// A legacy line without a readable time is held at the epoch; what is not known is shown as nothing.
 fn time(at: Timestamp) -> String {
     if at == Timestamp::UNIX_EPOCH { String::new() } else { ledger_text(at) }
+}
+
+/// Something wrong with a file of the store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ProblemView {
+    /// The file's name.
+    pub file: String,
+    /// The line, from 1.
+    pub line: u64,
+    /// What is wrong.
+    pub problem: String,
+}
+
+impl ProblemView {
+    /// Renders a problem.
+    pub fn of(problem: &FileProblem) -> Self {
+        Self { file: problem.file.clone(), line: problem.line, problem: problem.problem.clone() }
+    }
 }
