@@ -26,6 +26,11 @@ pub(crate) enum Via {
     OneName,
 }
 
+impl Via {
+    /// The best that this platform offers.
+    pub(crate) const BEST: Self = if cfg!(target_os = "linux") { Self::Kernel } else { Self::OneName };
+}
+
 /// An open directory at or beneath the runs root.
 #[derive(Debug)]
 pub(crate) struct Dir {
@@ -183,7 +188,10 @@ fn open_one(dir: rustix::fd::BorrowedFd<'_>, name: &str, flags: OFlags, via: Via
         match rustix::fs::openat2(dir, name, flags, Mode::empty(), resolve) {
             // Sandboxes that do not know the call answer EPERM. So does a file that really may not be opened; then the plain
             // call says so again, and only the first answer of the kind is remembered wrongly, at no cost to safety.
-            Err(Errno::NOSYS | Errno::PERM) => NO_OPENAT2.store(true, Ordering::Relaxed),
+            Err(errno @ (Errno::NOSYS | Errno::PERM)) => {
+                tracing::debug!(%errno, "openat2 is not available; opening name by name");
+                NO_OPENAT2.store(true, Ordering::Relaxed);
+            }
             answer => return answer,
         }
     }
@@ -192,7 +200,7 @@ fn open_one(dir: rustix::fd::BorrowedFd<'_>, name: &str, flags: OFlags, via: Via
 
 #[cfg(not(target_os = "linux"))]
 fn open_one(dir: rustix::fd::BorrowedFd<'_>, name: &str, flags: OFlags, via: Via) -> Result<OwnedFd, Errno> {
-    let (Via::Kernel | Via::OneName) = via;
+    let (Via::Kernel | Via::OneName) = via; // One way only.
     rustix::fs::openat(dir, name, flags, Mode::empty())
 }
 
@@ -255,14 +263,8 @@ mod tests {
             symlink("/dev/zero", path.join("zero")).unwrap();
             symlink("sub", path.join("sublink")).unwrap();
             symlink("/nowhere/at/all", path.join("dangling")).unwrap();
-            rustix::fs::mknodat(
-                rustix::fs::CWD,
-                path.join("fifo"),
-                FileType::Fifo,
-                Mode::RUSR | Mode::WUSR,
-                0,
-            )
-            .unwrap();
+            rustix::fs::mknodat(rustix::fs::CWD, path.join("fifo"), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)
+                .unwrap();
             let _socket = std::os::unix::net::UnixListener::bind(path.join("socket")).unwrap();
 
             assert_eq!(dir.read("plain", 3).unwrap().0, b"abc");

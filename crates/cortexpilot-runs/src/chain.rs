@@ -17,7 +17,7 @@ pub(crate) const CHAIN: &str = "events.hashchain.jsonl";
 
 /// An entry has four members of fixed size: far less than this.
 const ENTRY_BYTES_MAX: usize = 4 << 10;
-const CHAIN_BYTES_MAX: u64 = 1 << 30;
+const CHAIN_BYTES_MAX: u64 = 512 << 20;
 
 /// Follows the chain in step with the events. Only its first break is reported: what follows a break proves nothing.
 pub(crate) struct Chain {

@@ -17,7 +17,7 @@ use crate::problem::{Problem, What};
 pub(crate) const EVENTS: &str = "events.jsonl";
 
 /// No more of an events file is read than this.
-const EVENTS_BYTES_MAX: u64 = 1 << 30;
+const EVENTS_BYTES_MAX: u64 = 512 << 20;
 /// No more problem lines are named one by one than this.
 const PROBLEM_LINES_MAX: usize = 20;
 

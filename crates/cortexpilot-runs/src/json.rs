@@ -9,7 +9,6 @@ use serde_json::{Map, Number, Value};
 
 use crate::problem::What;
 
-
 /// A document and what is wrong with it: a value with a problem can be shown, and nothing may be decided from it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Parsed {
@@ -38,7 +37,8 @@ pub(crate) fn parse(bytes: &[u8]) -> Parsed {
     }
     let duplicate = Cell::new(false);
     let mut parser = serde_json::Deserializer::from_str(text);
-    let value = Document { duplicate: &duplicate }.deserialize(&mut parser).and_then(|value| parser.end().map(|()| value));
+    let value =
+        Document { duplicate: &duplicate }.deserialize(&mut parser).and_then(|value| parser.end().map(|()| value));
     match value {
         Ok(value) => Parsed { value: Some(value), problem: duplicate.get().then_some(What::Duplicate) },
         Err(error) if error.to_string().starts_with("recursion limit") => fail(What::TooDeep),

@@ -6,10 +6,7 @@ use std::io::{self, BufRead as _, BufReader, Read};
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Line<'a> {
     /// The line's bytes, and whether a newline ended it. Only the last line of a file can lack one.
-    Whole {
-        bytes: &'a [u8],
-        ended: bool,
-    },
+    Whole { bytes: &'a [u8], ended: bool },
     /// Longer than allowed; skipped.
     TooLong,
     /// The file is longer than allowed; nothing after this is read.
@@ -40,7 +37,11 @@ impl<R: Read> Lines<R> {
     /// The next line with its number.
     pub(crate) fn next(&mut self) -> io::Result<Option<(u64, Line<'_>)>> {
         if self.read >= self.file_max {
-            return if self.reader.fill_buf()?.is_empty() { Ok(None) } else { Ok(Some((self.number + 1, Line::FileTooLong))) };
+            return if self.reader.fill_buf()?.is_empty() {
+                Ok(None)
+            } else {
+                Ok(Some((self.number + 1, Line::FileTooLong)))
+            };
         }
         self.buffer.clear();
         // One byte for the newline, one to see that the line is too long.

@@ -147,7 +147,9 @@ pub(crate) fn clip(text: &str, most: usize) -> String {
 /// A time as run directories write it: ISO 8601, in UTC where it names no offset.
 pub(crate) fn instant(text: &str) -> Option<Timestamp> {
     let text = text.trim();
-    text.parse().ok().or_else(|| text.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp()))
+    text.parse()
+        .ok()
+        .or_else(|| text.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp()))
 }
 
 #[cfg(test)]

@@ -142,7 +142,9 @@ impl What {
     /// One next step.
     pub(crate) fn repair(&self) -> &'static str {
         match self {
-            Self::Missing => "Restore the file from the system that wrote the run, or remove the directory if it is no run.",
+            Self::Missing => {
+                "Restore the file from the system that wrote the run, or remove the directory if it is no run."
+            }
             Self::Link => "Replace the link by the file or directory itself.",
             Self::NotRegular(_) | Self::NotDirectory => "Replace it by what the run's writer put there.",
             Self::TooLarge { .. } | Self::LineTooLong { .. } | Self::ScanLimit { .. } => {
@@ -150,12 +152,18 @@ impl What {
             }
             Self::Io(_) => "Check the permissions and the disk, then try again.",
             Self::NotUtf8 | Self::ByteOrderMark => "Write the file as UTF-8 without a byte order mark.",
-            Self::NotJson { .. } | Self::TooDeep | Self::NotObject => "Restore the file from the system that wrote the run.",
-            Self::Duplicate => "Restore the file from the system that wrote the run; two readers would understand it differently.",
+            Self::NotJson { .. } | Self::TooDeep | Self::NotObject => {
+                "Restore the file from the system that wrote the run."
+            }
+            Self::Duplicate => {
+                "Restore the file from the system that wrote the run; two readers would understand it differently."
+            }
             Self::OddType { .. } | Self::TooLongText { .. } | Self::OddEventName => {
                 "Correct the member in the system that wrote the run, and let it write the run again."
             }
-            Self::NamesOtherRun => "Rename the directory to the run that the manifest names, if it was copied or renamed.",
+            Self::NamesOtherRun => {
+                "Rename the directory to the run that the manifest names, if it was copied or renamed."
+            }
             Self::Torn => "If the run is still being written, wait. If its writer died, let it repair its events file.",
             Self::MoreProblems { .. } => "Repair the lines named above first.",
             Self::PageFull => "Ask for fewer events at a time.",
@@ -175,7 +183,11 @@ impl What {
     /// Whether a queue item cannot be derived from a run with this problem in this file.
     fn blocks(&self, file: &str) -> bool {
         match self {
-            Self::NamesOtherRun | Self::Unvouched | Self::EvidenceMismatch | Self::PageFull | Self::TooManyReports { .. } => false,
+            Self::NamesOtherRun
+            | Self::Unvouched
+            | Self::EvidenceMismatch
+            | Self::PageFull
+            | Self::TooManyReports { .. } => false,
             Self::ChainMismatch
             | Self::ChainUnlinked
             | Self::ChainNoEntry

@@ -1,0 +1,193 @@
+//! The one read that decisions rest on.
+//!
+//! Contract and manifest are read once each, the events streamed once; nothing comes from a cache. Whatever the derivation
+//! passes over must have the right type: a `task_id` that is a number is a refusal, not an empty text.
+
+use std::path::Path;
+
+use cortexpilot_core::domain::id::{RunId, Sha256Digest};
+use cortexpilot_core::domain::run::{ContractEvidence, DERIVED_TEXT_MAX, Effect, Pinned, RunFacts, RunProblem};
+use serde_json::{Map, Value};
+
+use crate::beneath::Dir;
+use crate::contract::CONTRACT;
+use crate::events;
+use crate::json::{self, Member, compact};
+use crate::manifest::MANIFEST;
+use crate::problem::{Problem, RUN_DIRECTORY, What};
+use crate::{CONTRACT_BYTES_MAX, MANIFEST_BYTES_MAX};
+
+/// Why there are no facts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum NoFacts {
+    NotFound,
+    Problem(Problem),
+}
+
+impl From<Problem> for NoFacts {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl From<NoFacts> for RunProblem {
+    fn from(none: NoFacts) -> Self {
+        match none {
+            NoFacts::NotFound => Self::NotFound,
+            NoFacts::Problem(problem) => Self::Unreadable(problem.to_string()),
+        }
+    }
+}
+
+pub(crate) fn read(root: &Dir, root_path: &Path, id: &RunId) -> Result<RunFacts, NoFacts> {
+    let dir = match root.dir(id.as_str()) {
+        Ok(dir) => dir,
+        Err(What::Missing) => return Err(NoFacts::NotFound),
+        Err(what) => return Err(Problem::file(RUN_DIRECTORY, what).into()),
+    };
+    let (contract_bytes, _) = dir.read(CONTRACT, CONTRACT_BYTES_MAX).map_err(|what| Problem::file(CONTRACT, what))?;
+    let contract = json::parse_strict(&contract_bytes).map_err(|what| Problem::file(CONTRACT, what))?;
+    let (manifest_bytes, _) = dir.read(MANIFEST, MANIFEST_BYTES_MAX).map_err(|what| Problem::file(MANIFEST, what))?;
+    let manifest = json::parse_strict(&manifest_bytes).map_err(|what| Problem::file(MANIFEST, what))?;
+
+    let contract = Document { file: CONTRACT, map: &contract };
+    let manifest = Document { file: MANIFEST, map: &manifest };
+    let pinned = Pinned::new(contract_bytes);
+    let task_id = match contract.text("task_id")? {
+        Some(task_id) => task_id,
+        None => manifest.text("task_id")?.unwrap_or_else(|| id.as_str().to_owned()),
+    };
+    let owner = match contract.child("owner_agent")?.map_or(Ok(None), |owner| owner.text("agent_id"))? {
+        Some(owner) => owner,
+        None => manifest.text("owner_agent_id")?.unwrap_or_default(),
+    };
+    let workflow_id =
+        manifest.child("workflow")?.map_or(Ok(None), |workflow| workflow.text("workflow_id"))?.unwrap_or_default();
+    let status = manifest.text("status")?.unwrap_or_default();
+    let evidence = evidence(&manifest, pinned.sha256())?;
+    let contract_path = root_path.join(id.as_str()).join(CONTRACT);
+    let contract_path = contract_path.to_str().ok_or(Problem::file("the runs root", What::RootNotUtf8))?.to_owned();
+    // Last, because it reads the most: a run that is refused anyway costs no stream.
+    let awaits_approval = events::awaits_approval(&dir)?;
+    Ok(RunFacts {
+        run_id: id.clone(),
+        status,
+        task_id,
+        owner,
+        workflow_id,
+        contract_path,
+        evidence,
+        awaits_approval,
+        effect: effect(contract.map, manifest.map),
+        contract: pinned,
+    })
+}
+
+/// An object in a file, whose members are read with their types held to.
+struct Document<'a> {
+    file: &'static str,
+    map: &'a Map<String, Value>,
+}
+
+impl<'a> Document<'a> {
+    /// A text, trimmed; `None` when absent, `null` or blank.
+    fn text(&self, member: &'static str) -> Result<Option<String>, Problem> {
+        match json::text(self.map, member) {
+            Member::Absent => Ok(None),
+            Member::Present(text) => {
+                let text = text.trim();
+                if text.chars().count() > DERIVED_TEXT_MAX {
+                    return Err(Problem::file(self.file, What::TooLongText { member }));
+                }
+                Ok((!text.is_empty()).then(|| text.to_owned()))
+            }
+            Member::Odd => Err(Problem::file(self.file, What::OddType { member, want: "text" })),
+        }
+    }
+
+    fn child(&self, member: &'static str) -> Result<Option<Document<'a>>, Problem> {
+        match json::object(self.map, member) {
+            Member::Absent => Ok(None),
+            Member::Present(map) => Ok(Some(Document { file: self.file, map })),
+            Member::Odd => Err(Problem::file(self.file, What::OddType { member, want: "an object" })),
+        }
+    }
+}
+
+fn evidence(manifest: &Document<'_>, contract: Sha256Digest) -> Result<ContractEvidence, Problem> {
+    let Some(hashes) = manifest.child("evidence_hashes")? else { return Ok(ContractEvidence::Absent) };
+    match hashes.map.get(CONTRACT) {
+        None => Ok(ContractEvidence::Absent),
+        Some(Value::String(recorded)) if Sha256Digest::parse(recorded) == Some(contract) => {
+            Ok(ContractEvidence::Verified)
+        }
+        Some(Value::String(_)) => Ok(ContractEvidence::Altered),
+        Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
+            Err(Problem::file(MANIFEST, What::OddType { member: "evidence_hashes", want: "a table of digests" }))
+        }
+    }
+}
+
+/// What executing the contract would do. Shown to whoever approves, so nothing is passed over: what is not of the usual
+/// shape stands there as JSON.
+fn effect(contract: &Map<String, Value>, manifest: &Map<String, Value>) -> Effect {
+    let commands = list(contract.get("acceptance_tests")).into_iter().map(command).collect();
+    let tool_permissions = match contract.get("tool_permissions") {
+        None | Some(Value::Null) => Vec::new(),
+        Some(Value::Object(permissions)) => {
+            permissions.iter().map(|(name, value)| (name.clone(), permission(value))).collect()
+        }
+        Some(odd @ (Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_))) => {
+            vec![("tool_permissions".to_owned(), compact(odd))]
+        }
+    };
+    let runner = match manifest.get("runner") {
+        Some(Value::String(name)) => name.clone(),
+        Some(Value::Object(runner)) => runner.get("name").and_then(Value::as_str).unwrap_or("").to_owned(),
+        None | Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_)) => String::new(),
+    };
+    Effect {
+        allowed_paths: list(contract.get("allowed_paths")).into_iter().map(compact).collect(),
+        commands,
+        tool_permissions,
+        runner,
+        timeout_s: contract.get("timeout_retry").and_then(|retry| retry.get("timeout_sec")).and_then(seconds),
+    }
+}
+
+/// The items of a list; what is no list is its own only item.
+fn list(value: Option<&Value>) -> Vec<&Value> {
+    match value {
+        None | Some(Value::Null) => Vec::new(),
+        Some(Value::Array(items)) => items.iter().collect(),
+        Some(odd @ (Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_))) => vec![odd],
+    }
+}
+
+fn command(test: &Value) -> String {
+    if let Some(command) = test.get("cmd").and_then(Value::as_str) {
+        return command.to_owned();
+    }
+    match test.get("cmd_argv") {
+        Some(Value::Array(words)) if words.iter().all(Value::is_string) => {
+            words.iter().map(compact).collect::<Vec<_>>().join(" ")
+        }
+        _ => compact(test),
+    }
+}
+
+fn permission(value: &Value) -> String {
+    match value {
+        Value::Array(items) => items.iter().map(compact).collect::<Vec<_>>().join(","),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => compact(value),
+    }
+}
+
+/// Whole seconds; a fraction counts as a begun second.
+fn seconds(value: &Value) -> Option<u64> {
+    value.as_u64().or_else(|| {
+        let seconds = value.as_f64()?.ceil();
+        // Beyond 2^53 a float names no exact second, and no such limit is meant.
+        (0.0..=9_007_199_254_740_992.0).contains(&seconds).then_some(seconds as u64)
+    })
+}
