@@ -3,3 +3,7 @@
 pub mod wire;
 
 pub mod mcp;
+
+pub mod auth;
+
+pub mod http;

@@ -13,11 +13,7 @@ pub mod scan;
 pub mod tool;
 pub mod transport;
 
-pub use adapter::{
-    RequestMeta, ServeError, ServerInfo, ToolAnswer, ToolServer, Toolbox, serve_stdio,
-};
+pub use adapter::{RequestMeta, ServeError, ServerInfo, ToolAnswer, ToolServer, Toolbox, serve_stdio};
 pub use arguments::{ArgumentProblem, RawArguments, parse_arguments};
-pub use tool::{
-    Annotations, Effect, ToolSpec, answer_or_refusal, schema_of, table_problems, tools_list,
-};
+pub use tool::{Annotations, Effect, ToolSpec, answer_or_refusal, schema_of, table_problems, tools_list};
 pub use transport::{End, LineTransport, MAX_CALLS_IN_FLIGHT};

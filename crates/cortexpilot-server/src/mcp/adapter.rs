@@ -7,12 +7,11 @@ use futures_util::{FutureExt, future::BoxFuture};
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
-        CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestMethod,
-        CompleteRequestParams, CompleteResult, ConstString, CustomRequest, CustomResult, ErrorCode,
-        Implementation, InitializeRequestParams, InitializeResult, ListPromptsRequestMethod,
-        ListPromptsResult, ListResourceTemplatesRequestMethod, ListResourceTemplatesResult,
-        ListResourcesRequestMethod, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
-        ProtocolVersion, ServerCapabilities, ServerConfig, Tool, ToolsCapability,
+        CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestMethod, CompleteRequestParams,
+        CompleteResult, ConstString, CustomRequest, CustomResult, ErrorCode, Implementation, InitializeRequestParams,
+        InitializeResult, ListPromptsRequestMethod, ListPromptsResult, ListResourceTemplatesRequestMethod,
+        ListResourceTemplatesResult, ListResourcesRequestMethod, ListResourcesResult, ListToolsResult,
+        PaginatedRequestParams, ProtocolVersion, ServerCapabilities, ServerConfig, Tool, ToolsCapability,
     },
     service::{RequestContext, ServerInitializeError},
 };
@@ -66,10 +65,7 @@ impl ToolAnswer {
     /// When `body` does not serialise to a JSON object: the type is wrong, whatever its value.
     #[must_use]
     pub fn answer(body: &impl Serialize) -> Self {
-        Self {
-            json: object(body),
-            is_error: false,
-        }
+        Self { json: object(body), is_error: false }
     }
 
     /// A refusal or failure, marked `isError`.
@@ -78,10 +74,7 @@ impl ToolAnswer {
     /// As [`ToolAnswer::answer`].
     #[must_use]
     pub fn error(body: &impl Serialize) -> Self {
-        Self {
-            json: object(body),
-            is_error: true,
-        }
+        Self { json: object(body), is_error: true }
     }
 
     /// The JSON object.
@@ -98,11 +91,7 @@ impl ToolAnswer {
 
     fn into_result(self) -> CallToolResult {
         let value = Value::Object(self.json);
-        if self.is_error {
-            CallToolResult::structured_error(value)
-        } else {
-            CallToolResult::structured(value)
-        }
+        if self.is_error { CallToolResult::structured_error(value) } else { CallToolResult::structured(value) }
     }
 }
 
@@ -146,15 +135,8 @@ impl ToolServer {
     /// A server over `toolbox`.
     #[must_use]
     pub fn new(toolbox: impl Toolbox) -> Self {
-        let listed = toolbox
-            .tools()
-            .iter()
-            .map(|tool| tool.to_protocol())
-            .collect();
-        Self {
-            toolbox: Arc::new(toolbox),
-            listed,
-        }
+        let listed = toolbox.tools().iter().map(|tool| tool.to_protocol()).collect();
+        Self { toolbox: Arc::new(toolbox), listed }
     }
 
     async fn carry_out(
@@ -166,24 +148,15 @@ impl ToolServer {
         let arguments = RawArguments::new(call.arguments.as_deref());
         let stated = request.clone();
         // The call itself stands inside the guard: what panics before the first await counts too.
-        let guarded =
-            AssertUnwindSafe(async move { self.toolbox.call(tool, arguments, stated).await });
+        let guarded = AssertUnwindSafe(async move { self.toolbox.call(tool, arguments, stated).await });
         let answer = match guarded.catch_unwind().await {
             Ok(answer) => answer,
             Err(panic) => {
                 // Unguarded, the library would lose the task, and with it the answer and the permit of the call.
-                tracing::error!(
-                    tool = tool.name,
-                    panic = panic_text(&*panic),
-                    "a tool handler panicked"
-                );
+                tracing::error!(tool = tool.name, panic = panic_text(&*panic), "a tool handler panicked");
                 let explain = || self.toolbox.internal_error(tool, &request);
-                std::panic::catch_unwind(AssertUnwindSafe(explain)).map_err(|_| {
-                    ErrorData::internal_error(
-                        "The server failed while it carried out the call.",
-                        None,
-                    )
-                })?
+                std::panic::catch_unwind(AssertUnwindSafe(explain))
+                    .map_err(|_| ErrorData::internal_error("The server failed while it carried out the call.", None))?
             }
         };
         Ok(answer.into_result())
@@ -192,8 +165,7 @@ impl ToolServer {
 
 fn panic_text(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("no message")
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message")
 }
 
 /// Undeclared, so not there: the library's own defaults would answer with an empty list.
@@ -233,10 +205,7 @@ impl ServerHandler for ToolServer {
     ) -> Result<ListToolsResult, ErrorData> {
         if request.is_some_and(|page| page.cursor.is_some()) {
             // All tools are on the first page, so no cursor is one of ours.
-            return Err(ErrorData::invalid_params(
-                "The cursor is not one this server handed out.",
-                None,
-            ));
+            return Err(ErrorData::invalid_params("The cursor is not one this server handed out.", None));
         }
         Ok(ListToolsResult::with_all_items(self.listed.to_vec()))
     }
@@ -250,35 +219,21 @@ impl ServerHandler for ToolServer {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let Some(tool) = self
-            .toolbox
-            .tools()
-            .iter()
-            .find(|tool| tool.name == request.name)
-        else {
+        let Some(tool) = self.toolbox.tools().iter().find(|tool| tool.name == request.name) else {
             let names: Vec<_> = self.toolbox.tools().iter().map(|tool| tool.name).collect();
             let message = format!("Unknown tool. This server has: {}.", names.join(", "));
             return Err(ErrorData::invalid_params(message, None));
         };
         // Without the client's bytes there are no arguments: the library's value is merged and never stands in.
         let Some(call) = context.extensions.get::<RawCall>() else {
-            return Err(ErrorData::internal_error(
-                "The call came without its raw arguments.",
-                None,
-            ));
+            return Err(ErrorData::internal_error("The call came without its raw arguments.", None));
         };
         let meta = RequestMeta {
             id: call.id.clone(),
-            protocol_version: context
-                .protocol_version()
-                .map(|version| version.to_string()),
-            client: context
-                .client_info()
-                .map(|client| (client.name, client.version)),
+            protocol_version: context.protocol_version().map(|version| version.to_string()),
+            client: context.client_info().map(|client| (client.name, client.version)),
         };
-        self.carry_out(tool, call, meta)
-            .await
-            .map(CallToolResponse::from)
+        self.carry_out(tool, call, meta).await.map(CallToolResponse::from)
     }
 
     async fn complete(
@@ -318,11 +273,7 @@ impl ServerHandler for ToolServer {
         _request: CustomRequest,
         _context: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
-        Err(ErrorData::new(
-            ErrorCode::METHOD_NOT_FOUND,
-            "This server has no such method.",
-            None,
-        ))
+        Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, "This server has no such method.", None))
     }
 }
 

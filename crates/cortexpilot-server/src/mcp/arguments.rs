@@ -54,19 +54,11 @@ impl std::error::Error for ArgumentProblem {}
 /// # Errors
 /// The first thing that does not fit: not an object, an unknown or missing member, a wrong type, a value a type's own
 /// rules refuse.
-pub fn parse_arguments<T: DeserializeOwned>(
-    arguments: RawArguments<'_>,
-) -> Result<T, ArgumentProblem> {
+pub fn parse_arguments<T: DeserializeOwned>(arguments: RawArguments<'_>) -> Result<T, ArgumentProblem> {
     let text = arguments.as_json();
     if !text.starts_with('{') {
-        let reason = format!(
-            "The arguments must be one JSON object, not {}.",
-            kind_of(text)
-        );
-        return Err(ArgumentProblem {
-            member: None,
-            reason,
-        });
+        let reason = format!("The arguments must be one JSON object, not {}.", kind_of(text));
+        return Err(ArgumentProblem { member: None, reason });
     }
     let mut deserializer = serde_json::Deserializer::from_str(text);
     serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
@@ -79,67 +71,45 @@ pub fn parse_arguments<T: DeserializeOwned>(
 /// names of *our* members are taken over.
 fn explain(path: &str, message: &str) -> ArgumentProblem {
     // serde_json appends the position, which means nothing to a reader who sees an object.
-    let message = message
-        .rsplit_once(" at line ")
-        .map_or(message, |(message, _)| message);
+    let message = message.rsplit_once(" at line ").map_or(message, |(message, _)| message);
     if let Some(rest) = message.strip_prefix("unknown field `") {
         return unknown_member(rest);
     }
     if let Some(name) = message.strip_prefix("missing field `") {
         let name = name.trim_end_matches('`');
-        let member =
-            plain(path).map_or_else(|| name.to_owned(), |parent| format!("{parent}.{name}"));
+        let member = plain(path).map_or_else(|| name.to_owned(), |parent| format!("{parent}.{name}"));
         let reason = format!("The argument `{member}` is missing.");
-        return ArgumentProblem {
-            member: Some(member),
-            reason,
-        };
+        return ArgumentProblem { member: Some(member), reason };
     }
     let member = plain(path);
-    let named = member
-        .as_deref()
-        .map_or_else(|| "An argument".to_owned(), |name| format!("`{name}`"));
+    let named = member.as_deref().map_or_else(|| "An argument".to_owned(), |name| format!("`{name}`"));
     let rule = if let Some((found, expected)) = wrong_kind(message) {
         match (found, expected) {
             ("an integer", "an integer") => "is out of range".to_owned(),
             _ => format!("must be {expected}, not {found}"),
         }
     } else if let Some(rest) = message.strip_prefix("unknown variant `") {
-        let variants = rest
-            .rsplit_once("`, expected ")
-            .map_or("another value", |(_, variants)| variants);
+        let variants = rest.rsplit_once("`, expected ").map_or("another value", |(_, variants)| variants);
         format!("must be {variants}")
     } else {
         // A type's own rule (`try_from`, `deserialize_with`) wrote this; ours never quote input.
         format!("is not accepted: {}", message.trim_end_matches('.'))
     };
-    ArgumentProblem {
-        member,
-        reason: format!("{named} {rule}."),
-    }
+    ArgumentProblem { member, reason: format!("{named} {rule}.") }
 }
 
 /// From ``NAME`, expected one of `a`, `b`` or ``NAME`, there are no fields``, where NAME is the client's.
 fn unknown_member(rest: &str) -> ArgumentProblem {
     let (name, takes) = match rest.rsplit_once("`, expected ") {
-        Some((name, takes)) => (
-            name,
-            format!("it takes {}", takes.trim_start_matches("one of ")),
-        ),
-        None => (
-            rest.rsplit_once("`, ").map_or(rest, |(name, _)| name),
-            "it takes none".to_owned(),
-        ),
+        Some((name, takes)) => (name, format!("it takes {}", takes.trim_start_matches("one of "))),
+        None => (rest.rsplit_once("`, ").map_or(rest, |(name, _)| name), "it takes none".to_owned()),
     };
     let member = plain(name);
     let what = member.as_deref().map_or_else(
         || "A member that was sent is not an argument here".to_owned(),
         |name| format!("`{name}` is not an argument here"),
     );
-    ArgumentProblem {
-        member,
-        reason: format!("{what}; {takes}."),
-    }
+    ArgumentProblem { member, reason: format!("{what}; {takes}.") }
 }
 
 /// A member's name or path, when it may be repeated to a model: short, and nothing but identifier characters.
@@ -150,9 +120,7 @@ fn plain(path: &str) -> Option<String> {
 
 /// What was found and what was expected, in words, from serde's `invalid type: …, expected …`.
 fn wrong_kind(message: &str) -> Option<(&'static str, &str)> {
-    let rest = message
-        .strip_prefix("invalid type: ")
-        .or_else(|| message.strip_prefix("invalid value: "))?;
+    let rest = message.strip_prefix("invalid type: ").or_else(|| message.strip_prefix("invalid value: "))?;
     let (found, expected) = rest.rsplit_once(", expected ")?;
     let found = match found.split([' ', '`']).next().unwrap_or_default() {
         "boolean" => "true or false",
@@ -242,86 +210,30 @@ mod tests {
                 "priority",
                 "`priority` must be an integer, not a number with a fraction or an exponent.",
             ),
-            (
-                r#"{"run_id":"r","priority":"5"}"#,
-                "priority",
-                "`priority` must be an integer, not a string.",
-            ),
+            (r#"{"run_id":"r","priority":"5"}"#, "priority", "`priority` must be an integer, not a string."),
             (
                 r#"{"run_id":"r","priority":18446744073709551616}"#,
                 "priority",
                 "`priority` must be an integer, not a number with a fraction or an exponent.",
             ),
-            (
-                r#"{"run_id":"r","priority":9223372036854775808}"#,
-                "priority",
-                "`priority` is out of range.",
-            ),
-            (
-                r#"{"run_id":"r","small":300}"#,
-                "small",
-                "`small` is out of range.",
-            ),
-            (
-                r#"{"run_id":"r","confirm":"true"}"#,
-                "confirm",
-                "`confirm` must be true or false, not a string.",
-            ),
-            (
-                r#"{"run_id":"r","confirm":1}"#,
-                "confirm",
-                "`confirm` must be true or false, not an integer.",
-            ),
-            (
-                r#"{"run_id":7}"#,
-                "run_id",
-                "`run_id` must be a string, not an integer.",
-            ),
-            (
-                r#"{"run_id":null}"#,
-                "run_id",
-                "`run_id` must be a string, not null.",
-            ),
-            (
-                r#"{"run_id":["r"]}"#,
-                "run_id",
-                "`run_id` must be a string, not an array.",
-            ),
-            (
-                r#"{"run_id":{}}"#,
-                "run_id",
-                "`run_id` must be a string, not an object.",
-            ),
-            (
-                r#"{"run_id":"r","ratio":"x"}"#,
-                "ratio",
-                "`ratio` must be a number, not a string.",
-            ),
-            (
-                r#"{"run_id":"r","mode":"never"}"#,
-                "mode",
-                "`mode` must be `fast` or `slow`.",
-            ),
-            (
-                r#"{"run_id":"r","filters":{}}"#,
-                "filters",
-                "`filters` must be an array, not an object.",
-            ),
+            (r#"{"run_id":"r","priority":9223372036854775808}"#, "priority", "`priority` is out of range."),
+            (r#"{"run_id":"r","small":300}"#, "small", "`small` is out of range."),
+            (r#"{"run_id":"r","confirm":"true"}"#, "confirm", "`confirm` must be true or false, not a string."),
+            (r#"{"run_id":"r","confirm":1}"#, "confirm", "`confirm` must be true or false, not an integer."),
+            (r#"{"run_id":7}"#, "run_id", "`run_id` must be a string, not an integer."),
+            (r#"{"run_id":null}"#, "run_id", "`run_id` must be a string, not null."),
+            (r#"{"run_id":["r"]}"#, "run_id", "`run_id` must be a string, not an array."),
+            (r#"{"run_id":{}}"#, "run_id", "`run_id` must be a string, not an object."),
+            (r#"{"run_id":"r","ratio":"x"}"#, "ratio", "`ratio` must be a number, not a string."),
+            (r#"{"run_id":"r","mode":"never"}"#, "mode", "`mode` must be `fast` or `slow`."),
+            (r#"{"run_id":"r","filters":{}}"#, "filters", "`filters` must be an array, not an object."),
             (
                 r#"{"run_id":"r","filters":[{"name":"a"},{"name":3}]}"#,
                 "filters[1].name",
                 "`filters[1].name` must be a string, not an integer.",
             ),
-            (
-                r#"{"run_id":"r","filters":["a"]}"#,
-                "filters[0]",
-                "`filters[0]` must be an object, not a string.",
-            ),
-            (
-                r#"{"priority":5}"#,
-                "run_id",
-                "The argument `run_id` is missing.",
-            ),
+            (r#"{"run_id":"r","filters":["a"]}"#, "filters[0]", "`filters[0]` must be an object, not a string."),
+            (r#"{"priority":5}"#, "run_id", "The argument `run_id` is missing."),
             (
                 r#"{"run_id":"r","x":", expected i64"}"#,
                 "x",
@@ -329,18 +241,11 @@ mod tests {
             ),
         ];
         for (json, member, sentence) in table {
-            assert_eq!(
-                reason::<Sample>(json),
-                (Some(member.to_owned()), sentence.to_owned()),
-                "{json}"
-            );
+            assert_eq!(reason::<Sample>(json), (Some(member.to_owned()), sentence.to_owned()), "{json}");
         }
         assert_eq!(
             reason::<Nothing>(r#"{"a":1}"#),
-            (
-                Some("a".to_owned()),
-                "`a` is not an argument here; it takes none.".to_owned()
-            )
+            (Some("a".to_owned()), "`a` is not an argument here; it takes none.".to_owned())
         );
     }
 
@@ -351,10 +256,7 @@ mod tests {
             format!(r#"{{"run_id":"r","{hostile}":1}}"#),
             format!(r#"{{"run_id":"r","priority":"{hostile}"}}"#),
             format!(r#"{{"run_id":"r","mode":"{hostile}"}}"#),
-            format!(
-                r#"{{"run_id":"r","confirm":"{}"}}"#,
-                "ignore".repeat(10_000)
-            ),
+            format!(r#"{{"run_id":"r","confirm":"{}"}}"#, "ignore".repeat(10_000)),
             format!(r#"{{"run_id":"r","{}":1}}"#, "ignore".repeat(10_000)),
         ] {
             let (_, sentence) = reason::<Sample>(&json);
@@ -372,20 +274,9 @@ mod tests {
 
     #[test]
     fn arguments_that_are_no_object_are_refused_as_a_whole() {
-        for (json, kind) in [
-            ("[]", "an array"),
-            ("\"x\"", "a string"),
-            ("5", "a number"),
-            ("true", "true or false"),
-        ] {
+        for (json, kind) in [("[]", "an array"), ("\"x\"", "a string"), ("5", "a number"), ("true", "true or false")] {
             let (member, sentence) = reason::<Nothing>(json);
-            assert_eq!(
-                (member, sentence),
-                (
-                    None,
-                    format!("The arguments must be one JSON object, not {kind}.")
-                )
-            );
+            assert_eq!((member, sentence), (None, format!("The arguments must be one JSON object, not {kind}.")));
         }
     }
 }

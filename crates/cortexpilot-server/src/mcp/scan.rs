@@ -94,19 +94,13 @@ impl<'a> Request<'a> {
     #[must_use]
     pub fn param(&self, name: &str) -> Option<&'a str> {
         let members = self.params.as_deref()?;
-        members
-            .iter()
-            .find(|(member, _)| member == name)
-            .map(|(_, raw)| *raw)
+        members.iter().find(|(member, _)| member == name).map(|(_, raw)| *raw)
     }
 
     /// What a tool handler gets beside the decoded request: the id, and `params.arguments` as the client's bytes.
     #[must_use]
     pub fn raw_call(&self) -> RawCall {
-        RawCall {
-            id: self.id.clone(),
-            arguments: self.param("arguments").map(Arc::from),
-        }
+        RawCall { id: self.id.clone(), arguments: self.param("arguments").map(Arc::from) }
     }
 }
 
@@ -148,19 +142,11 @@ impl Refusal {
     }
 
     fn not_json() -> Self {
-        Self {
-            id: None,
-            code: PARSE_ERROR,
-            message: Cow::Borrowed("The message is not valid JSON in UTF-8."),
-        }
+        Self { id: None, code: PARSE_ERROR, message: Cow::Borrowed("The message is not valid JSON in UTF-8.") }
     }
 
     fn invalid(id: Option<RequestId>, message: &'static str) -> Self {
-        Self {
-            id,
-            code: INVALID_REQUEST,
-            message: Cow::Borrowed(message),
-        }
+        Self { id, code: INVALID_REQUEST, message: Cow::Borrowed(message) }
     }
 }
 
@@ -233,8 +219,7 @@ impl<'a> Envelope<'a> {
     /// The id a refusal names. Of two ids neither is *the* id; and the id of something that looks like a response
     /// belongs to the server's numbering, where an error under it would hit an unrelated request of the client.
     fn id_to_refuse_with(&self) -> Option<RequestId> {
-        let looks_like_response =
-            self.method.is_none() && (self.result.is_some() || self.error.is_some());
+        let looks_like_response = self.method.is_none() && (self.result.is_some() || self.error.is_some());
         if looks_like_response || self.ids != 1 {
             return None;
         }
@@ -250,12 +235,7 @@ impl<'a> Envelope<'a> {
         }
         let params = match self.params.map(serde_json::from_str::<Members<'a>>) {
             None => None,
-            Some(Ok(Members(members))) => Some(
-                members
-                    .into_iter()
-                    .map(|(name, raw)| (name, raw.get()))
-                    .collect(),
-            ),
+            Some(Ok(Members(members))) => Some(members.into_iter().map(|(name, raw)| (name, raw.get())).collect()),
             Some(Err(_)) => {
                 return Err("The member `params` must be an object when it is present.");
             }
@@ -271,10 +251,7 @@ impl<'a> Envelope<'a> {
 
     fn response(&self) -> Result<Scanned<'a>, &'static str> {
         #[derive(Deserialize)]
-        #[expect(
-            dead_code,
-            reason = "only the shape is read: this server asks nothing, so no answer is used"
-        )]
+        #[expect(dead_code, reason = "only the shape is read: this server asks nothing, so no answer is used")]
         struct ErrorShape {
             code: i64,
             message: String,
@@ -284,12 +261,10 @@ impl<'a> Envelope<'a> {
         let error_without_id = self.id.is_none_or(|id| id == "null");
         match (self.result, self.error) {
             (Some(_), None) if id_is_valid => Ok(Scanned::Response),
-            (None, Some(error)) if id_is_valid || error_without_id => {
-                match serde_json::from_str::<ErrorShape>(error) {
-                    Ok(_) => Ok(Scanned::Response),
-                    Err(_) => Err("The member `error` must have a `code` and a `message`."),
-                }
-            }
+            (None, Some(error)) if id_is_valid || error_without_id => match serde_json::from_str::<ErrorShape>(error) {
+                Ok(_) => Ok(Scanned::Response),
+                Err(_) => Err("The member `error` must have a `code` and a `message`."),
+            },
             (Some(_), None) | (None, Some(_)) => Err("A response needs the id of its request."),
             (Some(_), Some(_)) => Err("A response has a `result` or an `error`, not both."),
             (None, None) => Err("The member `method` is missing."),
@@ -345,11 +320,7 @@ impl Fault {
 fn audit(text: &str) -> Result<Option<Fault>, serde_json::Error> {
     let mut fault = None;
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    Audit {
-        fault: &mut fault,
-        depth: 0,
-    }
-    .deserialize(&mut deserializer)?;
+    Audit { fault: &mut fault, depth: 0 }.deserialize(&mut deserializer)?;
     deserializer.end()?;
     Ok(fault)
 }
@@ -362,10 +333,7 @@ struct Audit<'f> {
 
 impl Audit<'_> {
     fn inner(&mut self) -> Audit<'_> {
-        Audit {
-            fault: self.fault,
-            depth: self.depth + 1,
-        }
+        Audit { fault: self.fault, depth: self.depth + 1 }
     }
 
     /// Notes the first fault; which one is named when there are several does not matter.

@@ -37,12 +37,7 @@ pub struct Annotations {
 
 impl Annotations {
     /// The hints of a tool that only reads files of this installation.
-    pub const READ_ONLY: Self = Self {
-        read_only: true,
-        destructive: false,
-        idempotent: true,
-        open_world: false,
-    };
+    pub const READ_ONLY: Self = Self { read_only: true, destructive: false, idempotent: true, open_world: false };
 }
 
 /// One tool. Text in it is read by models and shown to people.
@@ -74,14 +69,10 @@ impl ToolSpec {
             Some(self.annotations.idempotent),
             Some(self.annotations.open_world),
         );
-        Tool::new(
-            self.name,
-            self.description,
-            Arc::new(object((self.input_schema)())),
-        )
-        .with_title(self.title)
-        .with_raw_output_schema(Arc::new(object((self.output_schema)())))
-        .with_annotations(annotations)
+        Tool::new(self.name, self.description, Arc::new(object((self.input_schema)())))
+            .with_title(self.title)
+            .with_raw_output_schema(Arc::new(object((self.output_schema)())))
+            .with_annotations(annotations)
     }
 }
 
@@ -102,10 +93,7 @@ pub fn table_problems(tools: &[ToolSpec]) -> Vec<String> {
         if tool.name.is_empty() || tool.name.len() > 64 || !tool.name.chars().all(name_chars) {
             problem("the name is not 1 to 64 letters, digits, _ or -");
         }
-        if tools[..index]
-            .iter()
-            .any(|earlier| earlier.name == tool.name)
-        {
+        if tools[..index].iter().any(|earlier| earlier.name == tool.name) {
             problem("the name stands twice in the table");
         }
         if tool.title.trim().is_empty() || tool.description.trim().is_empty() {
@@ -149,10 +137,7 @@ pub fn schema_of<T: JsonSchema>() -> Value {
     let mut settings = SchemaSettings::draft2020_12();
     settings.inline_subschemas = true;
     settings.meta_schema = None;
-    let mut schema = settings
-        .into_generator()
-        .into_root_schema_for::<T>()
-        .to_value();
+    let mut schema = settings.into_generator().into_root_schema_for::<T>().to_value();
     if let Some(object) = schema.as_object_mut() {
         object.remove("title");
     }
@@ -163,14 +148,9 @@ pub fn schema_of<T: JsonSchema>() -> Value {
 fn drop_number_formats(schema: &mut Value) {
     match schema {
         Value::Object(object) => {
-            let is_number_format =
-                object
-                    .get("format")
-                    .and_then(Value::as_str)
-                    .is_some_and(|format| {
-                        matches!(format, "float" | "double")
-                            || format.trim_start_matches('u').starts_with("int")
-                    });
+            let is_number_format = object.get("format").and_then(Value::as_str).is_some_and(|format| {
+                matches!(format, "float" | "double") || format.trim_start_matches('u').starts_with("int")
+            });
             if is_number_format {
                 object.shift_remove("format");
             }
@@ -193,10 +173,7 @@ pub fn answer_or_refusal(answer: Value, refusal: Value) -> Value {
     let (answer, refusal) = (object(answer), object(refusal));
     let mut properties = Map::new();
     for schema in [&answer, &refusal] {
-        assert!(
-            !schema.contains_key("$defs"),
-            "invariant: an output schema is self-contained"
-        );
+        assert!(!schema.contains_key("$defs"), "invariant: an output schema is self-contained");
         let members = schema.get("properties").and_then(Value::as_object);
         for (name, member) in members.expect("invariant: an output schema lists its properties") {
             match properties.get_mut(name) {
@@ -215,9 +192,7 @@ pub fn answer_or_refusal(answer: Value, refusal: Value) -> Value {
         "properties": properties,
         "anyOf": [shape("Answer", &answer), shape("Refusal", &refusal)],
     });
-    let closed = |schema: &Map<String, Value>| {
-        schema.get("additionalProperties") == Some(&Value::Bool(false))
-    };
+    let closed = |schema: &Map<String, Value>| schema.get("additionalProperties") == Some(&Value::Bool(false));
     if closed(&answer) && closed(&refusal) {
         either["additionalProperties"] = Value::Bool(false);
     }
@@ -307,10 +282,7 @@ mod tests {
         let names: Vec<_> = schema["properties"].as_object().unwrap().keys().collect();
         assert_eq!(names, ["items", "status", "code"]);
         let validator = jsonschema::validator_for(&schema).unwrap();
-        for valid in [
-            json!({ "items": [], "status": "PENDING" }),
-            json!({ "code": "X", "status": "REFUSED" }),
-        ] {
+        for valid in [json!({ "items": [], "status": "PENDING" }), json!({ "code": "X", "status": "REFUSED" })] {
             assert!(validator.is_valid(&valid), "{valid}");
         }
         for invalid in [
@@ -331,102 +303,34 @@ mod tests {
         assert_eq!(table_problems(&[GOOD]), Vec::<String>::new());
         let long = String::leak("x".repeat(MAX_DESCRIPTION_CHARS + 1));
         let faults = [
-            (
-                ToolSpec {
-                    name: "list things",
-                    ..GOOD
-                },
-                "name is not",
-            ),
+            (ToolSpec { name: "list things", ..GOOD }, "name is not"),
             (ToolSpec { name: "", ..GOOD }, "name is not"),
             (ToolSpec { title: " ", ..GOOD }, "must say something"),
+            (ToolSpec { title: "Preview a run (read only)", ..GOOD }, "bracket"),
+            (ToolSpec { description: long, ..GOOD }, "1,000 characters"),
+            (ToolSpec { effect: Effect::Append, ..GOOD }, "disagree"),
             (
-                ToolSpec {
-                    title: "Preview a run (read only)",
-                    ..GOOD
-                },
-                "bracket",
-            ),
-            (
-                ToolSpec {
-                    description: long,
-                    ..GOOD
-                },
-                "1,000 characters",
-            ),
-            (
-                ToolSpec {
-                    effect: Effect::Append,
-                    ..GOOD
-                },
-                "disagree",
-            ),
-            (
-                ToolSpec {
-                    annotations: Annotations {
-                        destructive: true,
-                        ..Annotations::READ_ONLY
-                    },
-                    ..GOOD
-                },
+                ToolSpec { annotations: Annotations { destructive: true, ..Annotations::READ_ONLY }, ..GOOD },
                 "destructive",
             ),
-            (
-                ToolSpec {
-                    input_schema: || json!({ "type": "object" }),
-                    ..GOOD
-                },
-                "unknown members",
-            ),
-            (
-                ToolSpec {
-                    input_schema: page,
-                    ..GOOD
-                },
-                "needs a description",
-            ),
-            (
-                ToolSpec {
-                    output_schema: || json!({ "type": "array" }),
-                    ..GOOD
-                },
-                "at the top",
-            ),
+            (ToolSpec { input_schema: || json!({ "type": "object" }), ..GOOD }, "unknown members"),
+            (ToolSpec { input_schema: page, ..GOOD }, "needs a description"),
+            (ToolSpec { output_schema: || json!({ "type": "array" }), ..GOOD }, "at the top"),
         ];
         for (tool, words) in faults {
             let problems = table_problems(&[tool]);
-            assert!(
-                problems.len() == 1 && problems[0].contains(words),
-                "{words}: {problems:?}"
-            );
+            assert!(problems.len() == 1 && problems[0].contains(words), "{words}: {problems:?}");
         }
-        assert_eq!(
-            table_problems(&[GOOD, GOOD]),
-            ["list_things: the name stands twice in the table"]
-        );
+        assert_eq!(table_problems(&[GOOD, GOOD]), ["list_things: the name stands twice in the table"]);
     }
 
     #[test]
     fn the_list_has_all_four_hints_of_every_tool() {
         let listed = tools_list(&[GOOD]);
-        let hints = json!({ "readOnlyHint": true, "destructiveHint": false, "idempotentHint": true, "openWorldHint": false });
+        let hints =
+            json!({ "readOnlyHint": true, "destructiveHint": false, "idempotentHint": true, "openWorldHint": false });
         assert_eq!(listed["tools"][0]["annotations"], hints);
-        let members: Vec<_> = listed["tools"][0]
-            .as_object()
-            .unwrap()
-            .keys()
-            .cloned()
-            .collect();
-        assert_eq!(
-            members,
-            [
-                "name",
-                "title",
-                "description",
-                "inputSchema",
-                "outputSchema",
-                "annotations"
-            ]
-        );
+        let members: Vec<_> = listed["tools"][0].as_object().unwrap().keys().cloned().collect();
+        assert_eq!(members, ["name", "title", "description", "inputSchema", "outputSchema", "annotations"]);
     }
 }

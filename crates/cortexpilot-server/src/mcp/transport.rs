@@ -4,7 +4,7 @@
 //! without an answer, spawns a task for every call and loses the answer to a request whose id is in use or was
 //! cancelled. So it only ever sees requests, under ids of our own, one permit each:
 //!
-//! - A line is read, bounded, and judged by [`scan`]. What is refused is answered from here.
+//! - A line is read, bounded, and judged by [`scan()`]. What is refused is answered from here.
 //! - Notifications and responses go no further. The only ones a client may send us are `initialized`, which asks for
 //!   nothing; `cancelled`, which a receiver may ignore (an enqueue is short and cannot be half done); and answers to
 //!   questions, of which we ask none. Dropping them also keeps whatever is no request away from the handshake.
@@ -23,10 +23,7 @@ use std::{
 
 use rmcp::{
     RoleServer,
-    model::{
-        ClientJsonRpcMessage, ClientRequest, GetExtensions, JsonRpcMessage, NumberOrString,
-        ServerJsonRpcMessage,
-    },
+    model::{ClientJsonRpcMessage, ClientRequest, GetExtensions, JsonRpcMessage, NumberOrString, ServerJsonRpcMessage},
     transport::Transport,
 };
 use serde::Serialize;
@@ -37,9 +34,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::scan::{
-    self, INTERNAL_ERROR, INVALID_PARAMS, MAX_MESSAGE_BYTES, Refusal, RequestId, Scanned, scan,
-};
+use super::scan::{self, INTERNAL_ERROR, INVALID_PARAMS, MAX_MESSAGE_BYTES, Refusal, RequestId, Scanned, scan};
 
 /// The most requests that are being carried out, or wait for their answer to be written, at one time.
 pub const MAX_CALLS_IN_FLIGHT: usize = 64;
@@ -80,11 +75,7 @@ struct InFlight {
 /// A judged message that waits for a permit. Kept in the transport, not in a future: the service loop drops the
 /// future of `receive` whenever something else happens first.
 enum Pending {
-    Pass {
-        id: RequestId,
-        internal: i64,
-        message: Box<ClientJsonRpcMessage>,
-    },
+    Pass { id: RequestId, internal: i64, message: Box<ClientJsonRpcMessage> },
     Refuse(Refusal),
 }
 
@@ -119,9 +110,7 @@ impl<R: AsyncRead + Send + Unpin + 'static> LineTransport<R> {
             permits: Arc::new(Semaphore::new(MAX_CALLS_IN_FLIGHT)),
             output,
             writer: Some(tokio::spawn(write_frames(writer, frames))),
-            shutdown: Shutdown {
-                signal: Some(Box::pin(shutdown)),
-            },
+            shutdown: Shutdown { signal: Some(Box::pin(shutdown)) },
             end: Arc::default(),
             deadline: None,
         }
@@ -143,11 +132,9 @@ impl<R: AsyncRead + Send + Unpin + 'static> LineTransport<R> {
             Scanned::Request(request) => {
                 self.last_internal += 1;
                 match for_library(&request, self.last_internal) {
-                    Ok(message) => Some(Pending::Pass {
-                        id: request.id,
-                        internal: self.last_internal,
-                        message: Box::new(message),
-                    }),
+                    Ok(message) => {
+                        Some(Pending::Pass { id: request.id, internal: self.last_internal, message: Box::new(message) })
+                    }
                     Err(refusal) => Some(Pending::Refuse(refusal)),
                 }
             }
@@ -191,11 +178,7 @@ impl<R: AsyncRead + Send + Unpin + 'static> LineTransport<R> {
                 }
             };
             match self.pending.take() {
-                Some(Pending::Pass {
-                    id,
-                    internal,
-                    message,
-                }) => {
+                Some(Pending::Pass { id, internal, message }) => {
                     self.in_flight.insert(internal, InFlight { id, permit });
                     return Ok(*message);
                 }
@@ -241,12 +224,7 @@ impl<R> LineTransport<R> {
     }
 
     /// Turns what the service sends into a line, under the id the client used.
-    fn answer(
-        &mut self,
-        internal: Option<&NumberOrString>,
-        member: &str,
-        body: &impl Serialize,
-    ) -> bool {
+    fn answer(&mut self, internal: Option<&NumberOrString>, member: &str, body: &impl Serialize) -> bool {
         let known = match internal {
             Some(NumberOrString::Number(internal)) => self.in_flight.remove(internal),
             Some(NumberOrString::String(_)) | None => None,
@@ -261,13 +239,7 @@ impl<R> LineTransport<R> {
             Err(error) => {
                 tracing::error!(%error, "an answer could not be written as JSON");
                 let message = "The server could not write its answer.".into();
-                line = Refusal {
-                    id: Some(id),
-                    code: INTERNAL_ERROR,
-                    message,
-                }
-                .to_json()
-                .into_bytes();
+                line = Refusal { id: Some(id), code: INTERNAL_ERROR, message }.to_json().into_bytes();
             }
         }
         self.queue(line, Some(permit))
@@ -286,14 +258,9 @@ impl<R> Drop for LineTransport<R> {
 impl<R: AsyncRead + Send + Unpin + 'static> Transport<RoleServer> for LineTransport<R> {
     type Error = io::Error;
 
-    fn send(
-        &mut self,
-        item: ServerJsonRpcMessage,
-    ) -> impl Future<Output = Result<(), Self::Error>> + Send + 'static {
+    fn send(&mut self, item: ServerJsonRpcMessage) -> impl Future<Output = Result<(), Self::Error>> + Send + 'static {
         let queued = match item {
-            JsonRpcMessage::Response(response) => {
-                self.answer(Some(&response.id), "result", &response.result)
-            }
+            JsonRpcMessage::Response(response) => self.answer(Some(&response.id), "result", &response.result),
             JsonRpcMessage::Error(error) => self.answer(error.id.as_ref(), "error", &error.error),
             message @ (JsonRpcMessage::Request(_) | JsonRpcMessage::Notification(_)) => {
                 match serde_json::to_vec(&message) {
@@ -305,11 +272,7 @@ impl<R: AsyncRead + Send + Unpin + 'static> Transport<RoleServer> for LineTransp
                 }
             }
         };
-        let result = if queued {
-            Ok(())
-        } else {
-            Err(io::ErrorKind::BrokenPipe.into())
-        };
+        let result = if queued { Ok(()) } else { Err(io::ErrorKind::BrokenPipe.into()) };
         future::ready(result)
     }
 
@@ -343,20 +306,14 @@ fn members_for_library(method: &str) -> Option<&'static [&'static str]> {
 }
 
 /// The request as the protocol library takes it: our id, only the members it needs, the raw call beside them.
-fn for_library(
-    request: &scan::Request<'_>,
-    internal: i64,
-) -> Result<ClientJsonRpcMessage, Refusal> {
+fn for_library(request: &scan::Request<'_>, internal: i64) -> Result<ClientJsonRpcMessage, Refusal> {
     let served = members_for_library(&request.method);
     let method = serde_json::Value::from(request.method.as_str());
     let mut text = format!(r#"{{"jsonrpc":"2.0","id":{internal},"method":{method}"#);
     if request.params.is_some() {
         text.push_str(r#","params":{"#);
         let members = served.unwrap_or(&["_meta"]).iter();
-        for (index, (name, raw)) in members
-            .filter_map(|name| Some((name, request.param(name)?)))
-            .enumerate()
-        {
+        for (index, (name, raw)) in members.filter_map(|name| Some((name, request.param(name)?))).enumerate() {
             let comma = if index > 0 { "," } else { "" };
             text.push_str(&format!(r#"{comma}"{name}":{raw}"#));
         }
@@ -386,10 +343,7 @@ fn for_library(
 }
 
 /// Writes queued lines and gives their permits back. Ends, and with it the connection, when writing fails.
-async fn write_frames<W: AsyncWrite + Unpin>(
-    mut writer: W,
-    mut frames: mpsc::UnboundedReceiver<Frame>,
-) {
+async fn write_frames<W: AsyncWrite + Unpin>(mut writer: W, mut frames: mpsc::UnboundedReceiver<Frame>) {
     let mut batch = Vec::new();
     while frames.recv_many(&mut batch, MAX_CALLS_IN_FLIGHT).await > 0 {
         let written = async {
@@ -443,11 +397,7 @@ struct Lines<R> {
 
 impl<R: AsyncRead + Unpin> Lines<R> {
     fn new(reader: R) -> Self {
-        Self {
-            reader: BufReader::new(reader),
-            line: Vec::new(),
-            too_long: false,
-        }
+        Self { reader: BufReader::new(reader), line: Vec::new(), too_long: false }
     }
 
     /// The line without its end; a `\r` before the `\n` belongs to the end.

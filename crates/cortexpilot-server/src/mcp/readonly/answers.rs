@@ -145,7 +145,8 @@ async fn queue(reader: &Reader, args: QueueArgs) -> Result<Body, Refused> {
         Some(Ok(seq)) => Some(seq),
         Some(Err(_)) => return Err(Refused::Arguments("`cursor` is not one that this list gave out.".into())),
     };
-    let given = |text: &Option<String>| text.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
+    let given =
+        |text: &Option<String>| text.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
     let filter = QueueFilter {
         workflow_id: given(&args.workflow_id),
         status: given(&args.status).map(|status| status.to_ascii_uppercase()),
@@ -240,7 +241,10 @@ impl Body {
             RootState::Readable if !listing.items.is_empty() => body,
             RootState::Readable => body.with("note", &"There are no runs here yet."),
             RootState::Missing => {
-                let said = format!("There is no runs directory at {} yet; ask an operator where runs are kept.", reader.runs().root());
+                let said = format!(
+                    "There is no runs directory at {} yet; ask an operator where runs are kept.",
+                    reader.runs().root()
+                );
                 body.with("note", &said)
             }
             RootState::Unreadable(why) => body.with("note", &format!("The runs directory cannot be read: {why}.")),

@@ -1,0 +1,100 @@
+//! The operator HTTP control plane: every operation stands in one table ([`operations`]), from which the router is built.
+//!
+//! A request passes, in this order: its names (request and trace id), the Host and Origin rules, the path, its token, its
+//! body and query, and then the one [`App`]. Nothing here decides anything about the queue.
+//!
+//! Lists are plain arrays, as existing clients know them. With `limit` or `cursor` they are pages, `{"items": […],
+//! "next_cursor": …}`, where `next_cursor` is null on the last one (a run's events: with `cursor` only, which may be blank
+//! for the first page). What could not be read is named beside what could: as the member `problems` of a page, as the
+//! header [`PROBLEMS_HEADER`] of a plain array.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::middleware::from_fn_with_state;
+use axum::routing::any;
+use cortexpilot_core::app::App;
+
+use crate::auth::Auth;
+
+mod body;
+mod call;
+mod edge;
+mod error;
+mod health;
+mod hosts;
+mod ids;
+mod list;
+mod metrics;
+mod page;
+mod query;
+mod queue;
+mod runs;
+mod serve;
+mod table;
+mod work;
+mod workflows;
+
+pub use call::{BODY_BYTES_MAX, Limits};
+pub use hosts::{AllowedHosts, OriginProblem};
+pub use list::{PROBLEM_COUNT_HEADER, PROBLEMS_HEADER};
+pub use page::PageFacts;
+pub use query::{LIMIT_DEFAULT, LIMIT_MAX};
+pub use serve::{ServeLimits, serve, serve_with};
+pub use table::{Access, Effect, Operation, Verb, operations};
+
+/// What a control plane is started with, beside its app and its tokens.
+#[derive(Debug, Clone)]
+pub struct HttpOptions {
+    /// Which Host and Origin headers it answers to.
+    pub hosts: AllowedHosts,
+    /// The product's version, for the page.
+    pub version: &'static str,
+    /// What the page at `/` says about this server.
+    pub page: PageFacts,
+    /// How long a request may take.
+    pub limits: Limits,
+}
+
+impl HttpOptions {
+    /// Options for a server at this address with the usual limits; the page names the address as its base.
+    pub fn new(bound: std::net::SocketAddr, version: &'static str) -> Self {
+        Self {
+            hosts: AllowedHosts::bound(bound),
+            version,
+            page: PageFacts { base_url: format!("http://{bound}"), demo: false },
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// What every request shares.
+pub(crate) struct HttpState {
+    pub(crate) app: Arc<App>,
+    pub(crate) auth: Auth,
+    pub(crate) options: HttpOptions,
+    pub(crate) counters: metrics::Counters,
+}
+
+/// The control plane as a service. It holds every rule of the wire; [`serve`] adds only what belongs to connections.
+pub fn router(app: Arc<App>, auth: Auth, options: HttpOptions) -> Router {
+    let state = Arc::new(HttpState { app, auth, options, counters: metrics::Counters::default() });
+    let mut paths: Vec<(&'static str, Vec<&'static Operation>)> = Vec::new();
+    for operation in operations() {
+        match paths.iter_mut().find(|(path, _)| *path == operation.path) {
+            Some((_, known)) => known.push(operation),
+            None => paths.push((operation.path, vec![operation])),
+        }
+    }
+    let mut router = Router::new();
+    for (path, known) in paths {
+        let state = state.clone();
+        let handler = move |request: Request| call::dispatch(state.clone(), known.clone(), request);
+        router = router.route(path, any(handler));
+    }
+    let elsewhere = state.clone();
+    router
+        .fallback(move |request: Request| call::not_found(elsewhere.clone(), request))
+        .layer(from_fn_with_state(state, edge::edge))
+}

@@ -1,0 +1,218 @@
+//! One request to one operation: who asks, what was sent, and how long anybody waits.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes, HttpBody as _};
+use axum::extract::{FromRequestParts as _, RawPathParams, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method};
+use axum::response::Response;
+use cortexpilot_core::domain::principal::{Caller, Principal, StatedRole, Surface};
+use cortexpilot_core::error::ErrorCode;
+use futures_util::StreamExt as _;
+
+use super::error::Refused;
+use super::ids::RequestIds;
+use super::query::Query;
+use super::table::{Access, Effect, Operation, Verb};
+use super::{HttpState, body};
+
+/// The largest body that is read, in bytes.
+pub const BODY_BYTES_MAX: usize = 256 * 1024;
+
+/// The header in which a caller states the role it acts in.
+pub(crate) const ROLE_HEADER: &str = "x-cortexpilot-role";
+
+/// How long a request may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Until its body has come whole; then it is 408.
+    pub body: Duration,
+    /// Until its answer is there; then it is 503. A command goes on all the same: its outcome is not known to the caller,
+    /// and half a command is worse.
+    pub answer: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { body: Duration::from_secs(10), answer: Duration::from_secs(30) }
+    }
+}
+
+/// A request as its handler gets it: everything about it judged that needs no rule.
+pub(crate) struct Call {
+    pub(crate) state: Arc<HttpState>,
+    /// Who asks. Without a principal where the operation is open and no token came.
+    pub(crate) caller: Caller,
+    /// The role stated in the header.
+    pub(crate) role: StatedRole,
+    /// The path's one variable segment, decoded once; empty where the path has none.
+    pub(crate) segment: String,
+    /// The query, which holds no parameter that the operation does not take.
+    pub(crate) query: Query,
+    body: Bytes,
+}
+
+impl Call {
+    /// The body as a type.
+    pub(crate) fn body<T: serde::de::DeserializeOwned>(&self) -> Result<T, Refused> {
+        body::parse(&self.body)
+    }
+}
+
+/// What an answer was given to whom; put on the response for the log and the counters.
+#[derive(Debug, Clone)]
+pub(crate) struct Handled {
+    pub(crate) operation: &'static str,
+    pub(crate) principal: Option<String>,
+}
+
+/// Nobody, over HTTP.
+pub(crate) fn nobody() -> Caller {
+    Caller { principal: None, surface: Surface::Http }
+}
+
+/// Answers a request whose path is known; `operations` are those of this path.
+pub(crate) async fn dispatch(state: Arc<HttpState>, operations: Vec<&'static Operation>, request: Request) -> Response {
+    let ids = ids_of(&request, &state);
+    let (mut parts, body) = request.into_parts();
+    let wanted = if parts.method == Method::HEAD { Method::GET } else { parts.method.clone() };
+    let Some(operation) = operations.iter().find(|operation| operation.verb.as_str() == wanted.as_str()) else {
+        return wrong_method(&state, &operations, &parts).render(&ids, &nobody());
+    };
+    let principal = match admit(&state, operation.access, &parts.headers) {
+        Ok(principal) => principal,
+        Err(refused) => return refused.render(&ids, &nobody()),
+    };
+    let caller = Caller { principal, surface: Surface::Http };
+    let handled = Handled { operation: operation.id, principal: caller.principal.as_ref().map(|p| p.id.clone()) };
+    let answer = async {
+        let call = read(state.clone(), operation, caller.clone(), &mut parts, body).await?;
+        within(state.options.limits.answer, operation.effect, (operation.handler)(call)).await
+    };
+    let mut response = answer.await.unwrap_or_else(|refused| refused.render(&ids, &caller));
+    response.extensions_mut().insert(handled);
+    response
+}
+
+/// Answers a request whose path is not known.
+pub(crate) async fn not_found(state: Arc<HttpState>, request: Request) -> Response {
+    let (headers, ids) = (request.headers(), ids_of(&request, &state));
+    // Below /api/ even what exists is only for those who are signed in.
+    let asks = request.uri().path().starts_with("/api/") && request.method() != Method::OPTIONS;
+    let signed_in = if asks { admit(&state, Access::Token, headers).map(|_| ()) } else { Ok(()) };
+    signed_in.err().unwrap_or(Refused::NoSuchPath).render(&ids, &nobody())
+}
+
+/// The ids that the edge gave this request.
+fn ids_of(request: &Request, state: &HttpState) -> RequestIds {
+    let given = request.extensions().get::<RequestIds>().cloned();
+    given.unwrap_or_else(|| RequestIds::of(request.headers(), state.app.ids()))
+}
+
+/// `OPTIONS` is how a client asks for the methods, so it is told without a token.
+fn wrong_method(state: &HttpState, operations: &[&'static Operation], parts: &Parts) -> Refused {
+    let needs_token = operations.iter().all(|operation| operation.access == Access::Token);
+    if needs_token
+        && parts.method != Method::OPTIONS
+        && let Err(refused) = admit(state, Access::Token, &parts.headers)
+    {
+        return refused;
+    }
+    let allow: Vec<&str> = operations.iter().map(|operation| operation.verb.as_str()).collect();
+    Refused::NoSuchMethod { allow: allow.join(", ") }
+}
+
+fn admit(state: &HttpState, access: Access, headers: &HeaderMap) -> Result<Option<Principal>, Refused> {
+    match (state.auth.identify(headers), access) {
+        (Ok(principal), Access::Open | Access::Token) => Ok(Some(principal)),
+        (Err(_), Access::Open) => Ok(None),
+        (Err(code), Access::Token) => Err(Refused::Coded(code, code.row().meaning.to_owned())),
+    }
+}
+
+async fn read(
+    state: Arc<HttpState>,
+    operation: &'static Operation,
+    caller: Caller,
+    parts: &mut Parts,
+    body: Body,
+) -> Result<Call, Refused> {
+    let segment = segment(parts).await?;
+    let body = match operation.verb {
+        Verb::Get => Bytes::new(),
+        Verb::Post => read_body(&state, &parts.headers, body).await?,
+    };
+    let query = Query::parse(&parts.uri, operation.query)?;
+    Ok(Call { role: stated_role(&parts.headers), state, caller, segment, query, body })
+}
+
+/// The path's variable segment. One that is no UTF-8 once decoded names nothing here.
+async fn segment(parts: &mut Parts) -> Result<String, Refused> {
+    let params = RawPathParams::from_request_parts(parts, &()).await.map_err(|_| Refused::NoSuchPath)?;
+    Ok(params.iter().next().map(|(_, value)| value.to_owned()).unwrap_or_default())
+}
+
+/// The stated role. Two role headers, or one that is no text, state no role that could be held.
+fn stated_role(headers: &HeaderMap) -> StatedRole {
+    let mut roles = headers.get_all(ROLE_HEADER).iter();
+    match (roles.next(), roles.next()) {
+        (None, _) => StatedRole::Absent,
+        (Some(role), None) => role.to_str().map_or(StatedRole::Unreadable, |role| StatedRole::read(Some(role))),
+        (Some(_), Some(_)) => StatedRole::Unreadable,
+    }
+}
+
+/// Reads a whole body of bounded size within bounded time, then looks at what it says it is.
+async fn read_body(state: &HttpState, headers: &HeaderMap, body: Body) -> Result<Bytes, Refused> {
+    let collected = tokio::time::timeout(state.options.limits.body, collect(body)).await;
+    let bytes = collected.map_err(|_| {
+        let said = "The body did not come whole in time. Nothing was changed.";
+        Refused::Coded(ErrorCode::RequestTimeout, said.into())
+    })??;
+    body::check_declared(headers, &bytes)?;
+    Ok(bytes)
+}
+
+async fn collect(body: Body) -> Result<Bytes, Refused> {
+    // A length that was announced is refused before a byte of it is asked for.
+    fits(body.size_hint().lower())?;
+    let mut chunks = body.into_data_stream();
+    let mut whole = Vec::new();
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|_| Refused::form("The body broke off. Nothing was changed."))?;
+        fits((whole.len() + chunk.len()) as u64)?;
+        whole.extend_from_slice(&chunk);
+    }
+    Ok(whole.into())
+}
+
+fn fits(bytes: u64) -> Result<(), Refused> {
+    if bytes <= BODY_BYTES_MAX as u64 {
+        return Ok(());
+    }
+    Err(Refused::Coded(ErrorCode::BodyTooLarge, "The body is larger than 256 KiB. Nothing was changed.".into()))
+}
+
+/// Waits for an answer, but not for ever.
+async fn within<F>(limit: Duration, effect: Effect, mut work: F) -> Result<Response, Refused>
+where
+    F: Future<Output = Result<Response, Refused>> + Send + Unpin + 'static,
+{
+    if let Ok(answer) = tokio::time::timeout(limit, &mut work).await {
+        return answer;
+    }
+    match effect {
+        Effect::Read => {
+            let said = "The answer was not there in time. Nothing was changed.";
+            Err(Refused::Coded(ErrorCode::StoreUnavailable, said.into()))
+        }
+        Effect::Write => {
+            tokio::spawn(work);
+            let said = "The answer was not there in time: whether the change was made is not known yet.";
+            Err(Refused::Coded(ErrorCode::OutcomeUnknown, said.into()))
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! What holds for every request, whatever it asks: names, the host and origin rules, a floor under panics, headers, a
+//! line in the log.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::{Request, State};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::middleware::Next;
+use axum::response::Response;
+use cortexpilot_core::error::ErrorCode;
+use futures_util::FutureExt as _;
+
+use super::HttpState;
+use super::call::{Handled, nobody};
+use super::error::Refused;
+use super::ids::RequestIds;
+
+/// Headers of every answer. The policy lets a browser load nothing for an answer that it was made to show as a page; the
+/// one page there is brings its own.
+const HEADERS: [(HeaderName, &str); 7] = [
+    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (CACHE_CONTROL, "no-store"),
+    (CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+    (X_FRAME_OPTIONS, "DENY"),
+    (REFERRER_POLICY, "no-referrer"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    // Which of the original's lanes answers; its clients look for it.
+    (HeaderName::from_static("x-cortexpilot-lane"), "stable"),
+];
+
+pub(crate) async fn edge(State(state): State<Arc<HttpState>>, mut request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let ids = RequestIds::of(request.headers(), state.app.ids());
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let mut response = match state.options.hosts.admit(request.method(), request.uri(), request.headers()) {
+        Err(code) => Refused::Coded(code, code.row().meaning.to_owned()).render(&ids, &nobody()),
+        Ok(()) => {
+            request.extensions_mut().insert(ids.clone());
+            let answer = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+            answer.unwrap_or_else(|_| {
+                // The panic's own message went to the process's panic hook; it may name anything, so nobody else gets it.
+                tracing::error!(request_id = %ids.request_id, %method, path, "a request handler panicked");
+                Refused::internal().render(&ids, &nobody())
+            })
+        }
+    };
+    ids.echo(response.headers_mut());
+    harden(response.headers_mut());
+    let handled = response.extensions().get::<Handled>().cloned();
+    let operation = handled.as_ref().map(|handled| handled.operation);
+    let code = response.extensions().get::<ErrorCode>().copied();
+    state.counters.count(operation, response.status(), code);
+    // Neither the query nor any header but the ids: a token may stand in either.
+    tracing::info!(
+        request_id = %ids.request_id,
+        trace_id = %ids.trace_id,
+        %method,
+        path,
+        operation = operation.unwrap_or("none"),
+        principal = handled.as_ref().and_then(|handled| handled.principal.as_deref()).unwrap_or("none"),
+        status = response.status().as_u16(),
+        code = code.map_or("", ErrorCode::as_str),
+        elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        "http"
+    );
+    response
+}
+
+fn harden(headers: &mut HeaderMap) {
+    for (name, value) in HEADERS {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+}

@@ -1,0 +1,120 @@
+//! The names of a request: taken from the caller where they are sound, made here otherwise, and echoed either way.
+
+use axum::http::{HeaderMap, HeaderValue};
+use cortexpilot_core::domain::id::hex;
+use cortexpilot_core::port::Ids;
+
+/// The longest id that is taken from a caller.
+const ID_MAX: usize = 128;
+
+/// Under which names this request is found in logs here and elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RequestIds {
+    pub(crate) request_id: String,
+    pub(crate) trace_id: String,
+    traceparent: Option<String>,
+}
+
+impl RequestIds {
+    /// Reads `x-request-id`, `x-trace-id` and `traceparent` (W3C Trace Context, level 1), in this order of precedence for
+    /// the trace id. What has another form than it must have is as if it had not been sent.
+    pub(crate) fn of(headers: &HeaderMap, ids: &dyn Ids) -> Self {
+        let traceparent = one(headers, "traceparent").filter(|text| trace_of(text).is_some());
+        let trace_id = one(headers, "x-trace-id").or_else(|| trace_of(traceparent?));
+        let made = || hex(&ids.bytes::<16>());
+        Self {
+            request_id: one(headers, "x-request-id").map_or_else(made, str::to_owned),
+            trace_id: trace_id.map_or_else(made, str::to_owned),
+            traceparent: traceparent.map(str::to_owned),
+        }
+    }
+
+    /// Puts the names on an answer.
+    pub(crate) fn echo(&self, headers: &mut HeaderMap) {
+        let mut put = |name: &'static str, value: &str| {
+            let value = HeaderValue::from_str(value).expect("invariant: ids are visible ASCII");
+            headers.insert(name, value);
+        };
+        put("x-request-id", &self.request_id);
+        put("x-trace-id", &self.trace_id);
+        if let Some(traceparent) = &self.traceparent {
+            put("traceparent", traceparent);
+        }
+    }
+}
+
+/// A header that was sent once, as 1 to 128 visible ASCII characters.
+fn one<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    let mut values = headers.get_all(name).iter();
+    let (Some(value), None) = (values.next(), values.next()) else { return None };
+    let text = std::str::from_utf8(value.as_bytes()).ok()?;
+    let sound = (1..=ID_MAX).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+    sound.then_some(text)
+}
+
+/// The trace id of a `traceparent`: `00-<32 hex>-<16 hex>-<2 hex>`, lower case, neither id all zeros.
+fn trace_of(traceparent: &str) -> Option<&str> {
+    let mut parts = traceparent.split('-');
+    let (version, trace, parent, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let hexadecimal = |part: &str, len: usize| {
+        part.len() == len && part.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'a'..=b'f'))
+    };
+    let set = |part: &str| part.bytes().any(|byte| byte != b'0');
+    // A later version may append parts; version 00 has none, and ff is not a version.
+    let complete = version != "ff" && (version != "00" || parts.next().is_none());
+    let shaped =
+        hexadecimal(version, 2) && hexadecimal(trace, 32) && hexadecimal(parent, 16) && hexadecimal(flags, 2);
+    (complete && shaped && set(trace) && set(parent)).then_some(trace)
+}
+
+#[cfg(test)]
+mod tests {
+    use cortexpilot_core::port::fake::SeqIds;
+
+    use super::*;
+
+    fn ids(headers: &[(&'static str, &str)]) -> RequestIds {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(*name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
+        }
+        RequestIds::of(&map, &SeqIds::default())
+    }
+
+    const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+    #[test]
+    fn sound_ids_are_taken_and_echoed() {
+        let taken = ids(&[("x-request-id", "rid-1"), ("traceparent", PARENT)]);
+        assert_eq!((taken.request_id.as_str(), taken.trace_id.as_str()), ("rid-1", "4bf92f3577b34da6a3ce929d0e0e4736"));
+        let mut headers = HeaderMap::new();
+        taken.echo(&mut headers);
+        assert_eq!(headers["traceparent"], PARENT);
+        let both = ids(&[("x-trace-id", "tid-1"), ("traceparent", PARENT)]);
+        assert_eq!(both.trace_id, "tid-1", "the plainer header is the more deliberate one");
+    }
+
+    #[test]
+    fn unsound_ids_are_replaced() {
+        let long = "x".repeat(129);
+        for bad in ["", "a b", "é", "tab\there", &long] {
+            let made = ids(&[("x-request-id", bad), ("x-trace-id", bad)]);
+            assert_eq!((made.request_id.len(), made.trace_id.len()), (32, 32), "{bad:?}");
+            assert_ne!(made.request_id, made.trace_id);
+        }
+        let twice = ids(&[("x-request-id", "a"), ("x-request-id", "b")]);
+        assert_eq!(twice.request_id.len(), 32);
+        for bad in [
+            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-extra",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7",
+            "nonsense",
+        ] {
+            let made = ids(&[("traceparent", bad)]);
+            assert_eq!((made.traceparent, made.trace_id.ends_with("4736")), (None, false), "{bad}");
+        }
+    }
+}

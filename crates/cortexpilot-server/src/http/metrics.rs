@@ -1,0 +1,65 @@
+//! Counts of answers since the process started: what was refused and never recorded (an unauthenticated request leaves
+//! no line anywhere) is counted here.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::Mutex;
+
+use axum::body::Body;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::Response;
+use cortexpilot_core::error::ErrorCode;
+
+use super::call::Call;
+use super::table::Answer;
+
+/// Counters by operation, status and code. As many as the table allows and no more: nothing a caller sends is a label.
+#[derive(Debug, Default)]
+pub(crate) struct Counters(Mutex<BTreeMap<Label, u64>>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Label {
+    operation: &'static str,
+    status: u16,
+    code: &'static str,
+}
+
+impl Counters {
+    /// Counts one answer. `operation` is absent where no operation was reached, `code` where nothing was refused.
+    pub(crate) fn count(&self, operation: Option<&'static str>, status: StatusCode, code: Option<ErrorCode>) {
+        let operation = operation.unwrap_or("none");
+        let label = Label { operation, status: status.as_u16(), code: code.map_or("", ErrorCode::as_str) };
+        *self.lock().entry(label).or_default() += 1;
+    }
+
+    /// The Prometheus text format, version 0.0.4. Labels are our own words, so none needs escaping.
+    fn text(&self) -> String {
+        let mut out = String::from(
+            "# HELP cortexpilot_http_answers_total Answers by operation, status and code since the process started.\n\
+             # TYPE cortexpilot_http_answers_total counter\n",
+        );
+        for (Label { operation, status, code }, count) in &*self.lock() {
+            // Writing to a String cannot fail.
+            let _ = writeln!(
+                out,
+                "cortexpilot_http_answers_total{{operation=\"{operation}\",status=\"{status}\",code=\"{code}\"}} {count}"
+            );
+        }
+        out
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<Label, u64>> {
+        // A panic while holding it leaves whole counters.
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+pub(crate) fn show(call: Call) -> Answer {
+    Box::pin(async move {
+        let mut response = Response::new(Body::from(call.state.counters.text()));
+        let plain = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+        response.headers_mut().insert(CONTENT_TYPE, plain);
+        Ok(response)
+    })
+}

@@ -1,0 +1,233 @@
+//! One control plane in memory, and requests to it.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderMap, Request, StatusCode};
+use cortexpilot_core::app::App;
+use cortexpilot_core::domain::command::{ApprovalPolicy, MutationGate, Policy};
+use cortexpilot_core::domain::principal::{DEFAULT_ALLOWED_ROLES, Principal, PrincipalKind, parse_roles};
+use cortexpilot_core::domain::seal::SealKey;
+use cortexpilot_core::port::fake::{FakeRuns, ManualClock, SeqIds, run_facts};
+use cortexpilot_server::auth::{Auth, StaticToken};
+use cortexpilot_server::http::{HttpOptions, router};
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use tower::ServiceExt as _;
+
+use super::fakes::{Ledger, Shelf, shared};
+
+pub(super) const HOST: &str = "127.0.0.1:8000";
+
+/// A token of an operator who holds every allowed role, as the one token of a small set-up does.
+pub(super) const OPERATOR: &str = "operator-token";
+/// An operator with `OPS` alone.
+pub(super) const OPS_ONLY: &str = "ops-only-token";
+/// An operator whose one role is not allowed.
+pub(super) const VIEWER: &str = "viewer-token";
+/// An agent with `OPS`.
+pub(super) const AGENT: &str = "agent-token";
+/// A worker.
+pub(super) const WORKER: &str = "worker-token";
+
+pub(super) struct World {
+    pub(super) ledger: Arc<Ledger>,
+    pub(super) runs: Arc<Shelf>,
+    pub(super) clock: Arc<ManualClock>,
+    pub(super) router: Router,
+}
+
+impl World {
+    /// Gate open, tokens needed.
+    pub(super) fn new() -> Self {
+        Self::with(MutationGate::Open, Auth::tokens(tokens()), options())
+    }
+
+    pub(super) fn with(gate: MutationGate, auth: Auth, options: HttpOptions) -> Self {
+        let ledger = Arc::new(Ledger::new());
+        let runs = Arc::new(Shelf::new(FakeRuns::of(["run_ok", "run_two", "run_three"].map(run_facts))));
+        let clock = Arc::new(ManualClock::at("2026-11-22T08:30:52Z".parse().unwrap()));
+        let policy = Policy {
+            mutation_gate: gate,
+            approval: ApprovalPolicy::Declared,
+            allowed_roles: parse_roles(&DEFAULT_ALLOWED_ROLES.join(",")).unwrap(),
+            preview_ttl: SignedDuration::from_mins(15),
+        };
+        let key = Some(SealKey::new([7; 32]));
+        let app = App::new(shared(&ledger), runs.clone(), clock.clone(), Arc::new(SeqIds::default()), policy, key);
+        let router = router(Arc::new(app), auth, options);
+        Self { ledger, runs, clock, router }
+    }
+
+    pub(super) async fn send(&self, ask: Ask) -> Told {
+        let response = self.router.clone().oneshot(ask.request()).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+        Told { status: parts.status, headers: parts.headers, body }
+    }
+
+    /// Previews a run as the operator and gives the token.
+    pub(super) async fn preview(&self, run: &str) -> String {
+        let told = self.send(Ask::post(&format!("/api/queue/from-run/{run}/preview"), json!({}))).await;
+        assert_eq!(told.status, 200, "{told:?}");
+        told.json()["preview_token"].as_str().unwrap().to_owned()
+    }
+
+    /// Previews and applies a run as the operator and gives the queue id.
+    pub(super) async fn enqueue(&self, run: &str) -> String {
+        let token = self.preview(run).await;
+        let told = self.send(Ask::post(&format!("/api/queue/from-run/{run}"), apply(&token))).await;
+        assert_eq!(told.status, 200, "{told:?}");
+        told.json()["queue_id"].as_str().unwrap().to_owned()
+    }
+
+    /// Claims as the worker and gives the answer.
+    pub(super) async fn claim(&self) -> Value {
+        let told = self.send(Ask::post("/api/queue/claim", json!({})).token(WORKER).no_role()).await;
+        assert_eq!(told.status, 200, "{told:?}");
+        told.json()
+    }
+
+    /// How many lines queue and decisions hold.
+    pub(super) fn lines(&self) -> (usize, usize) {
+        (self.ledger.memory.lines().len(), self.ledger.memory.decisions().len())
+    }
+}
+
+pub(super) fn options() -> HttpOptions {
+    HttpOptions::new(HOST.parse().unwrap(), "1.2.3-test")
+}
+
+pub(super) fn tokens() -> Vec<StaticToken> {
+    let all = DEFAULT_ALLOWED_ROLES.join(",");
+    [
+        (OPERATOR, "token:api", PrincipalKind::Operator, all.as_str()),
+        (OPS_ONLY, "token:ops", PrincipalKind::Operator, "OPS"),
+        (VIEWER, "token:viewer", PrincipalKind::Operator, "VIEWER"),
+        (AGENT, "agent:bot", PrincipalKind::Agent, "OPS"),
+        (WORKER, "worker:one", PrincipalKind::Worker, ""),
+    ]
+    .map(|(token, id, kind, roles)| StaticToken {
+        token: token.into(),
+        principal: Principal { id: id.into(), kind, roles: parse_roles(roles).unwrap(), sponsor: None },
+    })
+    .to_vec()
+}
+
+/// What an apply needs, and nothing wrong with it.
+pub(super) fn apply(preview_token: &str) -> Value {
+    json!({
+        "confirm": true,
+        "actor_role": "OPS",
+        "requested_by": "Alice Example",
+        "approval_reason": "The nightly run failed on a flaky network.",
+        "preview_token": preview_token,
+    })
+}
+
+/// A request under construction: by default the operator's, in the role OPS, to the right host.
+#[derive(Debug)]
+pub(super) struct Ask {
+    method: String,
+    path: String,
+    headers: Vec<(String, Vec<u8>)>,
+    body: Body,
+}
+
+impl Ask {
+    pub(super) fn new(method: &str, path: &str) -> Self {
+        let ask = Self { method: method.into(), path: path.into(), headers: Vec::new(), body: Body::empty() };
+        ask.header("host", HOST).token(OPERATOR).role("OPS")
+    }
+
+    pub(super) fn get(path: &str) -> Self {
+        Self::new("GET", path)
+    }
+
+    pub(super) fn post(path: &str, body: Value) -> Self {
+        Self::new("POST", path).raw("application/json", body.to_string())
+    }
+
+    /// Replaces a header.
+    pub(super) fn header(self, name: &str, value: &str) -> Self {
+        self.without(name).and(name, value.as_bytes())
+    }
+
+    /// Adds a header beside any other of its name.
+    pub(super) fn and(mut self, name: &str, value: &[u8]) -> Self {
+        self.headers.push((name.into(), value.to_vec()));
+        self
+    }
+
+    pub(super) fn without(mut self, name: &str) -> Self {
+        self.headers.retain(|(known, _)| known != name);
+        self
+    }
+
+    pub(super) fn token(self, token: &str) -> Self {
+        self.header("authorization", &format!("Bearer {token}"))
+    }
+
+    pub(super) fn nobody(self) -> Self {
+        self.without("authorization")
+    }
+
+    pub(super) fn role(self, role: &str) -> Self {
+        self.header("x-cortexpilot-role", role)
+    }
+
+    pub(super) fn no_role(self) -> Self {
+        self.without("x-cortexpilot-role")
+    }
+
+    /// Replaces the body and its type; a blank type is none.
+    pub(super) fn raw(mut self, content_type: &str, body: impl Into<Body>) -> Self {
+        self.body = body.into();
+        if content_type.is_empty() { self.without("content-type") } else { self.header("content-type", content_type) }
+    }
+
+    fn request(self) -> Request<Body> {
+        let mut request = Request::builder().method(self.method.as_str()).uri(self.path);
+        for (name, value) in self.headers {
+            request = request.header(name, value);
+        }
+        request.body(self.body).unwrap()
+    }
+}
+
+/// An answer.
+#[derive(Debug)]
+pub(super) struct Told {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
+impl Told {
+    pub(super) fn json(&self) -> Value {
+        assert_eq!(self.headers["content-type"], "application/json");
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    pub(super) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    /// `STATUS CODE`, or `STATUS` for an answer without a code.
+    pub(super) fn verdict(&self) -> String {
+        let body: Value = serde_json::from_slice(&self.body).unwrap_or_default();
+        match body["detail"]["code"].as_str() {
+            Some(code) => format!("{} {code}", self.status.as_u16()),
+            None => self.status.as_u16().to_string(),
+        }
+    }
+
+    pub(super) fn reason(&self) -> String {
+        self.json()["detail"]["reason"].as_str().unwrap_or_default().to_owned()
+    }
+
+    pub(super) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+}

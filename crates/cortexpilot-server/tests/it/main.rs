@@ -1,0 +1,4 @@
+//! Integration tests of the server crate: one binary, one module a topic.
+
+mod http;
+mod mcp_transport;
