@@ -16,7 +16,7 @@ use crate::events::{self, EVENTS, LineProblems};
 use crate::facts::{self, NoFacts};
 use crate::manifest::{MANIFEST, ManifestDigest};
 use crate::problem::{Problem, RUN_DIRECTORY, What};
-use crate::{contract, json, reports, scan, store};
+use crate::{contract, json, reports, scan, views};
 
 /// Files of evidence larger than this are not hashed.
 const EVIDENCE_BYTES_MAX: u64 = 64 << 20;
@@ -159,7 +159,7 @@ pub(crate) fn run(root: &Dir, root_path: &Path, id: &RunId) -> Vec<CheckFinding>
         Err(what) => return vec![Problem::file(RUN_DIRECTORY, what).finding()],
     };
     let mut problems = Vec::new();
-    let (manifest, what, _) = store::manifest(&dir);
+    let (manifest, what, _) = views::manifest(&dir);
     problems.extend(ManifestDigest::of(id.as_str(), manifest.as_ref(), what, None).problems);
     let (contract, problem) = contract::read(&dir);
     problems.extend(ContractDigest::of(contract.as_ref(), problem).problems);

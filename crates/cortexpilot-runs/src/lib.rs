@@ -33,7 +33,9 @@ mod page;
 mod scan;
 
 mod check;
+
 mod store;
+mod views;
 
 #[cfg(feature = "fixture")]
 pub mod fixture;

@@ -100,6 +100,15 @@ mod tests {
     }
 
     #[test]
+    fn a_line_without_end_is_not_held() {
+        let endless = io::repeat(0).take(30_000_000);
+        let mut lines = Lines::new(endless, 1 << 10, u64::MAX);
+        assert_eq!(lines.next().unwrap(), Some((1, Line::TooLong)));
+        assert_eq!(lines.consumed(), 30_000_000);
+        assert!(lines.buffer.capacity() < 8 << 10, "{} bytes were held", lines.buffer.capacity());
+    }
+
+    #[test]
     fn a_file_is_read_up_to_its_limit() {
         assert_eq!(read(b"a\nb\nc\n", 9, 4), ["1:a.", "2:b.", "3:end"]);
         assert_eq!(read(b"a\nb\n", 9, 4), ["1:a.", "2:b."]);

@@ -132,7 +132,7 @@ fn read_model(scan: &Scan<'_>, group: &Group) -> Option<Value> {
         .iter()
         .filter(|run| run.manifest.has_role_binding)
         .max_by_key(|run| (run.manifest.sort_us, &run.name))?;
-    let manifest = crate::store::manifest(&scan.root.dir(&run.name).ok()?).0?;
+    let manifest = crate::views::manifest(&scan.root.dir(&run.name).ok()?).0?;
     let Member::Present(binding) = json::object(&manifest, "role_binding_summary") else { return None };
     Some(json!({
         "authority": "workflow-case-read-model",

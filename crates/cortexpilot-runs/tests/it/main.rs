@@ -1,5 +1,7 @@
 //! The run store on directories: real ones, recorded ones, hostile ones.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests stop at the first surprise, as tests do")]
+
 mod check;
 mod facts;
 mod hostile;
