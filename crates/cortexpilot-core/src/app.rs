@@ -346,7 +346,7 @@ impl App {
         let principal = request.caller.principal_id();
         let run_id = request.run_id.as_ref().map_or("", RunId::as_str);
         match token.map(str::trim).filter(|token| !token.is_empty()) {
-            None => match self.memory.latest(principal, run_id) {
+            None => match self.memory.latest(principal, run_id, &request.parameters) {
                 Some((seen, shown)) => Presented::Seen { seen, shown: Some(Box::new(shown)) },
                 None => Presented::Nothing,
             },

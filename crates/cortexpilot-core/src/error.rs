@@ -2,7 +2,7 @@
 //! can act, what it means and the next step. HTTP, MCP and the command line render from it; `docs/reference/errors.md`
 //! is generated from it, and every code has a page under `docs/errors/`.
 
-use crate::domain::principal::Surface;
+use crate::domain::principal::{Caller, Surface};
 
 /// Whether, and after what, the same request is worth sending again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -154,6 +154,12 @@ impl ErrorCode {
         if surface.reader_is_operator() { row.operator_step } else { row.agent_step }
     }
 
+    /// The next step in words for this caller: an agent is told what a model may be told, whatever the surface.
+    pub fn next_step_for(self, caller: &Caller) -> &'static str {
+        let row = self.row();
+        if caller.reads_as_operator() { row.operator_step } else { row.agent_step }
+    }
+
     /// The code's row.
     pub fn row(self) -> ErrorRow {
         use Retry::{AfterFix, AfterPreview, AfterWait, Never};
@@ -264,7 +270,7 @@ impl ErrorCode {
                 AfterFix,
                 You,
                 "The idempotency key was used before with other arguments.",
-                "Use a new idempotency_key for this different request, or repeat the earlier arguments.",
+                "Call enqueue_from_run again with a new idempotency_key, or with the arguments that this key was used with.",
                 "Use a new idempotency key, or repeat the earlier arguments.",
             ),
             Self::RunIdInvalid => row(

@@ -20,6 +20,9 @@ pub mod runs;
 
 pub mod fake;
 
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
+
 /// A future on the heap.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 

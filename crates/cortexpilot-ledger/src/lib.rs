@@ -1,1 +1,47 @@
 //! The embedded store: an append-only, hash-chained ledger file shared by several processes.
+//!
+//! Reading order: `chain` (what a line says and whether it continues the chain), `follow` (lines out of a file), `marks`
+//! (which bytes are durable, and why a reader without the lock may believe it), `lock`, `tracked` and `state` (what this
+//! process knows), `commit` (one batch, judged), `settle` (what a writer that died left behind), `writer` (the one thread
+//! that writes); then what is used from outside: [`FileStore`], [`FileReader`], [`verify()`], [`repair()`] and the key.
+//!
+//! The format is a contract: `docs/reference/ledger.md`. Why there is one lock for two files, and why the marks are what
+//! they are: `docs/adr/0003-one-lock-two-files.md`.
+
+mod chain;
+mod disk;
+mod follow;
+
+mod lock;
+mod marks;
+
+mod state;
+mod tracked;
+
+mod commit;
+mod pins;
+mod settle;
+mod writer;
+
+mod reader;
+mod scrub;
+mod store;
+
+mod keys;
+
+mod repair;
+mod verify;
+
+#[cfg(test)]
+mod faults;
+
+#[cfg(test)]
+mod fault_tests;
+
+pub use keys::{KeyError, load_key, load_or_make_key};
+pub use reader::FileReader;
+pub use repair::{RepairError, RepairReport, RepairedFile, repair};
+pub use scrub::ScrubReport;
+pub use store::{FileStore, OpenError, StoreOptions};
+pub use tracked::Damage;
+pub use verify::{FileReport, PinProblem, Torn, Verdict, VerifyError, VerifyReport, verify};

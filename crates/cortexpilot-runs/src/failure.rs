@@ -111,7 +111,7 @@ pub(crate) fn infer(manifest: &ManifestDigest, events: &EventsDigest) -> Failure
     default(&mut shown.failure_code, if reason.is_empty() { "FAILURE_UNKNOWN" } else { "FAILURE_REASON" });
     default(&mut shown.failure_stage, "runtime");
     let summary = match reason {
-        "" => "Run failed with no explicit reason provided.".to_owned(),
+        "" => "The run failed; its manifest gives no reason.".to_owned(),
         reason => format!("Run failed: {reason}"),
     };
     default(&mut shown.failure_summary_zh, &summary);
@@ -158,13 +158,13 @@ pub(crate) fn incident_pack(run_id: &str, manifest: &ManifestDigest, events: &Ev
         )
     } else if class == "gate" {
         (
-            or(reason, "This run was blocked by a governance gate."),
-            or(&failure.action_hint_zh, "Review the blocking gate and rerun after fixing the violation."),
+            or(reason, "A gate stopped this run."),
+            or(&failure.action_hint_zh, "Look at the gate's events, mend what it names, then run the task again."),
         )
     } else {
         (
-            or(reason, &or(&failure.failure_summary_zh, "This run failed without an explicit summary.")),
-            or(&failure.action_hint_zh, "Review events, reports, and logs to identify the root cause before retrying."),
+            or(reason, &or(&failure.failure_summary_zh, "This run failed; nothing says why.")),
+            or(&failure.action_hint_zh, "Read the run's events and reports before you try again."),
         )
     };
     let when_pending = |text: &str, word: &str| if pending { or(text, word) } else { text.to_owned() };

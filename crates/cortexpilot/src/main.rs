@@ -1,1 +1,87 @@
-fn main() {}
+//! The CortexPilot command: configuration, the command line and the only place where the parts are wired together.
+
+mod cli;
+mod config;
+mod demo;
+mod gendoc;
+mod os;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use cortexpilot_core::domain::text::escape;
+use cortexpilot_core::error::exit;
+use tracing_subscriber::EnvFilter;
+
+use cli::failure::Stopped;
+use cli::output::{self, Answer, View};
+use cli::words::Commands;
+use cli::{Cli, Command, Context};
+use config::{Environment, Log, Settings};
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help goes to standard output with exit code 0, mistakes to standard error with 2.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { exit::USAGE } else { exit::OK });
+        }
+    };
+    let format = cli.everywhere.output;
+    let answer = match &cli.command {
+        Command::GenDoc { name } => Ok(Answer::ok(name.print())),
+        Command::Completions { shell } => Ok(cli::completions(*shell)),
+        Command::Up(_)
+        | Command::Serve(_)
+        | Command::McpReadonlyServer(_)
+        | Command::McpQueuePilotServer(_)
+        | Command::Runs(_)
+        | Command::Queue(_)
+        | Command::Gate(_)
+        | Command::Audit(_)
+        | Command::Config(_) => configured(cli),
+    };
+    let code = match answer {
+        Ok(answer) => match output::print(&answer.text) {
+            Ok(()) => answer.exit,
+            Err(error) => Stopped::Fault(error.into()).report(format),
+        },
+        Err(stopped) => stopped.report(format),
+    };
+    ExitCode::from(code)
+}
+
+/// Reads the configuration and carries the command out.
+fn configured(cli: Cli) -> Result<Answer, Stopped> {
+    let environment = Environment::read()?;
+    let overrides = cli.overrides();
+    let settings = Settings::load(&environment, &overrides).map_err(|problems| Stopped::Usage(problems.to_string()))?;
+    for warning in &settings.warnings {
+        output::complain(&format!("warning: {}\n", escape(warning)));
+    }
+    log_to_stderr(settings.log);
+    let view = View::of_process(cli.everywhere.output);
+    let commands = Commands::of(&environment, &overrides);
+    let context = Context { environment, settings, view, commands };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| anyhow::anyhow!("no threads can be started: {error}"))?;
+    let answer = runtime.block_on(cli::run(cli.command, &context));
+    // A thread may sit in a read of standard input that never returns; nothing that matters runs there.
+    runtime.shutdown_timeout(std::time::Duration::from_millis(200));
+    answer
+}
+
+/// Our own events at the level asked for. Of libraries only errors: at finer levels some would write down whole messages,
+/// and messages hold tokens.
+fn log_to_stderr(level: Log) {
+    let filter = match level {
+        Log::Off => "off".to_owned(),
+        level => format!("error,cortexpilot={}", level.as_str()),
+    };
+    tracing_subscriber::fmt().with_env_filter(EnvFilter::new(filter)).with_writer(std::io::stderr).init();
+}

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Mutex;
 
 use super::preview::Preview;
+use crate::domain::command::Parameters;
 use crate::domain::preview::Shown;
 use crate::domain::seal::{Nonce, SeenPreview};
 
@@ -34,13 +35,22 @@ impl Memory {
         });
     }
 
-    /// The latest preview of this run that this principal was shown.
-    pub(super) fn latest(&self, principal: &str, run_id: &str) -> Option<(SeenPreview, Shown)> {
+    /// The latest preview of this run with these parameters that this principal was shown; where there is none, the latest
+    /// of the run, so that the refusal can say what differs.
+    pub(super) fn latest(
+        &self,
+        principal: &str,
+        run_id: &str,
+        parameters: &Parameters,
+    ) -> Option<(SeenPreview, Shown)> {
         let previews = self.lock();
-        let found = previews
-            .iter()
-            .rev()
-            .find(|entry| entry.principal == principal && entry.shown.derived.source_run_id == run_id)?;
+        let of_run = || {
+            previews
+                .iter()
+                .rev()
+                .filter(|entry| entry.principal == principal && entry.shown.derived.source_run_id == run_id)
+        };
+        let found = of_run().find(|entry| entry.shown.derived.is_of(parameters)).or_else(|| of_run().next())?;
         Some((found.seen, found.shown.clone()))
     }
 

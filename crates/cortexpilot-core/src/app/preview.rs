@@ -2,9 +2,9 @@
 
 use jiff::Timestamp;
 
-use crate::domain::command::{ApprovalPolicy, MutationGate, Policy, Request};
+use crate::domain::command::{ApprovalPolicy, Parameters, Policy, Request};
 use crate::domain::gate::{self, Answer, Check, Denial, EnqueueFacts, GateId};
-use crate::domain::id::{QueueItemId, Sha256Digest};
+use crate::domain::id::{QueueItemId, RunId, Sha256Digest};
 use crate::domain::preview::Basis;
 use crate::domain::principal::{Principal, Surface};
 use crate::domain::queue::{Enqueued, ItemState, QueueItem, When};
@@ -182,31 +182,43 @@ fn warnings(request: &Request, run: &crate::domain::run::RunFacts, unsealed: boo
 
 /// The first thing that stands in the way, else how to apply.
 fn next_step(request: &Request, facts: &EnqueueFacts, checks: &[Check]) -> String {
-    let surface = request.caller.surface;
     let shut = checks.iter().find_map(|check| match &check.answer {
         Answer::Shut(denial) => Some(denial),
         Answer::Open | Answer::Pending => None,
     });
     if let Some(denial) = shut {
-        return denial.next_step.clone().unwrap_or_else(|| denial.code.next_step(surface).to_owned());
+        return denial.next_step.clone().unwrap_or_else(|| denial.code.next_step_for(&request.caller).to_owned());
     }
     if let Some(item) = gate::equal_pending(request, facts) {
-        let step = ErrorCode::AlreadyPending.next_step(surface);
+        let step = ErrorCode::AlreadyPending.next_step_for(&request.caller);
         return format!("An equal item waits already ({}). {step}", item.queue_id());
     }
-    match (surface, request.policy.mutation_gate) {
-        (Surface::Mcp, MutationGate::Open | MutationGate::Shut) => {
-            "Show the person the item, its effect, the warnings and the expiry. If they agree, call enqueue_from_run with the \
-             same run_id, priority, scheduled_at and deadline_at, confirm true, a role of acting_as.roles, their name and \
-             their reason."
-                .to_owned()
-        }
-        (Surface::Http, _) => "Send the same members with confirm true, actor_role, requested_by, approval_reason and this \
+    match request.caller.surface {
+        Surface::Mcp => "Show the person the item, its effect, the warnings and the expiry. If they agree, call enqueue_from_run \
+             with the same run_id, priority, scheduled_at and deadline_at, confirm true, a role of acting_as.roles, their name \
+             and their reason."
+            .to_owned(),
+        Surface::Http => "Send the same members with confirm true, actor_role, requested_by, approval_reason and this \
              preview_token to POST /api/queue/from-run/{run_id}."
             .to_owned(),
-        (Surface::Cli, _) => format!(
-            "cortexpilot queue enqueue {} --role ROLE --requested-by NAME --reason WHY --confirm",
-            request.run_id.as_ref().map_or("RUN", crate::domain::id::RunId::as_str)
+        Surface::Cli => format!(
+            "cortexpilot queue enqueue {}{} --role ROLE --requested-by NAME --reason WHY --confirm",
+            request.run_id.as_ref().map_or("RUN", RunId::as_str),
+            parameters(&request.parameters),
         ),
     }
+}
+
+/// The preview's own parameters as options, for what is enqueued must be what was previewed.
+fn parameters(parameters: &Parameters) -> String {
+    let mut options = String::new();
+    if parameters.priority != 0 {
+        options.push_str(&format!(" --priority {}", parameters.priority));
+    }
+    for (name, schedule) in [("--scheduled-at", &parameters.scheduled), ("--deadline-at", &parameters.deadline)] {
+        if let Some(schedule) = schedule {
+            options.push_str(&format!(" {name} {}", schedule.text()));
+        }
+    }
+    options
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::json::Object;
+use super::json::{Object, clip};
 use super::line::{LineProblem, SealedLine, seal};
 use crate::domain::id::Sha256Digest;
 use crate::domain::refusal::{CountLine, Refusal};
@@ -19,7 +19,7 @@ pub fn encode_refusal(refusal: &Refusal<'_>, ts: Timestamp, prev: &Sha256Digest)
         .optional("run_id", refusal.run_id.as_deref())
         .optional("preview_digest", digest.as_deref())
         .optional("approval_id", None)
-        .optional("reason", Some(&refusal.denial.reason))
+        .optional("reason", Some(&clip(&refusal.denial.reason)))
         .integer("count", 1)
         .text("ts", &ledger_text(ts))
         .body();

@@ -1,6 +1,7 @@
 //! Writing one JSON object the way the original system does: members in a given order, `", "` and `": "` between them,
 //! non-ASCII unescaped. The closing brace is left off, for the chain hash to follow.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 /// An object under construction.
@@ -77,5 +78,17 @@ impl Object {
         // serde_json escapes as Python's json module does with ensure_ascii off: the two-character escapes where they
         // exist, \u00xx in lower case for other control characters, everything else as it is.
         self.0.push_str(&serde_json::to_string(value).expect("a string always serialises"));
+    }
+}
+
+/// Longest free text that has no bound of its own where it is made, in characters.
+const FREE_TEXT_MAX: usize = 2000;
+
+/// Cuts a text that could make a line too long, and shows that it was cut. For texts of ours without a bound of their own
+/// (a refusal's reason with a long allow-list in it, a repair's): a line that says most of it is better than no line.
+pub(crate) fn clip(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(FREE_TEXT_MAX) {
+        Some((at, _)) => Cow::Owned(format!("{}…", &text[..at])),
+        None => Cow::Borrowed(text),
     }
 }

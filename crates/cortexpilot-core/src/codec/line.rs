@@ -7,12 +7,12 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::json::Object;
+use super::json::{Object, clip};
 use crate::domain::decide::Judged;
 use crate::domain::id::{QueueItemId, Sha256Digest};
 use crate::domain::ledger;
 use crate::domain::queue::{
-    APPROVAL_MODE, Cancelled, Claimed, Done, Enqueued, Provenance, QueueEvent, QueueItem, When,
+    APPROVAL_MODE, Cancelled, Claimed, Done, Enqueued, PRIORITY_RANGE, Provenance, QueueEvent, QueueItem, When,
 };
 use crate::domain::time::ledger_text;
 
@@ -54,14 +54,14 @@ pub struct Repaired {
     pub ts: Timestamp,
 }
 
-/// The line of a repair.
+/// The line of a repair. A text of more than 2,000 characters is cut, and shows it.
 pub fn encode_repaired(repaired: &Repaired, prev: &Sha256Digest) -> SealedLine {
     let body = Object::event("LEDGER_REPAIRED")
         .text("damaged_sha256", &repaired.damaged_sha256.to_string())
-        .text("kept_as", &repaired.kept_as)
+        .text("kept_as", &clip(&repaired.kept_as))
         .integer("verified_lines", repaired.verified_lines)
-        .text("reason", &repaired.reason)
-        .text("principal", &repaired.principal)
+        .text("reason", &clip(&repaired.reason))
+        .text("principal", &clip(&repaired.principal))
         .text("ts", &ledger_text(repaired.ts))
         .body();
     seal(prev, &body)
@@ -332,6 +332,22 @@ fn when(text: String) -> When {
     When { text, at }
 }
 
+/// Longest `task_id` of a legacy line that is taken, in bytes. The original has no bound.
+pub const LEGACY_TASK_ID_MAX: usize = 4096;
+
+/// A priority as the original reads it: whatever its `int()` takes, clamped; else 0.
+fn legacy_priority(value: &Value) -> i64 {
+    let read: Option<f64> = match value {
+        // Doubles are exact far beyond the range that is left after clamping.
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => text.trim().parse::<i64>().ok().map(|whole| whole as f64),
+        Value::Bool(yes) => Some(f64::from(u8::from(*yes))),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    };
+    let (low, high) = (*PRIORITY_RANGE.start(), *PRIORITY_RANGE.end());
+    (read.unwrap_or(0.0) as i64).clamp(low, high)
+}
+
 /// Reads a line of the original: as tolerant as the original itself, so that an adopted ledger means what it meant there.
 ///
 /// # Errors
@@ -346,6 +362,13 @@ pub fn decode_legacy(line: &[u8]) -> Result<QueueEvent, LineProblem> {
     let at = |name: &str| text(name).parse::<Timestamp>().ok();
     let queue_id = QueueItemId::parse(&text("queue_id")).ok_or_else(|| LineProblem("has no queue_id".into()))?;
     let task_id = text("task_id");
+    if task_id.is_empty() {
+        return Err(LineProblem("has no task_id".into()));
+    }
+    // Later lines of ours repeat it, and a line has a largest size.
+    if task_id.len() > LEGACY_TASK_ID_MAX {
+        return Err(LineProblem(format!("has a task_id of more than {LEGACY_TASK_ID_MAX} bytes")));
+    }
     // A line without a readable time happened; when is unknown, and the epoch says so.
     let ts = at("ts").unwrap_or(Timestamp::UNIX_EPOCH);
     let schedule = |name: &str| Some(text(name)).filter(|text| !text.trim().is_empty()).map(when);
@@ -355,7 +378,7 @@ pub fn decode_legacy(line: &[u8]) -> Result<QueueEvent, LineProblem> {
             task_id,
             owner: text("owner"),
             contract_path: text("contract_path"),
-            priority: members.get("priority").and_then(Value::as_i64).unwrap_or(0),
+            priority: members.get("priority").map_or(0, legacy_priority),
             workflow_id: text("workflow_id"),
             source_run_id: text("source_run_id"),
             scheduled: schedule("scheduled_at"),
@@ -393,15 +416,40 @@ pub fn decode_legacy(line: &[u8]) -> Result<QueueEvent, LineProblem> {
 /// Whether bytes hold a member that only our lines have. Before the chain has begun, such a line is one of ours that was
 /// damaged, not one of the original's.
 pub fn looks_ours(line: &[u8]) -> bool {
+    // With the colon: a quote inside a text is escaped, so what matches is a member's name and never a text, such as the
+    // name of an agent that is called `principal`.
     const OURS: [&str; 8] = [
         "\"h\": \"",
-        "\"contract_sha256\"",
-        "\"preview_digest\"",
-        "\"approval_mode\"",
-        "\"pilot_source\"",
-        "\"principal\"",
-        "\"lease_expires_at\"",
-        "\"damaged_sha256\"",
+        "\"contract_sha256\": ",
+        "\"preview_digest\": ",
+        "\"approval_mode\": ",
+        "\"pilot_source\": ",
+        "\"principal\": ",
+        "\"lease_expires_at\": ",
+        "\"damaged_sha256\": ",
     ];
-    OURS.iter().any(|name| line.windows(name.len()).any(|window| window == name.as_bytes()))
+    OURS.iter().any(|name| line.windows(name.len()).any(|window| window == name.as_bytes())) || ends_nearly_ours(line)
 }
+
+/// Whether a line ends almost as ours do: in a hash of which a byte or two were changed. Without it, a flipped bit in the
+/// hash member itself would make one of our short lines look like the original's.
+fn ends_nearly_ours(line: &[u8]) -> bool {
+    let mark = ledger::HASH_MEMBER.as_bytes();
+    let Some(at) = line.len().checked_sub(mark.len() + 64 + 2) else { return false };
+    let tail = &line[at..];
+    let fits = |at: usize, byte: u8| match at.checked_sub(mark.len()) {
+        None => byte == mark[at],
+        Some(64) => byte == b'"',
+        Some(65) => byte == b'}',
+        Some(_) => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
+    };
+    tail.iter().enumerate().filter(|(at, byte)| !fits(*at, **byte)).count() <= 2
+}
+
+/// Whether the bytes are one JSON object: a line of the original that lacks only its newline is whole.
+pub fn is_json_object(bytes: &[u8]) -> bool {
+    matches!(serde_json::from_slice(bytes), Ok(Value::Object(_)))
+}
+
+#[cfg(test)]
+mod tests;

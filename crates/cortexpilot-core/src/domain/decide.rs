@@ -239,6 +239,11 @@ pub(crate) fn decide_claim(claim: &Claim, next: Option<QueueItem>, last: Option<
         return Decision::Deny(denial);
     }
     let Some(item) = next else { return Decision::Answer(Box::new(Verdict::NothingToClaim)) };
+    // The store finds the item, the rule stays here: whatever its index offers, nothing is claimed twice or too early.
+    if !item.eligible(claim.now) {
+        let reason = "The store offered an item that cannot be claimed now. Nothing was changed.";
+        return Decision::Deny(Denial::new(ErrorCode::Internal, reason));
+    }
     let ts = stamp(claim.now, last);
     let worker = match &claim.worker {
         Stated::Given(name) => name.to_string(),

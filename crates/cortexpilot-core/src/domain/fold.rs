@@ -3,7 +3,7 @@
 //! Keyed by `queue_id`. The same fold serves every store, so a state cannot mean one thing in a file and another in a
 //! database.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use jiff::Timestamp;
 
@@ -20,7 +20,8 @@ pub struct Queue {
     pending_by_run: HashMap<String, BTreeSet<usize>>,
     by_key: HashMap<(String, String), usize>,
     by_run: HashMap<String, usize>,
-    claimed: BTreeSet<usize>,
+    // Claimed items of each task, in the order in which they were claimed.
+    claimed_by_task: HashMap<String, VecDeque<usize>>,
     ready: BTreeSet<ClaimKey>,
     waiting: BTreeSet<(Timestamp, ClaimKey)>,
     live_pins: HashMap<Sha256Digest, usize>,
@@ -96,7 +97,9 @@ impl Queue {
 
     /// How many items are pending and how many are claimed.
     pub fn live(&self) -> (usize, usize) {
-        (self.pending_by_run.values().map(BTreeSet::len).sum(), self.claimed.len())
+        let pending = self.pending_by_run.values().map(BTreeSet::len).sum();
+        let claimed = self.claimed_by_task.values().map(VecDeque::len).sum();
+        (pending, claimed)
     }
 
     /// Pending items derived from this run, in enqueue order.
@@ -175,7 +178,7 @@ impl Queue {
             return Err(Oddity::WrongState);
         }
         self.leave_pending(at);
-        self.claimed.insert(at);
+        self.claimed_by_task.entry(self.items[at].enqueued.task_id.clone()).or_default().push_back(at);
         if !event.run_id.is_empty() {
             self.by_run.insert(event.run_id.clone(), at);
         }
@@ -200,7 +203,7 @@ impl Queue {
         if self.items[at].is_pending() {
             self.leave_pending(at);
         }
-        self.claimed.remove(&at);
+        self.leave_claimed(at);
         self.release_pin(at);
         let run_id = match (&claim, event.run_id.is_empty()) {
             (Some(claim), true) => claim.run_id.clone(),
@@ -217,7 +220,17 @@ impl Queue {
     /// The original's command line closes an item under a fresh queue id; its task id then says which one it meant. With
     /// several claimed items of one task it meant the one claimed first.
     fn claimed_of_task(&self, task_id: &str) -> Option<usize> {
-        self.claimed.iter().copied().find(|at| self.items[*at].enqueued.task_id == task_id)
+        self.claimed_by_task.get(task_id).and_then(|claimed| claimed.front()).copied()
+    }
+
+    fn leave_claimed(&mut self, at: usize) {
+        let task_id = &self.items[at].enqueued.task_id;
+        if let Some(claimed) = self.claimed_by_task.get_mut(task_id) {
+            claimed.retain(|held| *held != at);
+            if claimed.is_empty() {
+                self.claimed_by_task.remove(task_id);
+            }
+        }
     }
 
     fn leave_pending(&mut self, at: usize) {

@@ -252,7 +252,7 @@ pub fn check(gate: GateId, request: &Request, inputs: Option<&ApplyInputs>, fact
 
 /// Gate 1. Gives the principal.
 pub fn authenticated(caller: &Caller) -> Result<&Principal, Denial> {
-    caller.principal.as_ref().ok_or_else(|| {
+    caller.established().ok_or_else(|| {
         Denial::new(ErrorCode::Unauthenticated, "This connection established no principal. Nothing was queued.")
     })
 }
@@ -274,17 +274,16 @@ fn confirm(inputs: &ApplyInputs) -> Result<(), Denial> {
     Err(Denial::new(ErrorCode::ConfirmRequired, "`confirm` must be the JSON value true. Nothing was queued."))
 }
 
-/// Gate 4 at apply. Gives the role that is acted in.
+/// Gate 4 at apply. Gives the role that is acted in. Only over HTTP may the header stand for `actor_role`; whatever the
+/// surface, two that disagree are refused.
 pub fn apply_role(request: &Request, actor_role: &StatedRole) -> Result<Role, Denial> {
     let principal = authenticated(&request.caller)?;
     if principal.kind == PrincipalKind::Worker {
-        return Err(Denial::new(
-            ErrorCode::RoleForbidden,
-            "A worker may claim and complete, not queue. Nothing was queued.",
-        ));
+        let said = "A worker may claim and complete, not queue. Nothing was queued.";
+        return Err(acting(Denial::new(ErrorCode::RoleForbidden, said)));
     }
     let stated = match (actor_role, &request.header_role) {
-        (StatedRole::Absent, header) => header,
+        (StatedRole::Absent, header) if request.caller.surface == Surface::Http => header,
         (StatedRole::Named(a), StatedRole::Named(b)) if a != b => {
             return Err(mismatch(
                 principal,
@@ -377,16 +376,26 @@ fn list(roles: &Roles) -> String {
 }
 
 fn metadata(inputs: &ApplyInputs) -> Result<(), Denial> {
+    // The order of the gate's codes is its order of precedence: first that both are there, then what they hold.
+    let absent = [
+        ("requested_by", inputs.requested_by == Stated::Absent),
+        ("approval_reason", inputs.approval_reason == Stated::Absent),
+    ];
+    if let Some((name, _)) = absent.into_iter().find(|(_, absent)| *absent) {
+        return Err(missing_text(name));
+    }
     text_given("requested_by", &inputs.requested_by)?;
     text_given("approval_reason", &inputs.approval_reason)
+}
+
+fn missing_text(name: &str) -> Denial {
+    Denial::new(ErrorCode::MetadataRequired, format!("`{name}` is missing or blank. Nothing was queued."))
 }
 
 fn text_given<T>(name: &str, stated: &Stated<T>) -> Result<(), Denial> {
     match stated {
         Stated::Given(_) => Ok(()),
-        Stated::Absent => {
-            Err(Denial::new(ErrorCode::MetadataRequired, format!("`{name}` is missing or blank. Nothing was queued.")))
-        }
+        Stated::Absent => Err(missing_text(name)),
         Stated::Rejected(problem) => {
             Err(Denial::new(ErrorCode::MetadataRejected, format!("`{name}` {problem}. Nothing was changed.")))
         }
@@ -416,6 +425,9 @@ pub fn run_denial(problem: &RunProblem) -> Denial {
 
 fn run(request: &Request) -> Result<(), Denial> {
     let facts = request.run.as_ref().map_err(run_denial)?;
+    if let Some(member) = facts.too_long() {
+        return Err(run_denial(&RunProblem::Unreadable(format!("its {member} is too long to be queued"))));
+    }
     if facts.evidence == ContractEvidence::Altered {
         return Err(Denial::new(
             ErrorCode::ContractAltered,

@@ -7,7 +7,7 @@ use super::queue::QueueItem;
 pub struct QueueFilter {
     /// Only items of this workflow case.
     pub workflow_id: Option<String>,
-    /// Only items of this status, upper case.
+    /// Only items of this status, in any case.
     pub status: Option<String>,
     /// Only items enqueued after this position.
     pub after_seq: Option<u64>,
@@ -19,7 +19,7 @@ impl QueueFilter {
     /// Whether an item is listed (position and limit aside).
     pub fn accepts(&self, item: &QueueItem) -> bool {
         self.workflow_id.as_ref().is_none_or(|id| *id == item.enqueued.workflow_id)
-            && self.status.as_ref().is_none_or(|status| status == item.status())
+            && self.status.as_ref().is_none_or(|status| status.eq_ignore_ascii_case(item.status().trim()))
     }
 }
 

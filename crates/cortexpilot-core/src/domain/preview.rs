@@ -1,9 +1,10 @@
 //! What exactly was previewed: the derived item and everything its approval rests on, as a digest.
 
-use super::command::{Policy, Request};
+use super::command::{Parameters, Policy, Request};
 use super::id::{QueueItemId, Sha256Digest};
 use super::queue::QueueItem;
 use super::run::RunFacts;
+use super::time::Schedule;
 
 /// The eight derived members of a queue item: what would be queued. No clock and no id, so that the same request about
 /// the same run gives the same value.
@@ -47,7 +48,8 @@ pub struct Basis {
 /// What this process remembers of a preview it showed: enough to say what changed since.
 pub type Shown = Basis;
 
-/// One difference between what was previewed and what is now.
+/// One difference between what was previewed and what is now. It goes into a denial, so a member that holds text of the
+/// run, or a path, is named and not repeated: its values are [`RUN_TEXT`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     /// The member that differs.
@@ -58,10 +60,12 @@ pub struct Change {
     pub now: String,
 }
 
+/// What stands in a [`Change`] for a value that came from the run.
+pub const RUN_TEXT: &str = "(text of the run)";
+
 impl Derived {
     /// Derives the item from the run's facts and the caller's parameters.
     pub fn of(run: &RunFacts, request: &Request) -> Self {
-        let text = |schedule: &Option<super::time::Schedule>| schedule.as_ref().map(|at| at.text().to_owned());
         Self {
             task_id: run.task_id.clone(),
             owner: run.owner.clone(),
@@ -69,10 +73,30 @@ impl Derived {
             contract_path: run.contract_path.clone(),
             source_run_id: run.run_id.to_string(),
             priority: request.parameters.priority,
-            scheduled_at: text(&request.parameters.scheduled),
-            deadline_at: text(&request.parameters.deadline),
+            scheduled_at: text(&request.parameters.scheduled).map(str::to_owned),
+            deadline_at: text(&request.parameters.deadline).map(str::to_owned),
         }
     }
+
+    /// Whether it was derived with these parameters.
+    pub fn is_of(&self, parameters: &Parameters) -> bool {
+        self.priority == parameters.priority
+            && self.scheduled_at.as_deref() == text(&parameters.scheduled)
+            && self.deadline_at.as_deref() == text(&parameters.deadline)
+    }
+}
+
+/// A value as a denial repeats it: many pending items, or a long allow-list, are told by their beginning.
+fn shorten(value: String) -> String {
+    const MOST: usize = 400;
+    match value.char_indices().nth(MOST) {
+        Some((at, _)) => format!("{}…", &value[..at]),
+        None => value,
+    }
+}
+
+fn text(schedule: &Option<Schedule>) -> Option<&str> {
+    schedule.as_ref().map(Schedule::text)
 }
 
 impl Basis {
@@ -101,7 +125,12 @@ impl Basis {
             .into_iter()
             .zip(self.fields())
             .filter(|((_, was), (_, now))| was != now)
-            .map(|((field, was), (_, now))| Change { field, was, now })
+            .map(|((field, was), (_, now))| match field {
+                "task_id" | "owner" | "workflow_id" | "contract_path" => {
+                    Change { field, was: RUN_TEXT.to_owned(), now: RUN_TEXT.to_owned() }
+                }
+                _ => Change { field, was: shorten(was), now: shorten(now) },
+            })
             .collect()
     }
 

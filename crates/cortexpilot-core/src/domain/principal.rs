@@ -105,7 +105,18 @@ pub struct Principal {
     pub sponsor: Option<String>,
 }
 
+/// Longest id of a principal, in characters: it is written into every line that the principal causes.
+pub const PRINCIPAL_ID_MAX: usize = 200;
+
 impl Principal {
+    /// Whether its id can stand in a line and be read there: not blank, at most [`PRINCIPAL_ID_MAX`] characters, none of
+    /// them hidden. One with another id counts as no principal at all.
+    pub fn is_nameable(&self) -> bool {
+        !self.id.trim().is_empty()
+            && self.id.chars().count() <= PRINCIPAL_ID_MAX
+            && !self.id.chars().any(super::text::is_forbidden)
+    }
+
     /// What requests are attributed to when authentication is switched off (loopback only).
     pub fn anonymous() -> Self {
         Self { id: "anonymous:loopback".into(), kind: PrincipalKind::Anonymous, roles: Roles::new(), sponsor: None }
@@ -165,8 +176,20 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// The principal, where there is one that can be named in a line.
+    pub fn established(&self) -> Option<&Principal> {
+        self.principal.as_ref().filter(|principal| principal.is_nameable())
+    }
+
     /// The principal's id, or `unauthenticated`.
     pub fn principal_id(&self) -> &str {
-        self.principal.as_ref().map_or("unauthenticated", |principal| principal.id.as_str())
+        self.established().map_or("unauthenticated", |principal| principal.id.as_str())
+    }
+
+    /// Whether answers are read by somebody who may be told the command that opens a gate: an operator's surface, and not
+    /// an agent's token on it.
+    pub fn reads_as_operator(&self) -> bool {
+        let agent = self.principal.as_ref().is_some_and(|principal| principal.kind == PrincipalKind::Agent);
+        self.surface.reader_is_operator() && !agent
     }
 }

@@ -303,7 +303,8 @@ impl QueueItem {
     /// How the item stands against its schedule and deadline: the first that fits of `in_progress`, `completed`, `ended`,
     /// `scheduled`, `breached`, `at_risk` (deadline within an hour) and `on_track`.
     pub fn sla_state(&self, now: Timestamp) -> &'static str {
-        match self.status() {
+        // A legacy line may write its status in any case; the original compares it upper-cased.
+        match self.status().trim().to_ascii_uppercase().as_str() {
             "CLAIMED" => return "in_progress",
             "SUCCESS" | "DONE" | "COMPLETED" => return "completed",
             "FAILURE" | "FAILED" | "ERROR" | "REJECTED" | "CANCELLED" => return "ended",

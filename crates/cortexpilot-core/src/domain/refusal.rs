@@ -35,7 +35,7 @@ const TRACKED_MAX: usize = 4096;
 pub enum Record {
     /// One line of its own.
     Line,
-    /// Counted; a line with the count follows when the minute is over.
+    /// Counted; a line with the count follows when the minute is over. Of callers without a principal none ever follows.
     Counted,
 }
 
@@ -57,6 +57,7 @@ pub struct CountLine {
 #[derive(Debug, Default)]
 pub struct RefusalMeter {
     windows: HashMap<(String, ErrorCode), Window>,
+    unauthenticated: u64,
 }
 
 #[derive(Debug)]
@@ -70,6 +71,11 @@ struct Window {
 impl RefusalMeter {
     /// Takes note of one refusal. Call [`RefusalMeter::due`] first, so that a finished minute is accounted for.
     pub fn note(&mut self, principal: &str, code: ErrorCode, surface: &'static str, now: Timestamp) -> Record {
+        // Anybody who reaches the port can make these: they cost a number, never a line.
+        if code == ErrorCode::Unauthenticated {
+            self.unauthenticated = self.unauthenticated.saturating_add(1);
+            return Record::Counted;
+        }
         let key = (principal.to_owned(), code);
         if !self.windows.contains_key(&key) && self.windows.len() >= TRACKED_MAX {
             self.forget_oldest();
@@ -93,6 +99,11 @@ impl RefusalMeter {
     /// Closes every minute: for a process that ends.
     pub fn drain(&mut self) -> Vec<CountLine> {
         self.close(|_| true)
+    }
+
+    /// How many callers without a principal were refused since the meter was made.
+    pub fn unauthenticated(&self) -> u64 {
+        self.unauthenticated
     }
 
     /// Whether any refusal waits to be accounted for.

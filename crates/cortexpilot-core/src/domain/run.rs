@@ -30,6 +30,23 @@ pub struct RunFacts {
     pub effect: Effect,
 }
 
+/// Longest `task_id`, `owner` and `workflow_id` of an item, in characters.
+pub const DERIVED_TEXT_MAX: usize = 1024;
+
+/// Longest contract path of an item, in bytes: Linux's `PATH_MAX`.
+pub const CONTRACT_PATH_MAX: usize = 4096;
+
+impl RunFacts {
+    /// The member that is too long to be queued, if any. With these bounds every event fits into one ledger line, whatever
+    /// its texts hold (a character can take six bytes there); without them a run could make a line that no reader takes.
+    pub fn too_long(&self) -> Option<&'static str> {
+        let texts = [("task_id", &self.task_id), ("owner", &self.owner), ("workflow_id", &self.workflow_id)];
+        let text = texts.into_iter().find(|(_, text)| text.chars().count() > DERIVED_TEXT_MAX);
+        let path = (self.contract_path.len() > CONTRACT_PATH_MAX).then_some("contract_path");
+        text.map(|(name, _)| name).or(path)
+    }
+}
+
 /// Contract bytes with their digest. The only constructor hashes, so the two cannot disagree.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Pinned {

@@ -114,29 +114,37 @@ impl<T> Stated<T> {
 
 /// Whether a character must not appear in text that people will judge by reading it: Unicode general categories Cc
 /// (control, with U+0085), Cf (format: bidirectional controls, zero-width characters, soft hyphen, tags), Zl and Zp (line
-/// and paragraph separator). Source: Unicode 16, `DerivedGeneralCategory`; UAX #9 for the bidirectional controls.
+/// and paragraph separator), and what else is drawn as nothing (`Default_Ignorable_Code_Point`), for a text can be hidden in
+/// it. Left are the two variation selectors that choose how an emoji looks. Source: Unicode 16, `DerivedGeneralCategory`
+/// and `DerivedCoreProperties`; UAX #9 for the bidirectional controls.
 pub fn is_forbidden(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{00AD}'
+            | '\u{034F}'
             | '\u{0600}'..='\u{0605}'
             | '\u{061C}'
             | '\u{06DD}'
             | '\u{070F}'
             | '\u{0890}'..='\u{0891}'
             | '\u{08E2}'
-            | '\u{180E}'
+            | '\u{115F}'..='\u{1160}'
+            | '\u{17B4}'..='\u{17B5}'
+            | '\u{180B}'..='\u{180F}'
             | '\u{200B}'..='\u{200F}'
             | '\u{2028}'..='\u{202E}'
             | '\u{2060}'..='\u{206F}'
+            | '\u{3164}'
+            | '\u{FE00}'..='\u{FE0D}'
             | '\u{FEFF}'
-            | '\u{FFF9}'..='\u{FFFB}'
+            | '\u{FFA0}'
+            | '\u{FFF0}'..='\u{FFFB}'
             | '\u{110BD}'
             | '\u{110CD}'
             | '\u{13430}'..='\u{1343F}'
             | '\u{1BCA0}'..='\u{1BCA3}'
             | '\u{1D173}'..='\u{1D17A}'
-            | '\u{E0000}'..='\u{E007F}')
+            | '\u{E0000}'..='\u{E0FFF}')
 }
 
 /// Text from outside (a run, a ledger, an agent), safe to print on a terminal: forbidden characters become `\u{…}`, so
@@ -175,9 +183,23 @@ mod tests {
         assert_eq!(check(" \t "), "absent");
         assert_eq!(check("abcdef"), "has 6 characters; at most 5 are allowed");
         assert_eq!(check("äöüßé"), "given äöüßé");
-        for hidden in
-            ['\n', '\u{1b}', '\u{85}', '\u{200b}', '\u{202e}', '\u{2028}', '\u{2029}', '\u{feff}', '\u{e0041}']
-        {
+        assert_eq!(check("done ✔\u{fe0f}"), "has 7 characters; at most 5 are allowed");
+        assert_eq!(check("ok ✔\u{fe0f}"), "given ok ✔\u{fe0f}", "how an emoji looks may be chosen");
+        for hidden in [
+            '\n',
+            '\u{1b}',
+            '\u{85}',
+            '\u{200b}',
+            '\u{202e}',
+            '\u{2028}',
+            '\u{2029}',
+            '\u{feff}',
+            '\u{e0041}',
+            '\u{34f}',
+            '\u{3164}',
+            '\u{fe00}',
+            '\u{e0101}',
+        ] {
             let said = check(&format!("a{hidden}b"));
             assert!(said.contains("invisible or reorder"), "{hidden:?}: {said}");
             let edge = check(&format!("ab{hidden}"));

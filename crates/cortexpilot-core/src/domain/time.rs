@@ -40,8 +40,7 @@ impl Schedule {
             && text
                 .bytes()
                 .all(|b| b.is_ascii_digit() || matches!(b, b'T' | b't' | b'Z' | b'z' | b':' | b'.' | b'+' | b'-'));
-        // `-00:00` says "offset unknown" (RFC 3339 §4.3): not an explicit offset.
-        if !plain || text.ends_with("-00:00") || text.ends_with("-0000") {
+        if !plain || has_unknown_offset(text) {
             return Err(ScheduleProblem);
         }
         let at: Timestamp = text.parse().map_err(|_| ScheduleProblem)?;
@@ -57,6 +56,12 @@ impl Schedule {
     pub fn at(&self) -> Timestamp {
         self.at
     }
+}
+
+/// Whether the offset is minus zero in whatever precision, which says "offset unknown" (RFC 3339 §4.3): not an explicit one.
+fn has_unknown_offset(text: &str) -> bool {
+    let Some((_, time)) = text.split_once(['T', 't']) else { return false };
+    time.split_once('-').is_some_and(|(_, offset)| offset.bytes().all(|b| matches!(b, b'0' | b':')))
 }
 
 #[cfg(test)]
@@ -88,6 +93,9 @@ mod tests {
             "2030-01-01T00:00:00",
             "2030-13-01T00:00:00Z",
             "2030-01-01T00:00:00-00:00",
+            "2030-01-01T00:00:00-0000",
+            "2030-01-01T00:00:00-00",
+            "2030-01-01T00:00-00:00:00",
             "2030-01-01T00:00:00+02:00[Europe/Berlin]",
             "1893456000",
         ] {

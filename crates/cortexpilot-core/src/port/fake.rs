@@ -1,5 +1,5 @@
-//! Stand-ins for the ports, for tests of every crate: a store in memory held to the same promises as the real ones, a
-//! clock moved by hand, identifiers that count.
+//! Stand-ins for the ports, for tests of every crate: a store in memory held to the same promises as the real ones, runs
+//! from a map, a clock moved by hand, identifiers that count.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,7 +17,11 @@ use crate::domain::id::{QueueItemId, Sha256Digest};
 use crate::domain::listing::{QueueFilter, QueueListing};
 use crate::domain::queue::QueueItem;
 use crate::domain::refusal::{Record, Refusal, RefusalMeter};
-use crate::error::ErrorCode;
+use crate::domain::time::to_micros;
+
+mod runs;
+
+pub use runs::{FakeRuns, run_facts};
 
 /// A clock that stands still until it is moved.
 #[derive(Debug)]
@@ -29,7 +33,7 @@ impl ManualClock {
         Self(Mutex::new(start))
     }
 
-    /// Moves it.
+    /// Moves it; by a negative span it goes back, as a corrected clock does.
     pub fn advance(&self, by: SignedDuration) {
         let mut now = self.0.lock().expect("invariant: no test panics while it holds the clock");
         *now += by;
@@ -66,6 +70,7 @@ struct Memory {
     lines: Vec<SealedLine>,
     decisions: Vec<SealedLine>,
     last_ts: Option<Timestamp>,
+    last_decision_ts: Option<Timestamp>,
     meter: RefusalMeter,
 }
 
@@ -92,6 +97,12 @@ fn ready<'a, T: Send + 'a>(value: T) -> BoxFuture<'a, T> {
 impl Memory {
     fn facts(&self, query: &EnqueueQuery) -> EnqueueFacts {
         self.queue.facts(query)
+    }
+
+    fn append_decision(&mut self, ts: Timestamp, encode: impl FnOnce(&Sha256Digest) -> SealedLine) {
+        let prev = self.decisions.last().map_or(Sha256Digest::ZERO, |line| line.hash);
+        self.decisions.push(encode(&prev));
+        self.last_decision_ts = Some(ts);
     }
 }
 
@@ -131,11 +142,14 @@ impl Turn for Memory {
     }
 
     fn refuse<'a>(&'a mut self, refusal: &'a Refusal<'a>) -> BoxFuture<'a, ()> {
+        let ts = to_micros(self.last_decision_ts.map_or(refusal.now, |last| last.max(refusal.now)));
+        for count in self.meter.due(refusal.now) {
+            self.append_decision(ts, |prev| decision::encode_count(&count, ts, prev));
+        }
         let surface = refusal.caller.surface.as_str();
         let record = self.meter.note(refusal.caller.principal_id(), refusal.denial.code, surface, refusal.now);
-        if record == Record::Line && refusal.denial.code != ErrorCode::Unauthenticated {
-            let prev = self.decisions.last().map_or(Sha256Digest::ZERO, |line| line.hash);
-            self.decisions.push(decision::encode_refusal(refusal, refusal.now, &prev));
+        if record == Record::Line {
+            self.append_decision(ts, |prev| decision::encode_refusal(refusal, ts, prev));
         }
         ready(())
     }

@@ -169,7 +169,8 @@ mod tests {
         for good in ["application/json", "Application/JSON; charset=utf-8", "application/vnd.x+json"] {
             assert_eq!(check(&[good], None, b"{}"), Ok(()), "{good}");
         }
-        for bad in ["text/plain", "application/x-www-form-urlencoded", "application/jsonp", "application/+json", "json"] {
+        for bad in ["text/plain", "application/x-www-form-urlencoded", "application/jsonp", "application/+json", "json"]
+        {
             assert_eq!(check(&[bad], None, b"{}"), Err(415), "{bad}");
         }
         assert_eq!(check(&[], None, b"{}"), Err(415));

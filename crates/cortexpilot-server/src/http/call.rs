@@ -76,6 +76,10 @@ pub(crate) fn nobody() -> Caller {
 
 /// Answers a request whose path is known; `operations` are those of this path.
 pub(crate) async fn dispatch(state: Arc<HttpState>, operations: Vec<&'static Operation>, request: Request) -> Response {
+    // The router lets a variable segment be empty; here such a path names nothing.
+    if request.uri().path().contains("//") {
+        return not_found(state, request).await;
+    }
     let ids = ids_of(&request, &state);
     let (mut parts, body) = request.into_parts();
     let wanted = if parts.method == Method::HEAD { Method::GET } else { parts.method.clone() };

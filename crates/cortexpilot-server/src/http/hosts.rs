@@ -51,6 +51,7 @@ impl AllowedHosts {
     /// For anything else: a path, a user, another scheme, a wildcard.
     pub fn allow(&mut self, entry: &str) -> Result<(), OriginProblem> {
         let entry = entry.trim().trim_end_matches('/').to_ascii_lowercase();
+        let shape = || OriginProblem("must be an origin (https://host[:port]) or a host (host[:port])");
         let (schemes, authority) = match entry.split_once("://") {
             Some((scheme, authority)) => {
                 let known = SCHEMES.iter().find(|(name, _)| *name == scheme);
@@ -61,12 +62,12 @@ impl AllowedHosts {
         if authority.contains(['@', '*']) {
             return Err(OriginProblem("must name one host, without a user and without wildcards"));
         }
-        let authority: Authority = authority
-            .parse()
-            .map_err(|_| OriginProblem("must be an origin (https://host[:port]) or a host (host[:port])"))?;
+        let authority: Authority = authority.parse().map_err(|_| shape())?;
         let port = authority.port_u16();
-        if authority.host().is_empty() || (port.is_none() && authority.port().is_some()) {
-            return Err(OriginProblem("must be an origin (https://host[:port]) or a host (host[:port])"));
+        let understood =
+            port.map_or_else(|| authority.host().to_owned(), |port| format!("{}:{port}", authority.host()));
+        if authority.host().is_empty() || understood != authority.as_str() {
+            return Err(shape());
         }
         for (scheme, default_port) in schemes {
             self.add(authority.host(), port, scheme, default_port);
@@ -188,7 +189,9 @@ mod tests {
         assert_eq!(at("console.example.org:8443", "https://console.example.org:8443"), "ok");
         assert_eq!(at("localhost:8000", "http://localhost:8000"), "ok");
         assert_eq!(at("console.example.org", "https://console.example.org:8443"), "HOST_NOT_ALLOWED");
-        for bad in ["", "*", "https://*.example.org", "ftp://a", "https://a/b", "https://u@a", "a b", "https://", "a:99999"] {
+        for bad in
+            ["", "*", "https://*.example.org", "ftp://a", "https://a/b", "https://u@a", "a b", "https://", "a:99999"]
+        {
             assert!(allowed.clone().allow(bad).is_err(), "{bad:?}");
         }
         // A host may be called `null`; the opaque origin of that name still matches no entry.
@@ -208,7 +211,9 @@ mod tests {
         assert_eq!(post(&[]), "ok");
         assert_eq!(post(&[("origin", "http://127.0.0.1:8000")]), "ok");
         assert_eq!(post(&[("origin", "http://localhost:8000"), ("sec-fetch-site", "same-origin")]), "ok");
-        for foreign in ["http://evil.example", "null", "https://127.0.0.1:8000", "http://127.0.0.1:8001", "http://127.0.0.1"] {
+        for foreign in
+            ["http://evil.example", "null", "https://127.0.0.1:8000", "http://127.0.0.1:8001", "http://127.0.0.1"]
+        {
             assert_eq!(post(&[("origin", foreign)]), "ORIGIN_NOT_ALLOWED", "{foreign}");
         }
         assert_eq!(post(&[("sec-fetch-site", "cross-site")]), "ORIGIN_NOT_ALLOWED");
@@ -216,6 +221,10 @@ mod tests {
         assert_eq!(post(&[ours, ("sec-fetch-site", "cross-site")]), "ORIGIN_NOT_ALLOWED");
         assert_eq!(post(&[ours, ("origin", "http://evil.example")]), "ORIGIN_NOT_ALLOWED");
         let read = [("host", "127.0.0.1:8000"), ("origin", "http://evil.example")];
-        assert_eq!(admit(&allowed, &Method::GET, "/", &read), "ok", "the browser itself keeps the answer from the page");
+        assert_eq!(
+            admit(&allowed, &Method::GET, "/", &read),
+            "ok",
+            "the browser itself keeps the answer from the page"
+        );
     }
 }

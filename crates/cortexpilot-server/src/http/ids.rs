@@ -62,8 +62,7 @@ fn trace_of(traceparent: &str) -> Option<&str> {
     let set = |part: &str| part.bytes().any(|byte| byte != b'0');
     // A later version may append parts; version 00 has none, and ff is not a version.
     let complete = version != "ff" && (version != "00" || parts.next().is_none());
-    let shaped =
-        hexadecimal(version, 2) && hexadecimal(trace, 32) && hexadecimal(parent, 16) && hexadecimal(flags, 2);
+    let shaped = hexadecimal(version, 2) && hexadecimal(trace, 32) && hexadecimal(parent, 16) && hexadecimal(flags, 2);
     (complete && shaped && set(trace) && set(parent)).then_some(trace)
 }
 

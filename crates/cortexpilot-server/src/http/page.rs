@@ -140,7 +140,8 @@ fn page(state: &HttpState, ledger: &str, counts: &str) -> String {
 /// Commands that work as they stand, line by line.
 fn calls(base: &str) -> String {
     let base = base.trim_end_matches('/');
-    let post = "-H \"Authorization: Bearer $TOKEN\" -H \"x-cortexpilot-role: $ROLE\" -H 'content-type: application/json'";
+    let post =
+        "-H \"Authorization: Bearer $TOKEN\" -H \"x-cortexpilot-role: $ROLE\" -H 'content-type: application/json'";
     format!(
         "curl {base}/readyz\n\
          curl -H \"Authorization: Bearer $TOKEN\" {base}/api/runs\n\

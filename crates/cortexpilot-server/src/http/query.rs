@@ -48,7 +48,9 @@ impl Query {
         let digits = text.bytes().all(|byte| byte.is_ascii_digit());
         match text.parse::<usize>() {
             Ok(count) if digits && count > 0 => Ok(Some(count)),
-            Ok(_) | Err(_) => Err(Refused::form(format!("The query parameter `{name}` must be an integer of at least 1."))),
+            Ok(_) | Err(_) => {
+                Err(Refused::form(format!("The query parameter `{name}` must be an integer of at least 1.")))
+            }
         }
     }
 
@@ -137,9 +139,6 @@ mod tests {
     #[test]
     fn the_name_of_an_unknown_parameter_is_not_repeated() {
         let Err(Refused::Coded(_, reason)) = parse("?%3Cscript%3E=1") else { panic!("accepted") };
-        assert_eq!(
-            reason,
-            "A query parameter is not known here; this path takes `status`, `limit`, `cursor`, `tail`."
-        );
+        assert_eq!(reason, "A query parameter is not known here; this path takes `status`, `limit`, `cursor`, `tail`.");
     }
 }

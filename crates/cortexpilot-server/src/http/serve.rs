@@ -120,9 +120,17 @@ async fn accept(
     slots: &Arc<Semaphore>,
 ) -> io::Result<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
     let slot = slots.clone().acquire_owned().await.map_err(io::Error::other)?;
-    let (stream, _) = listener.accept().await?;
-    // Answers are small and written whole: waiting for more to send with them would only delay them.
-    stream.set_nodelay(true)?;
+    let stream = loop {
+        match listener.accept().await {
+            Ok((stream, _)) => break stream,
+            // This one was gone before it was taken; the next is no worse for it.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+            Err(error) => return Err(error),
+        }
+    };
+    // Answers are written whole: waiting for more to send with them would only delay them. Where it cannot be set, they
+    // are delayed.
+    let _ = stream.set_nodelay(true);
     Ok((stream, slot))
 }
 

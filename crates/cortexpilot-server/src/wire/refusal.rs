@@ -23,6 +23,7 @@ pub struct RefusalView {
     pub who_can_act: &'static str,
     /// What changed since the preview.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(default)] // left out when empty, so the schema must not require it
     pub changed: Vec<ChangedView>,
     /// Who you are here.
     #[serde(skip_serializing_if = "Option::is_none")]

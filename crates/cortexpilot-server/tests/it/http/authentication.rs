@@ -44,7 +44,10 @@ async fn a_refused_token_is_answered_with_a_challenge_and_never_repeated() {
     assert_eq!(detail["request_id"], told.header("x-request-id"));
     assert_eq!(detail["trace_id"], told.header("x-trace-id"));
     assert_eq!(world.lines(), (0, 0), "a request without a principal leaves no line");
-    assert_eq!(world.send(Ask::get("/api/runs").nobody()).await.header("www-authenticate"), "Bearer realm=\"cortexpilot\"");
+    assert_eq!(
+        world.send(Ask::get("/api/runs").nobody()).await.header("www-authenticate"),
+        "Bearer realm=\"cortexpilot\""
+    );
 }
 
 #[tokio::test]
@@ -86,7 +89,10 @@ async fn a_stated_role_must_be_allowed_and_held() {
         assert_eq!(world.send(ask).await.verdict(), want, "{shown}");
     }
     let told = world.send(preview(OPS_ONLY).role("OWNER")).await;
-    assert_eq!(told.json()["detail"]["acting_as"], json!({"principal": "token:ops", "kind": "operator", "roles": ["OPS"]}));
+    assert_eq!(
+        told.json()["detail"]["acting_as"],
+        json!({"principal": "token:ops", "kind": "operator", "roles": ["OPS"]})
+    );
 }
 
 #[tokio::test]

@@ -22,7 +22,11 @@ async fn an_unknown_host_is_misdirected_whatever_it_asks() {
                 let told = world.send(Ask::get(path).header("host", host)).await;
                 assert_eq!(told.verdict(), "421 HOST_NOT_ALLOWED", "{name} {path} {host}");
             }
-            assert_eq!(world.send(Ask::get(path).without("host")).await.verdict(), "421 HOST_NOT_ALLOWED", "{name} {path}");
+            assert_eq!(
+                world.send(Ask::get(path).without("host")).await.verdict(),
+                "421 HOST_NOT_ALLOWED",
+                "{name} {path}"
+            );
         }
         for host in [HOST, "localhost:8000", "[::1]:8000"] {
             assert_eq!(world.send(Ask::get("/api/queue").header("host", host)).await.status, 200, "{name} {host}");
@@ -95,7 +99,10 @@ async fn requests_keep_their_names_and_get_some_where_they_have_none() {
     let named = Ask::get("/api/runs/nope").header("x-request-id", "rid-1").header("x-trace-id", "tid-1");
     let told = world.send(named).await;
     assert_eq!((told.header("x-request-id"), told.header("x-trace-id")), ("rid-1", "tid-1"));
-    assert_eq!((&told.json()["detail"]["request_id"], &told.json()["detail"]["trace_id"]), (&json!("rid-1"), &json!("tid-1")));
+    assert_eq!(
+        (&told.json()["detail"]["request_id"], &told.json()["detail"]["trace_id"]),
+        (&json!("rid-1"), &json!("tid-1"))
+    );
 
     let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
     let told = world.send(Ask::get("/api/runs/nope").header("traceparent", parent)).await;
@@ -158,6 +165,9 @@ async fn unknown_paths_and_methods_answer_as_existing_clients_know_it() {
         let told = world.send(Ask::new(method, path)).await;
         assert_eq!((told.status.as_u16(), told.header("allow")), (405, allow), "{method} {path}");
         assert_eq!(told.json(), json!({"detail": "Method Not Allowed"}), "{method} {path}");
+    }
+    for (method, target) in [("OPTIONS", "*"), ("CONNECT", HOST), ("GET", "*")] {
+        assert_eq!(world.send(Ask::new(method, target)).await.status, 404, "{method} {target}");
     }
     // Only OPTIONS asks for the methods without a token.
     assert_eq!(world.send(Ask::new("OPTIONS", "/api/queue").nobody()).await.status, 405);

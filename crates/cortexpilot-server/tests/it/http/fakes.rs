@@ -17,7 +17,7 @@ use cortexpilot_core::port::runs::{
 };
 use cortexpilot_core::port::{BoxFuture, Store, StoreError, StoreHealth, StoreRead};
 use serde_json::{Value, json};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 /// A store in memory that can be made to fail.
 pub(super) struct Ledger {
@@ -27,6 +27,7 @@ pub(super) struct Ledger {
     /// A command waits for a permit; tests that hold commands back take them all.
     pub(super) commands: Semaphore,
     pub(super) panics: Mutex<bool>,
+    arrived: Notify,
 }
 
 impl Ledger {
@@ -37,11 +38,17 @@ impl Ledger {
             problems: Mutex::new(Vec::new()),
             commands: Semaphore::new(1),
             panics: Mutex::new(false),
+            arrived: Notify::new(),
         }
     }
 
+    /// Waits until a command has come, be it that it cannot have its turn yet.
+    pub(super) async fn waits_for_a_turn(&self) {
+        self.arrived.notified().await;
+    }
+
     fn sound(&self) -> Result<(), StoreError> {
-        self.fails.lock().unwrap().clone().map_or(Ok(()), Err)
+        self.fails.lock().expect("no test panics while it holds this").clone().map_or(Ok(()), Err)
     }
 
     /// A damaged or newer ledger is still read; one that is not available is not.
@@ -72,7 +79,10 @@ impl StoreRead for Ledger {
         Box::pin(async move {
             self.readable()?;
             let listing = self.memory.items(filter).await?;
-            Ok(QueueListing { problems: self.problems.lock().unwrap().clone(), ..listing })
+            Ok(QueueListing {
+                problems: self.problems.lock().expect("no test panics while it holds this").clone(),
+                ..listing
+            })
         })
     }
 
@@ -87,8 +97,12 @@ impl StoreRead for Ledger {
 impl Store for Ledger {
     fn execute(&self, command: Command) -> BoxFuture<'_, Result<Verdict, StoreError>> {
         Box::pin(async move {
+            self.arrived.notify_one();
             let _turn = self.commands.acquire().await.expect("the semaphore stays open");
-            assert!(!*self.panics.lock().unwrap(), "a secret that must not leave: /srv/runtime/keys");
+            assert!(
+                !*self.panics.lock().expect("no test panics while it holds this"),
+                "a secret that must not leave: /srv/runtime/keys"
+            );
             self.sound()?;
             self.memory.execute(command).await
         })
@@ -111,7 +125,7 @@ impl Shelf {
     }
 
     fn page<T>(&self, page: &PageQuery, make: impl Fn(usize) -> T) -> Result<Listing<T>, ReadProblem> {
-        let root = self.root.lock().unwrap().clone();
+        let root = self.root.lock().expect("no test panics while it holds this").clone();
         if root != RootState::Readable {
             return Ok(Listing { items: Vec::new(), next: None, root });
         }
@@ -214,7 +228,7 @@ impl Runs for Shelf {
                 task_id: Some("task_ok".into()),
                 status: Some("SUCCESS".into()),
                 allowed_paths: vec![json!("docs")],
-                contract: json!({"bulk": "x".repeat(*self.bulk.lock().unwrap())}),
+                contract: json!({"bulk": "x".repeat(*self.bulk.lock().expect("no test panics while it holds this"))}),
                 manifest: json!({"run_id": id.as_str()}),
                 role_binding_read_model: json!({}),
                 failure: failure(),
@@ -263,9 +277,12 @@ impl Runs for Shelf {
 
     fn workflow<'a>(&'a self, workflow_id: &'a str) -> BoxFuture<'a, Result<WorkflowDetail, ReadProblem>> {
         ready(match workflow_id {
-            "wf/α 1" => {
-                Ok(WorkflowDetail { workflow: case(workflow_id), runs: Vec::new(), events: Vec::new(), problems: Vec::new() })
-            }
+            "wf/α 1" => Ok(WorkflowDetail {
+                workflow: case(workflow_id),
+                runs: Vec::new(),
+                events: Vec::new(),
+                problems: Vec::new(),
+            }),
             _ => Err(ReadProblem::WorkflowNotFound),
         })
     }

@@ -47,11 +47,11 @@ impl World {
     pub(super) fn with(gate: MutationGate, auth: Auth, options: HttpOptions) -> Self {
         let ledger = Arc::new(Ledger::new());
         let runs = Arc::new(Shelf::new(FakeRuns::of(["run_ok", "run_two", "run_three"].map(run_facts))));
-        let clock = Arc::new(ManualClock::at("2026-11-22T08:30:52Z".parse().unwrap()));
+        let clock = Arc::new(ManualClock::at("2026-11-22T08:30:52Z".parse().expect("an instant")));
         let policy = Policy {
             mutation_gate: gate,
             approval: ApprovalPolicy::Declared,
-            allowed_roles: parse_roles(&DEFAULT_ALLOWED_ROLES.join(",")).unwrap(),
+            allowed_roles: parse_roles(&DEFAULT_ALLOWED_ROLES.join(",")).expect("roles"),
             preview_ttl: SignedDuration::from_mins(15),
         };
         let key = Some(SealKey::new([7; 32]));
@@ -61,17 +61,23 @@ impl World {
     }
 
     pub(super) async fn send(&self, ask: Ask) -> Told {
-        let response = self.router.clone().oneshot(ask.request()).await.unwrap();
+        let response = self.router.clone().oneshot(ask.request()).await.expect("the router answers everything");
         let (parts, body) = response.into_parts();
-        let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+        let body = axum::body::to_bytes(body, usize::MAX).await.expect("a body in memory");
         Told { status: parts.status, headers: parts.headers, body }
     }
 
     /// Previews a run as the operator and gives the token.
     pub(super) async fn preview(&self, run: &str) -> String {
-        let told = self.send(Ask::post(&format!("/api/queue/from-run/{run}/preview"), json!({}))).await;
+        self.preview_at(HOST, run).await
+    }
+
+    /// The same where the server listens somewhere else.
+    pub(super) async fn preview_at(&self, host: &str, run: &str) -> String {
+        let ask = Ask::post(&format!("/api/queue/from-run/{run}/preview"), json!({}));
+        let told = self.send(ask.header("host", host)).await;
         assert_eq!(told.status, 200, "{told:?}");
-        told.json()["preview_token"].as_str().unwrap().to_owned()
+        told.json()["preview_token"].as_str().expect("a token").to_owned()
     }
 
     /// Previews and applies a run as the operator and gives the queue id.
@@ -79,7 +85,7 @@ impl World {
         let token = self.preview(run).await;
         let told = self.send(Ask::post(&format!("/api/queue/from-run/{run}"), apply(&token))).await;
         assert_eq!(told.status, 200, "{told:?}");
-        told.json()["queue_id"].as_str().unwrap().to_owned()
+        told.json()["queue_id"].as_str().expect("an id").to_owned()
     }
 
     /// Claims as the worker and gives the answer.
@@ -96,7 +102,7 @@ impl World {
 }
 
 pub(super) fn options() -> HttpOptions {
-    HttpOptions::new(HOST.parse().unwrap(), "1.2.3-test")
+    HttpOptions::new(HOST.parse().expect("an address"), "1.2.3-test")
 }
 
 pub(super) fn tokens() -> Vec<StaticToken> {
@@ -110,7 +116,7 @@ pub(super) fn tokens() -> Vec<StaticToken> {
     ]
     .map(|(token, id, kind, roles)| StaticToken {
         token: token.into(),
-        principal: Principal { id: id.into(), kind, roles: parse_roles(roles).unwrap(), sponsor: None },
+        principal: Principal { id: id.into(), kind, roles: parse_roles(roles).expect("roles"), sponsor: None },
     })
     .to_vec()
 }
@@ -192,7 +198,7 @@ impl Ask {
         for (name, value) in self.headers {
             request = request.header(name, value);
         }
-        request.body(self.body).unwrap()
+        request.body(self.body).expect("a test writes sound requests")
     }
 }
 
@@ -207,11 +213,11 @@ pub(super) struct Told {
 impl Told {
     pub(super) fn json(&self) -> Value {
         assert_eq!(self.headers["content-type"], "application/json");
-        serde_json::from_slice(&self.body).unwrap()
+        serde_json::from_slice(&self.body).expect("JSON")
     }
 
     pub(super) fn text(&self) -> &str {
-        std::str::from_utf8(&self.body).unwrap()
+        std::str::from_utf8(&self.body).expect("text")
     }
 
     /// `STATUS CODE`, or `STATUS` for an answer without a code.
@@ -228,6 +234,6 @@ impl Told {
     }
 
     pub(super) fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+        self.headers.get(name).map_or("", |value| value.to_str().expect("ASCII"))
     }
 }

@@ -1,0 +1,124 @@
+//! What every store promises, as tests: a store's crate calls [`conformance!`](crate::conformance!) with a function that
+//! makes an empty store, and gets one test for each promise. A fault found in one store becomes a promise here first.
+//!
+//! The store in memory is held to the same promises, so that tests which use it in place of a real one prove something.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::Thread;
+
+use super::Store;
+use crate::codec::decision::Decision;
+
+mod enqueue;
+mod reading;
+mod refusals;
+mod scene;
+mod work;
+
+pub use enqueue::*;
+pub use reading::*;
+pub use refusals::*;
+pub use scene::{
+    Ask, agent, cancel, claim, complete, execute, lease, nobody, operator, operator_at, soon, start, worker,
+};
+pub use work::*;
+
+/// A store under test.
+pub trait Subject {
+    /// The store, empty at first.
+    fn store(&self) -> &dyn Store;
+    /// What it has recorded of refusals.
+    fn decisions(&self) -> Vec<Decision>;
+}
+
+/// Runs a future on this thread.
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let mut future = pin!(future);
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut context = Context::from_waker(&waker);
+    loop {
+        match future.as_mut().poll(&mut context) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => std::thread::park(),
+        }
+    }
+}
+
+/// One test for each promise of [`port::conformance`](crate::port::conformance), each on a store of its own that the given
+/// function makes.
+#[macro_export]
+macro_rules! conformance {
+    ($make:expr) => {
+        $crate::conformance! { $make;
+            an_apply_appends_exactly_one_item
+            the_same_preview_applied_again_answers_the_same_item
+            the_same_key_and_arguments_answer_the_same_item
+            the_same_key_with_other_arguments_is_a_conflict
+            two_principals_may_use_equal_keys
+            an_equal_pending_item_is_refused_and_named
+            an_operator_may_duplicate_and_nobody_else
+            a_preview_is_stale_once_a_pending_item_of_its_run_appeared
+            sixteen_applies_of_one_preview_append_one_item
+            applies_at_once_are_all_there
+            an_item_knows_how_deep_its_run_is
+            items_are_claimed_by_priority_then_instant_then_age
+            an_item_is_not_claimed_before_its_time
+            an_empty_queue_has_nothing_to_claim
+            cancelling_and_claiming_exclude_each_other
+            each_item_is_claimed_once
+            completing_takes_the_lease_of_this_claim
+            closed_items_stay_closed
+            time_never_goes_back
+            lists_are_in_enqueue_order_and_page_without_gaps
+            lists_filter_by_status_and_workflow
+            a_second_item_of_one_task_hides_nothing
+            what_was_acknowledged_is_read
+            an_answer_rests_on_everything_before_it
+            health_counts_and_names_the_head
+            a_refusal_leaves_the_queue_as_it_was
+            refusals_are_recorded_with_who_what_and_why
+            refusals_beyond_sixty_a_minute_are_counted
+            callers_without_a_name_leave_no_line
+        }
+    };
+    ($make:expr; $($promise:ident)+) => {
+        $(
+            #[test]
+            fn $promise() {
+                let subject = $make();
+                $crate::port::conformance::block_on($crate::port::conformance::$promise(&subject));
+            }
+        )+
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::decision;
+    use crate::port::fake::MemStore;
+
+    struct InMemory(MemStore);
+
+    impl Subject for InMemory {
+        fn store(&self) -> &dyn Store {
+            &self.0
+        }
+
+        fn decisions(&self) -> Vec<Decision> {
+            let lines = self.0.decisions();
+            lines.iter().map(|line| decision::decode(line.as_bytes()).expect("a decision line")).collect()
+        }
+    }
+
+    crate::conformance!(|| InMemory(MemStore::default()));
+}

@@ -1,0 +1,145 @@
+//! Claiming, completing, cancelling.
+
+use futures_util::future::{join, join_all};
+
+use super::scene::{all, cancel, claim, claimed, complete, execute, lease};
+use super::{Ask, Subject, soon, start};
+use crate::Verdict;
+use crate::error::ErrorCode;
+
+fn code(verdict: Verdict) -> ErrorCode {
+    match verdict {
+        Verdict::Denied(denial) => denial.code,
+        other => panic!("not denied: {other:?}"),
+    }
+}
+
+/// Priority high to low; among equals the unscheduled, then the earlier instant (whatever its text); then the older.
+pub async fn items_are_claimed_by_priority_then_instant_then_age(subject: &dyn Subject) {
+    let store = subject.store();
+    let rows = [
+        ("last", -5, None),
+        ("later", 0, Some("2026-03-01T10:00:00Z")),
+        // Earlier as an instant, later as a text.
+        ("sooner", 0, Some("2026-03-01T11:30:00+02:00")),
+        ("older", 0, None),
+        ("younger", 0, None),
+        ("urgent", 9, Some("2026-03-01T11:59:59Z")),
+    ];
+    for (run, priority, scheduled) in rows {
+        Ask::of(run).with(priority, scheduled).enqueue(store).await;
+    }
+    let mut order = Vec::new();
+    for second in 0..rows.len() {
+        order.push(claimed(store, soon(second as i64)).await.enqueued.source_run_id);
+    }
+    assert_eq!(order, ["urgent", "older", "younger", "sooner", "later", "last"]);
+}
+
+/// Not before, and from its moment on.
+pub async fn an_item_is_not_claimed_before_its_time(subject: &dyn Subject) {
+    let store = subject.store();
+    Ask::of("run_a").with(9, Some("2026-03-01T12:00:10Z")).enqueue(store).await;
+    Ask::of("run_b").enqueue(store).await;
+    assert_eq!(claimed(store, soon(9)).await.enqueued.source_run_id, "run_b");
+    assert_eq!(execute(store, claim(soon(9))).await, Verdict::NothingToClaim);
+    assert_eq!(claimed(store, soon(10)).await.enqueued.source_run_id, "run_a");
+}
+
+/// Which is an answer and no error.
+pub async fn an_empty_queue_has_nothing_to_claim(subject: &dyn Subject) {
+    assert_eq!(execute(subject.store(), claim(start())).await, Verdict::NothingToClaim);
+}
+
+/// The rollback and the worker never both win.
+pub async fn cancelling_and_claiming_exclude_each_other(subject: &dyn Subject) {
+    let store = subject.store();
+    for n in 0..20 {
+        let item = Ask::of(&format!("run_{n}")).at(n).enqueue(store).await;
+        let (cancelling, claiming) = (cancel(item.queue_id(), soon(n)), claim(soon(n)));
+        let (cancelled, taken) = if n % 2 == 0 {
+            join(execute(store, cancelling), execute(store, claiming)).await
+        } else {
+            let (taken, cancelled) = join(execute(store, claiming), execute(store, cancelling)).await;
+            (cancelled, taken)
+        };
+        match (cancelled, taken) {
+            (Verdict::Cancelled(_), Verdict::NothingToClaim) => {}
+            (Verdict::Denied(denial), Verdict::Claimed(_)) => {
+                assert_eq!(denial.code, ErrorCode::QueueItemNotCancellable);
+            }
+            both => panic!("{both:?}"),
+        }
+    }
+    let statuses: Vec<String> = all(store).await.iter().map(|item| item.status().to_owned()).collect();
+    assert!(statuses.iter().all(|status| status == "CANCELLED" || status == "CLAIMED"), "{statuses:?}");
+}
+
+/// However many workers ask.
+pub async fn each_item_is_claimed_once(subject: &dyn Subject) {
+    let store = subject.store();
+    for n in 0..8 {
+        Ask::of(&format!("run_{n}")).enqueue(store).await;
+    }
+    let verdicts = join_all((0..16).map(|_| execute(store, claim(soon(1))))).await;
+    let mut taken: Vec<String> = Vec::new();
+    for verdict in verdicts {
+        match verdict {
+            Verdict::Claimed(item) => taken.push(item.queue_id().to_string()),
+            other => assert_eq!(other, Verdict::NothingToClaim),
+        }
+    }
+    taken.sort_unstable();
+    taken.dedup();
+    assert_eq!(taken.len(), 8);
+}
+
+/// A token made for this claim, and no other text.
+pub async fn completing_takes_the_lease_of_this_claim(subject: &dyn Subject) {
+    let store = subject.store();
+    Ask::of("run_a").enqueue(store).await;
+    Ask::of("run_b").enqueue(store).await;
+    let (first, second) = (claimed(store, soon(1)).await, claimed(store, soon(2)).await);
+    let id = first.queue_id();
+    assert_eq!(code(execute(store, complete(id, "", soon(3))).await), ErrorCode::LeaseInvalid);
+    assert_eq!(code(execute(store, complete(id, &lease(&second), soon(3))).await), ErrorCode::LeaseInvalid);
+    let Verdict::Completed(done) = execute(store, complete(id, &lease(&first), soon(4))).await else {
+        panic!("not completed")
+    };
+    assert_eq!((done.status(), done.run_id()), ("SUCCESS", first.run_id()));
+    assert_eq!(all(store).await, [done, second]);
+}
+
+/// Neither a second end nor a way back.
+pub async fn closed_items_stay_closed(subject: &dyn Subject) {
+    let store = subject.store();
+    let rolled_back = Ask::of("run_a").enqueue(store).await;
+    let rolled_back = rolled_back.queue_id();
+    assert!(matches!(execute(store, cancel(rolled_back, soon(1))).await, Verdict::Cancelled(_)));
+    assert_eq!(code(execute(store, cancel(rolled_back, soon(2))).await), ErrorCode::QueueItemNotCancellable);
+    assert_eq!(execute(store, claim(soon(2))).await, Verdict::NothingToClaim);
+    Ask::of("run_b").at(3).enqueue(store).await;
+    let item = claimed(store, soon(4)).await;
+    let token = lease(&item);
+    let id = item.queue_id();
+    assert_eq!(code(execute(store, cancel(id, soon(5))).await), ErrorCode::QueueItemNotCancellable);
+    assert!(matches!(execute(store, complete(id, &token, soon(6))).await, Verdict::Completed(_)));
+    assert_eq!(code(execute(store, complete(id, &token, soon(7))).await), ErrorCode::QueueItemNotClaimed);
+    assert_eq!(code(execute(store, cancel(id, soon(7))).await), ErrorCode::QueueItemNotCancellable);
+    let unknown = crate::domain::id::QueueItemId::from_bytes([9; 16]);
+    assert_eq!(code(execute(store, cancel(&unknown, soon(8))).await), ErrorCode::QueueItemNotFound);
+    assert_eq!(code(execute(store, complete(&unknown, &token, soon(8))).await), ErrorCode::QueueItemNotFound);
+}
+
+/// A clock that is set back does not reorder what happened.
+pub async fn time_never_goes_back(subject: &dyn Subject) {
+    let store = subject.store();
+    let first = Ask::of("run_a").at(100).enqueue(store).await;
+    let second = Ask::of("run_b").at(50).enqueue(store).await;
+    assert_eq!((first.enqueued.ts, second.enqueued.ts), (soon(100), soon(100)));
+    let Verdict::Cancelled(_) = execute(store, cancel(first.queue_id(), soon(10))).await else {
+        panic!("not cancelled")
+    };
+    let health = store.health().await.expect("the store can be read");
+    assert_eq!(health.last_ts, Some(soon(100)));
+}

@@ -1,0 +1,55 @@
+//! Every line was judged: what the compiler holds, and what it cannot.
+
+use std::path::{Path, PathBuf};
+
+#[test]
+fn no_other_crate_can_make_what_a_store_appends() {
+    let cases = trybuild::TestCases::new();
+    cases.compile_fail("tests/door/*.rs");
+}
+
+fn sources(dir: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(dir).expect("core's sources") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|end| end == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// Within the crate privacy holds nothing, so the text is read: the deciding functions are named where they are defined
+/// and in the door, and what they give is made nowhere else.
+#[test]
+fn within_core_only_the_door_decides() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    assert!(files.len() > 20, "{} sources", files.len());
+    let (mut called, mut made) = (Vec::new(), Vec::new());
+    for file in &files {
+        let name = file.strip_prefix(&root).expect("beneath src").to_string_lossy().replace('\\', "/");
+        for line in std::fs::read_to_string(file).expect("a source").lines() {
+            let code = line.split("//").next().unwrap_or_default();
+            for decide in ["decide_enqueue", "decide_cancel", "decide_claim", "decide_complete"] {
+                if code.contains(decide) && !code.contains(&format!("fn {decide}")) {
+                    called.push((name.clone(), decide));
+                }
+            }
+            let literal =
+                code.contains("Judged {") && !code.contains("struct Judged {") && !code.contains("impl Judged {");
+            if literal {
+                made.push(name.clone());
+            }
+        }
+    }
+    let once = |decide| ("door.rs".to_owned(), decide);
+    assert_eq!(
+        called,
+        [once("decide_enqueue"), once("decide_cancel"), once("decide_claim"), once("decide_complete")],
+        "each is called once, by the door"
+    );
+    assert!(made.iter().all(|name| name == "domain/decide.rs"), "a Judged is made where it is decided: {made:?}");
+    assert_eq!(made.len(), 2, "with a contract to pin, and without: {made:?}");
+}

@@ -1,0 +1,444 @@
+//! The fold: every state times every event, and its indexes against a model that has none.
+
+use std::collections::{BTreeSet, HashMap};
+
+use cortexpilot_core::domain::fold::{Oddity, Queue};
+use cortexpilot_core::domain::gate::EnqueueQuery;
+use cortexpilot_core::domain::id::{QueueItemId, Sha256Digest};
+use cortexpilot_core::domain::listing::QueueFilter;
+use cortexpilot_core::domain::queue::{
+    Cancelled, Claimed, Done, Enqueued, ItemState, Provenance, QueueEvent, QueueItem, When,
+};
+use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
+
+use crate::support::{seconds, start};
+
+fn id(number: u8) -> QueueItemId {
+    QueueItemId::from_bytes([number; 16])
+}
+
+fn digest(number: u8) -> Sha256Digest {
+    Sha256Digest::of(&[number])
+}
+
+fn provenance(principal: u8, key: Option<u8>, contract: u8) -> Provenance {
+    Provenance {
+        contract_sha256: digest(contract),
+        requested_by: "Alice".into(),
+        actor_role: "OPS".into(),
+        approval_reason: "why".into(),
+        pilot_source: "cli".into(),
+        principal: format!("p{principal}"),
+        preview_digest: digest(0),
+        idempotency_key: key.map(|key| format!("k{key}")),
+        depth: 1,
+        approval_policy: "declared".into(),
+        approvals: Vec::new(),
+    }
+}
+
+fn enqueued(number: u8) -> Enqueued {
+    Enqueued {
+        queue_id: id(number),
+        task_id: "task".into(),
+        owner: String::new(),
+        contract_path: "/contract.json".into(),
+        priority: 0,
+        workflow_id: String::new(),
+        source_run_id: "run".into(),
+        scheduled: None,
+        deadline: None,
+        ts: start(),
+        provenance: Some(provenance(0, None, 0)),
+    }
+}
+
+fn enqueue(number: u8) -> QueueEvent {
+    QueueEvent::Enqueued(Box::new(enqueued(number)))
+}
+
+fn cancel(number: u8) -> QueueEvent {
+    QueueEvent::Cancelled(Cancelled {
+        queue_id: id(number),
+        task_id: "task".into(),
+        reason: Some("why".into()),
+        cancelled_by: Some("p (OPS)".into()),
+        ts: start(),
+    })
+}
+
+fn claim(number: u8) -> QueueEvent {
+    QueueEvent::Claimed(Claimed {
+        queue_id: id(number),
+        task_id: "task".into(),
+        run_id: format!("run_of_{number}"),
+        worker: "w".into(),
+        attempt: 1,
+        lease_expires_at: None,
+        ts: start(),
+    })
+}
+
+fn done(number: u8, task: &str, run_id: &str) -> QueueEvent {
+    QueueEvent::Done(Done {
+        queue_id: id(number),
+        task_id: task.into(),
+        run_id: run_id.into(),
+        status: "SUCCESS".into(),
+        ts: start(),
+    })
+}
+
+/// Each state of item 1, how it is reached, and what cancelling, claiming, finishing and enqueuing it again give there:
+/// the status after it, or the oddity.
+#[test]
+fn every_state_takes_every_event_as_the_table_says() {
+    use Oddity::{DuplicateId, UnknownItem, WrongState};
+    type Want = [Result<&'static str, Oddity>; 4];
+    let table: [(&str, Vec<QueueEvent>, Want); 6] = [
+        ("unknown", vec![], [Err(UnknownItem), Err(UnknownItem), Err(UnknownItem), Ok("PENDING")]),
+        ("pending", vec![enqueue(1)], [Ok("CANCELLED"), Ok("CLAIMED"), Ok("SUCCESS"), Err(DuplicateId)]),
+        ("claimed", vec![enqueue(1), claim(1)], [Err(WrongState), Err(WrongState), Ok("SUCCESS"), Err(DuplicateId)]),
+        (
+            "finished",
+            vec![enqueue(1), claim(1), done(1, "task", "")],
+            [Err(WrongState), Err(WrongState), Err(WrongState), Err(DuplicateId)],
+        ),
+        (
+            "finished, never claimed",
+            vec![enqueue(1), done(1, "task", "r")],
+            [Err(WrongState), Err(WrongState), Err(WrongState), Err(DuplicateId)],
+        ),
+        (
+            "cancelled",
+            vec![enqueue(1), cancel(1)],
+            [Err(WrongState), Err(WrongState), Err(WrongState), Err(DuplicateId)],
+        ),
+    ];
+    let mut pairs = 0;
+    for (state, history, want) in table {
+        let events = [cancel(1), claim(1), done(1, "task", "other_run"), enqueue(1)];
+        for (event, want) in events.iter().zip(want) {
+            let mut queue = Queue::default();
+            for past in &history {
+                queue.apply(past, None).expect("the history fits");
+            }
+            let before = queue.items().to_vec();
+            let got = queue.apply(event, None).map(|()| queue.get(&id(1)).expect("there").status().to_owned());
+            assert_eq!(got, want.map(str::to_owned), "{state}: {event:?}");
+            if got.is_err() {
+                assert_eq!(queue.items(), before, "{state}: an oddity changes nothing");
+            }
+            pairs += 1;
+        }
+    }
+    println!("figure: {pairs} pairs of a state and an event");
+}
+
+#[test]
+fn a_finished_item_keeps_its_claim_and_its_run() {
+    let mut queue = Queue::default();
+    for event in [enqueue(1), claim(1), done(1, "task", "")] {
+        queue.apply(&event, Some(digest(9))).expect("it fits");
+    }
+    let item = queue.get(&id(1)).expect("there");
+    assert_eq!(item.line_hash, Some(digest(9)));
+    let ItemState::Closed { claim: Some(claim), run_id, .. } = &item.state else { panic!("finished") };
+    assert_eq!((claim.run_id.as_str(), run_id.as_str()), ("run_of_1", "run_of_1"));
+    assert_eq!(queue.by_run("run_of_1").map(QueueItem::queue_id), Some(&id(1)));
+}
+
+#[test]
+fn a_legacy_done_with_a_foreign_id_closes_the_item_of_its_task_that_was_claimed_first() {
+    let mut queue = Queue::default();
+    let other_task = Enqueued { task_id: "other".into(), ..enqueued(4) };
+    for event in [
+        enqueue(1),
+        enqueue(2),
+        enqueue(3),
+        QueueEvent::Enqueued(Box::new(other_task)),
+        claim(4),
+        // Not in the order in which they were enqueued.
+        claim(2),
+        claim(1),
+    ] {
+        queue.apply(&event, None).expect("it fits");
+    }
+    let statuses = |queue: &Queue| queue.items().iter().map(|item| item.status().to_owned()).collect::<Vec<_>>();
+    queue.apply(&done(99, "task", "r2"), None).expect("it closes the claimed one");
+    assert_eq!(statuses(&queue), ["CLAIMED", "SUCCESS", "PENDING", "CLAIMED"]);
+    queue.apply(&done(98, "task", "r1"), None).expect("and then the other");
+    assert_eq!(statuses(&queue), ["SUCCESS", "SUCCESS", "PENDING", "CLAIMED"]);
+    assert_eq!(queue.apply(&done(97, "task", "r3"), None), Err(Oddity::UnknownItem), "a pending one was never claimed");
+    assert_eq!(queue.apply(&done(97, "no such task", "r3"), None), Err(Oddity::UnknownItem));
+    assert_eq!(queue.live(), (1, 1));
+    assert_eq!(queue.by_run("r2").map(QueueItem::queue_id), Some(&id(2)));
+}
+
+/// What the fold must agree with: a list of items and nothing else; every question walks it.
+#[derive(Debug, Default)]
+struct Naive {
+    items: Vec<Row>,
+    claims: Vec<usize>,
+    runs: Vec<(String, usize)>,
+}
+
+#[derive(Debug)]
+struct Row {
+    event: Enqueued,
+    status: &'static str,
+    run_id: String,
+}
+
+impl Naive {
+    fn find(&self, wanted: &QueueItemId) -> Option<usize> {
+        self.items.iter().position(|row| row.event.queue_id == *wanted)
+    }
+
+    fn apply(&mut self, event: &QueueEvent) -> bool {
+        match event {
+            QueueEvent::Enqueued(event) => {
+                if self.find(&event.queue_id).is_some() {
+                    return false;
+                }
+                self.items.push(Row { event: (**event).clone(), status: "PENDING", run_id: String::new() });
+            }
+            QueueEvent::Cancelled(event) => match self.find(&event.queue_id) {
+                Some(at) if self.items[at].status == "PENDING" => self.items[at].status = "CANCELLED",
+                Some(_) | None => return false,
+            },
+            QueueEvent::Claimed(event) => match self.find(&event.queue_id) {
+                Some(at) if self.items[at].status == "PENDING" => {
+                    self.items[at].status = "CLAIMED";
+                    self.items[at].run_id.clone_from(&event.run_id);
+                    self.claims.push(at);
+                    self.runs.push((event.run_id.clone(), at));
+                }
+                Some(_) | None => return false,
+            },
+            QueueEvent::Done(event) => {
+                let of_task = || {
+                    let held = |at: &&usize| self.items[**at].status == "CLAIMED";
+                    let task = |at: &&usize| self.items[**at].event.task_id == event.task_id;
+                    self.claims.iter().filter(held).find(task).copied()
+                };
+                match self.find(&event.queue_id).or_else(of_task) {
+                    Some(at) if matches!(self.items[at].status, "PENDING" | "CLAIMED") => {
+                        self.items[at].status = "SUCCESS";
+                        // A line that names no run means the claim's. Of several items that name one run the last counts.
+                        if !event.run_id.is_empty() {
+                            self.items[at].run_id.clone_from(&event.run_id);
+                        }
+                        self.runs.push((self.items[at].run_id.clone(), at));
+                    }
+                    Some(_) | None => return false,
+                }
+            }
+        }
+        true
+    }
+
+    fn pending(&self) -> impl Iterator<Item = (usize, &Row)> {
+        self.items.iter().enumerate().filter(|(_, row)| row.status == "PENDING")
+    }
+
+    fn next(&self, now: Timestamp) -> Option<&QueueItemId> {
+        let instant = |row: &Row| row.event.scheduled.as_ref().and_then(|when| when.at);
+        self.pending()
+            .filter(|(_, row)| instant(row).is_none_or(|at| at <= now))
+            .min_by_key(|(at, row)| (-row.event.priority, instant(row), *at))
+            .map(|(_, row)| &row.event.queue_id)
+    }
+
+    fn by_key(&self, principal: &str, key: &str) -> Option<&QueueItemId> {
+        let made = |row: &&Row| {
+            row.event
+                .provenance
+                .as_ref()
+                .is_some_and(|p| p.principal == principal && p.idempotency_key.as_deref() == Some(key))
+        };
+        self.items.iter().rev().find(made).map(|row| &row.event.queue_id)
+    }
+
+    fn by_run(&self, run_id: &str) -> Option<&QueueItemId> {
+        self.runs.iter().rev().find(|(run, _)| run == run_id).map(|(_, at)| &self.items[*at].event.queue_id)
+    }
+
+    fn live_pins(&self) -> BTreeSet<Sha256Digest> {
+        let live = |row: &&Row| matches!(row.status, "PENDING" | "CLAIMED");
+        self.items
+            .iter()
+            .filter(live)
+            .filter_map(|row| row.event.provenance.as_ref().map(|p| p.contract_sha256))
+            .collect()
+    }
+}
+
+/// A step: an event, or a moment at which a store looks for what is due.
+#[derive(Debug, Clone)]
+enum Step {
+    Event(QueueEvent),
+    Promote(i64),
+}
+
+fn an_enqueue() -> impl Strategy<Value = QueueEvent> {
+    let who = prop::option::weighted(0.8, (0..2_u8, prop::option::of(0..3_u8), 0..3_u8));
+    (0..12_u8, 0..3_u8, 0..3_u8, -2..=2_i64, prop::option::of(0..20_i64), who).prop_map(
+        |(number, task, run, priority, scheduled, who)| {
+            let scheduled = scheduled.map(|at| {
+                // One legacy text that names no instant: it waits for nothing.
+                let at = (at > 0).then(|| start() + seconds(at));
+                When { text: at.map_or("next tuesday".into(), |at| at.to_string()), at }
+            });
+            QueueEvent::Enqueued(Box::new(Enqueued {
+                task_id: format!("task_{task}"),
+                source_run_id: format!("run_{run}"),
+                priority,
+                scheduled,
+                provenance: who.map(|(principal, key, contract)| provenance(principal, key, contract)),
+                ..enqueued(number)
+            }))
+        },
+    )
+}
+
+fn a_step() -> impl Strategy<Value = Step> {
+    let number = 0..14_u8;
+    prop_oneof![
+        5 => an_enqueue().prop_map(Step::Event),
+        2 => number.clone().prop_map(|number| Step::Event(cancel(number))),
+        3 => number.clone().prop_map(|number| Step::Event(claim(number))),
+        3 => (number, 0..3_u8, 0..3_u8).prop_map(|(number, task, run)| {
+            let run_id = if run == 0 { String::new() } else { format!("run_of_{run}") };
+            Step::Event(done(number, &format!("task_{task}"), &run_id))
+        }),
+        2 => (-5..25_i64).prop_map(Step::Promote),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_indexes_always_say_what_a_walk_over_the_items_would(steps in prop::collection::vec(a_step(), 0..60), moments in prop::collection::vec(-5..25_i64, 1..6)) {
+        let (mut queue, mut naive) = (Queue::default(), Naive::default());
+        for step in &steps {
+            match step {
+                Step::Event(event) => prop_assert_eq!(queue.apply(event, None).is_ok(), naive.apply(event), "{:?}", event),
+                Step::Promote(at) => queue.promote(start() + seconds(*at)),
+            }
+            // In any order: a clock may go back after items were filed as due.
+            for at in &moments {
+                let now = start() + seconds(*at);
+                prop_assert_eq!(queue.next_eligible(now).map(QueueItem::queue_id), naive.next(now), "at {}", at);
+            }
+        }
+        let statuses: Vec<&str> = queue.items().iter().map(QueueItem::status).collect();
+        prop_assert_eq!(statuses, naive.items.iter().map(|row| row.status).collect::<Vec<_>>());
+        let count = |status: &str| naive.items.iter().filter(|row| row.status == status).count();
+        prop_assert_eq!(queue.live(), (count("PENDING"), count("CLAIMED")));
+        for run in (0..4).map(|run| format!("run_{run}")) {
+            let pending: Vec<&QueueItemId> = queue.pending_of_run(&run).map(QueueItem::queue_id).collect();
+            let want: Vec<&QueueItemId> =
+                naive.pending().filter(|(_, row)| row.event.source_run_id == run).map(|(_, row)| &row.event.queue_id).collect();
+            prop_assert_eq!(pending, want);
+        }
+        for (principal, key) in (0..3).flat_map(|p| (0..4).map(move |k| (format!("p{p}"), format!("k{k}")))) {
+            prop_assert_eq!(queue.by_key(&principal, &key).map(QueueItem::queue_id), naive.by_key(&principal, &key));
+        }
+        for run in (0..14).map(|run| format!("run_of_{run}")) {
+            prop_assert_eq!(queue.by_run(&run).map(QueueItem::queue_id), naive.by_run(&run));
+        }
+        prop_assert_eq!(queue.live_pins().copied().collect::<BTreeSet<_>>(), naive.live_pins());
+        for contract in 0..4 {
+            prop_assert_eq!(queue.pin_is_live(&digest(contract)), naive.live_pins().contains(&digest(contract)));
+        }
+        // The facts that decisions rest on are these same answers, together.
+        let query = EnqueueQuery {
+            by_preview: Some(id(3)),
+            by_key: Some("k1".into()),
+            principal: "p1".into(),
+            source_run_id: Some("run_1".into()),
+        };
+        let facts = queue.facts(&query);
+        prop_assert_eq!(facts.by_preview.as_ref().map(QueueItem::queue_id), naive.find(&id(3)).map(|at| &naive.items[at].event.queue_id));
+        prop_assert_eq!(facts.by_key.as_ref().map(QueueItem::queue_id), naive.by_key("p1", "k1"));
+        prop_assert_eq!(facts.parent.as_ref().map(QueueItem::queue_id), naive.by_run("run_1"));
+        prop_assert_eq!(facts.pending.len(), naive.pending().filter(|(_, row)| row.event.source_run_id == "run_1").count());
+    }
+
+    #[test]
+    fn pages_of_a_list_are_the_list(events in prop::collection::vec(an_enqueue(), 0..20), limit in 1..7_usize) {
+        let mut queue = Queue::default();
+        for event in &events {
+            // A second enqueue of an id is an oddity and changes nothing.
+            let _ = queue.apply(event, None);
+        }
+        for number in 0..6 {
+            let _ = queue.apply(&cancel(number), None);
+        }
+        for status in [None, Some("pending"), Some("CANCELLED"), Some("nothing")] {
+            let status = status.map(str::to_owned);
+            let whole = queue.list(&QueueFilter { status: status.clone(), ..QueueFilter::default() });
+            prop_assert!(!whole.more);
+            let mut paged = Vec::new();
+            let mut after_seq = None;
+            loop {
+                let page = queue.list(&QueueFilter { status: status.clone(), after_seq, limit: Some(limit), ..QueueFilter::default() });
+                prop_assert!(page.items.len() <= limit);
+                after_seq = page.items.last().map(|item| item.seq);
+                paged.extend(page.items);
+                if !page.more {
+                    break;
+                }
+            }
+            prop_assert_eq!(paged, whole.items);
+        }
+    }
+}
+
+#[test]
+fn a_list_can_be_of_one_workflow() {
+    let mut queue = Queue::default();
+    for (number, workflow) in [(1, "wf-a"), (2, "wf-b"), (3, "wf-a")] {
+        let event = Enqueued { workflow_id: workflow.into(), ..enqueued(number) };
+        queue.apply(&QueueEvent::Enqueued(Box::new(event)), None).expect("new");
+    }
+    let filter = QueueFilter { workflow_id: Some("wf-a".into()), ..QueueFilter::default() };
+    let found: Vec<u64> = queue.list(&filter).items.iter().map(|item| item.seq).collect();
+    assert_eq!(found, [0, 2]);
+}
+
+#[test]
+fn a_deep_backlog_is_claimed_in_order_without_walking_it() {
+    // Ten thousand due items, claimed one by one: with a walk over the backlog for each this takes minutes.
+    let mut queue = Queue::default();
+    let mut order = HashMap::new();
+    for number in 0..10_000_u32 {
+        let queue_id = QueueItemId::parse(&number.to_string()).expect("an id");
+        let priority = i64::from(number % 7);
+        order.insert(queue_id.clone(), (-priority, number));
+        let event = Enqueued { queue_id, priority, ..enqueued(0) };
+        queue.apply(&QueueEvent::Enqueued(Box::new(event)), None).expect("new");
+    }
+    let mut claimed = Vec::new();
+    while let Some(next) =
+        queue.next_eligible(start() + SignedDuration::from_hours(1)).map(|item| item.queue_id().clone())
+    {
+        let event = Claimed {
+            queue_id: next.clone(),
+            task_id: "task".into(),
+            run_id: String::new(),
+            worker: String::new(),
+            attempt: 1,
+            lease_expires_at: None,
+            ts: start(),
+        };
+        queue.apply(&QueueEvent::Claimed(event), None).expect("pending");
+        claimed.push(order[&next]);
+    }
+    assert_eq!(claimed.len(), 10_000);
+    assert!(claimed.is_sorted());
+    assert_eq!(queue.live(), (0, 10_000));
+}

@@ -1,0 +1,170 @@
+//! A small world: one app on a store in memory, runs from a map, a clock moved by hand.
+
+use std::sync::Arc;
+
+use cortexpilot_core::app::preview::Preview;
+use cortexpilot_core::app::{App, Applied, ApplyRequest, Failure, RunRequest};
+use cortexpilot_core::codec::decision::{self, Decision};
+use cortexpilot_core::domain::command::{ApprovalPolicy, MutationGate, Parameters, Policy};
+use cortexpilot_core::domain::gate::Denial;
+use cortexpilot_core::domain::principal::{
+    Caller, DEFAULT_ALLOWED_ROLES, Principal, PrincipalKind, Role, StatedRole, Surface, parse_roles,
+};
+use cortexpilot_core::domain::seal::SealKey;
+use cortexpilot_core::domain::text::Stated;
+use cortexpilot_core::domain::time::Schedule;
+use cortexpilot_core::port::Store;
+use cortexpilot_core::port::fake::{FakeRuns, ManualClock, MemStore, SeqIds, run_facts};
+use futures_util::FutureExt as _;
+use jiff::{SignedDuration, Timestamp};
+
+/// Nothing in these tests waits: every port answers at once.
+pub(crate) fn now<T>(future: impl Future<Output = T>) -> T {
+    future.now_or_never().expect("the fakes answer at once")
+}
+
+pub(crate) fn at(text: &str) -> Timestamp {
+    text.parse().expect("an instant")
+}
+
+pub(crate) fn schedule(text: &str) -> Schedule {
+    Schedule::parse(text).expect("ISO 8601").expect("not blank")
+}
+
+/// Every world starts here; on a whole second, because that is what a token's expiry holds.
+pub(crate) fn start() -> Timestamp {
+    at("2026-11-22T08:30:52Z")
+}
+
+pub(crate) fn seconds(count: i64) -> SignedDuration {
+    SignedDuration::from_secs(count)
+}
+
+pub(crate) fn policy(mutation_gate: MutationGate) -> Policy {
+    Policy {
+        mutation_gate,
+        approval: ApprovalPolicy::Declared,
+        allowed_roles: parse_roles(&DEFAULT_ALLOWED_ROLES.join(",")).expect("roles"),
+        preview_ttl: SignedDuration::from_mins(15),
+    }
+}
+
+pub(crate) fn principal(id: &str, kind: PrincipalKind, roles: &str) -> Principal {
+    Principal { id: id.into(), kind, roles: parse_roles(roles).expect("roles"), sponsor: None }
+}
+
+pub(crate) fn caller(surface: Surface, principal: Principal) -> Caller {
+    Caller { principal: Some(principal), surface }
+}
+
+/// The caller that most tests use on a surface: an agent over MCP, else an operator; of two allowed roles.
+pub(crate) fn usual(surface: Surface) -> Caller {
+    let kind = match surface {
+        Surface::Mcp => PrincipalKind::Agent,
+        Surface::Http | Surface::Cli => PrincipalKind::Operator,
+    };
+    caller(surface, principal("token:tester", kind, "OPS,ARCHITECT"))
+}
+
+pub(crate) fn role(name: &str) -> StatedRole {
+    StatedRole::Named(Role::parse(name).expect("a role"))
+}
+
+/// Asks about a run; over HTTP with the role header that every request there carries.
+pub(crate) fn ask(surface: Surface, run_id: &str) -> RunRequest {
+    let header_role = match surface {
+        Surface::Http => role("OPS"),
+        Surface::Mcp | Surface::Cli => StatedRole::Absent,
+    };
+    RunRequest { run_id: run_id.into(), parameters: Parameters::default(), header_role }
+}
+
+/// What only apply states, with nothing wrong and no token.
+pub(crate) fn yes() -> ApplyRequest {
+    ApplyRequest {
+        confirm: true,
+        actor_role: role("OPS"),
+        requested_by: Stated::read(Some("Alice Example")),
+        approval_reason: Stated::read(Some("The nightly run failed on a flaky network.")),
+        ..ApplyRequest::default()
+    }
+}
+
+pub(crate) struct World {
+    pub(crate) store: Arc<MemStore>,
+    pub(crate) runs: Arc<FakeRuns>,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) ids: Arc<SeqIds>,
+    pub(crate) app: App,
+}
+
+impl World {
+    /// One fine run, `run_ok`, and an app whose switch is on.
+    pub(crate) fn new() -> Self {
+        let (store, runs, clock, ids) = (
+            Arc::new(MemStore::default()),
+            Arc::new(FakeRuns::of([run_facts("run_ok")])),
+            Arc::new(ManualClock::at(start())),
+            Arc::new(SeqIds::default()),
+        );
+        let app = app(&store, &runs, &clock, &ids, policy(MutationGate::Open));
+        Self { store, runs, clock, ids, app }
+    }
+
+    /// Another process on the same store and key, with a memory of its own.
+    pub(crate) fn process(&self, policy: Policy) -> App {
+        app(&self.store, &self.runs, &self.clock, &self.ids, policy)
+    }
+
+    pub(crate) fn preview(&self, who: &Caller, run_id: &str) -> Preview {
+        now(self.app.preview(who, ask(who.surface, run_id))).expect("a preview")
+    }
+
+    pub(crate) fn apply(&self, who: &Caller, run_id: &str, apply: ApplyRequest) -> Result<Applied, Failure> {
+        now(self.app.enqueue(who, ask(who.surface, run_id), apply))
+    }
+
+    /// Previews and applies a run.
+    pub(crate) fn enqueue(&self, who: &Caller, run_id: &str) -> Applied {
+        let token = self.preview(who, run_id).token;
+        self.apply(who, run_id, ApplyRequest { preview_token: Some(token), ..yes() }).expect("every gate is open")
+    }
+
+    pub(crate) fn decisions(&self) -> Vec<Decision> {
+        self.store.decisions().iter().map(|line| decision::decode(line.as_bytes()).expect("a decision line")).collect()
+    }
+}
+
+fn app(
+    store: &Arc<MemStore>,
+    runs: &Arc<FakeRuns>,
+    clock: &Arc<ManualClock>,
+    ids: &Arc<SeqIds>,
+    policy: Policy,
+) -> App {
+    let store: Arc<dyn Store> = store.clone();
+    App::new(store, runs.clone(), clock.clone(), ids.clone(), policy, Some(SealKey::new([7; 32])))
+}
+
+pub(crate) fn denial(answer: Result<Applied, Failure>) -> Denial {
+    match answer.expect_err("refused") {
+        Failure::Denied(denial) => denial,
+        Failure::Store(error) => panic!("the store could not: {error}"),
+    }
+}
+
+/// A denial's own texts say what was wrong without a path, a variable, or text of the run; and whoever reads answers over
+/// MCP is told nothing of the kind by the code's row either.
+pub(crate) fn assert_tells_nothing(denial: &Denial, who: &Caller) {
+    let mut texts = vec![denial.reason.clone()];
+    texts.extend(denial.next_step.clone());
+    texts.extend(denial.changed.iter().flat_map(|change| [change.was.clone(), change.now.clone()]));
+    if !who.reads_as_operator() {
+        texts.push(denial.code.next_step_for(who).to_owned());
+    }
+    for text in texts {
+        for forbidden in ["/", "CORTEXPILOT", "task_of_", "owner_of_", "workflow_of_", ".json", "invariant"] {
+            assert!(!text.contains(forbidden), "{} says {text:?}, which holds {forbidden:?}", denial.code.as_str());
+        }
+    }
+}

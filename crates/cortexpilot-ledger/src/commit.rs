@@ -1,0 +1,219 @@
+//! One batch of commands, judged in order against the fold, and the lines that come out of it. Nothing is written here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cortexpilot_core::codec::decision;
+use cortexpilot_core::codec::line::{SealedLine, encode};
+use cortexpilot_core::domain::command::Command;
+use cortexpilot_core::domain::gate::{EnqueueFacts, EnqueueQuery};
+use cortexpilot_core::domain::id::{QueueItemId, Sha256Digest};
+use cortexpilot_core::domain::queue::{QueueEvent, QueueItem};
+use cortexpilot_core::domain::refusal::{CountLine, Record, Refusal, RefusalMeter};
+use cortexpilot_core::domain::run::Pinned;
+use cortexpilot_core::domain::time::to_micros;
+use cortexpilot_core::port::{BoxFuture, StoreError, Turn};
+use cortexpilot_core::{Judged, Verdict};
+use futures_util::FutureExt as _;
+use jiff::Timestamp;
+
+use crate::chain::{Chain, Entry, FileKind};
+use crate::state::Shared;
+
+/// What a batch came to: the bytes to append, and what must be so before and after.
+#[derive(Default)]
+pub(crate) struct Staged {
+    /// Lines of `queue.jsonl`, with their newlines.
+    pub(crate) queue: Vec<u8>,
+    /// Lines of `decisions.jsonl`, with their newlines.
+    pub(crate) decisions: Vec<u8>,
+    /// Contracts that must be pinned before their lines are written. `true`: another live item rests on it already.
+    pub(crate) pins: BTreeMap<Sha256Digest, (Pinned, bool)>,
+    /// Contracts that nobody may rest on any more once the lines are durable.
+    pub(crate) released: BTreeSet<Sha256Digest>,
+}
+
+impl Staged {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queue.is_empty() && self.decisions.is_empty()
+    }
+
+    /// Takes a line, and gives what a reader will take from its bytes: that, and nothing else, is what is folded.
+    fn push(lines: &mut Vec<u8>, chain: &mut Chain, line: &SealedLine) -> Result<Entry, StoreError> {
+        let entry = chain.feed(line.text.as_bytes());
+        let entry = entry.map_err(|what| StoreError::Unavailable(format!("a new line {what}")))?;
+        lines.extend_from_slice(line.text.as_bytes());
+        lines.push(b'\n');
+        Ok(entry)
+    }
+}
+
+/// The turn of all commands of a batch, inside the lock.
+pub(crate) struct BatchTurn<'a> {
+    shared: &'a mut Shared,
+    meter: &'a mut RefusalMeter,
+    staged: Staged,
+}
+
+impl<'a> BatchTurn<'a> {
+    pub(crate) fn new(shared: &'a mut Shared, meter: &'a mut RefusalMeter) -> Self {
+        Self { shared, meter, staged: Staged::default() }
+    }
+
+    /// Judges one command. The flag says whether it staged a line of the queue.
+    pub(crate) fn judge(&mut self, command: &Command) -> (Result<Verdict, StoreError>, bool) {
+        let before = self.staged.queue.len();
+        let verdict = cortexpilot_core::judge(self, command).now_or_never();
+        let verdict = verdict.expect("invariant: this turn answers from memory and never waits");
+        (verdict, self.staged.queue.len() > before)
+    }
+
+    /// Writes down what was only counted, for the minutes that are over.
+    pub(crate) fn count(&mut self, counts: &[CountLine], now: Timestamp) {
+        for count in counts {
+            let ts = self.decision_ts(now);
+            self.decide(|prev| decision::encode_count(count, ts, prev));
+        }
+    }
+
+    pub(crate) fn finish(self) -> Staged {
+        self.staged
+    }
+
+    fn decision_ts(&self, now: Timestamp) -> Timestamp {
+        to_micros(self.shared.decisions_file.chain.last_ts.map_or(now, |last| last.max(now)))
+    }
+
+    fn decide(&mut self, encode: impl FnOnce(&Sha256Digest) -> SealedLine) {
+        let chain = &mut self.shared.decisions_file.chain;
+        let line = encode(&chain.head());
+        if let Err(error) = Staged::push(&mut self.staged.decisions, chain, &line) {
+            tracing::error!(%error, "a refusal could not be written down; it stands");
+        }
+    }
+
+    fn append(&mut self, judged: &Judged) -> Result<QueueItem, StoreError> {
+        let shared = &mut *self.shared;
+        let sealed = encode(judged, &shared.queue_file.chain.head());
+        if let Some(pin) = judged.pin() {
+            let live = shared.queue.pin_is_live(&pin.sha256());
+            self.staged.pins.entry(pin.sha256()).or_insert_with(|| (pin.clone(), live));
+        }
+        let entry = Staged::push(&mut self.staged.queue, &mut shared.queue_file.chain, &sealed)?;
+        let Entry::Event(event, _) = entry else { panic!("invariant: the line of an event says that event") };
+        let applied = shared.queue.apply(&event, Some(sealed.hash));
+        applied.expect("invariant: a judged event fits the state it was judged on");
+        let item = shared.queue.get(event.queue_id()).cloned();
+        let item = item.expect("invariant: an applied event has its item");
+        if let Some(digest) = released(&event, &item) {
+            self.staged.released.insert(digest);
+        }
+        Ok(item)
+    }
+}
+
+/// The contract that the item of this event does not rest on any more.
+fn released(event: &QueueEvent, item: &QueueItem) -> Option<Sha256Digest> {
+    match event {
+        QueueEvent::Cancelled(_) | QueueEvent::Done(_) => {
+            item.enqueued.provenance.as_ref().map(|provenance| provenance.contract_sha256)
+        }
+        QueueEvent::Enqueued(_) | QueueEvent::Claimed(_) => None,
+    }
+}
+
+fn ready<'a, T: Send + 'a>(value: T) -> BoxFuture<'a, T> {
+    Box::pin(std::future::ready(value))
+}
+
+impl Turn for BatchTurn<'_> {
+    fn last_ts(&self) -> Option<Timestamp> {
+        self.shared.file(FileKind::Queue).chain.last_ts
+    }
+
+    fn enqueue_facts<'a>(&'a mut self, query: &'a EnqueueQuery) -> BoxFuture<'a, Result<EnqueueFacts, StoreError>> {
+        ready(Ok(self.shared.queue.facts(query)))
+    }
+
+    fn item<'a>(&'a mut self, id: &'a QueueItemId) -> BoxFuture<'a, Result<Option<QueueItem>, StoreError>> {
+        ready(Ok(self.shared.queue.get(id).cloned()))
+    }
+
+    fn next_eligible(&mut self, now: Timestamp) -> BoxFuture<'_, Result<Option<QueueItem>, StoreError>> {
+        self.shared.queue.promote(now);
+        ready(Ok(self.shared.queue.next_eligible(now).cloned()))
+    }
+
+    fn stage(&mut self, judged: Judged) -> BoxFuture<'_, Result<QueueItem, StoreError>> {
+        ready(self.append(&judged))
+    }
+
+    fn refuse<'a>(&'a mut self, refusal: &'a Refusal<'a>) -> BoxFuture<'a, ()> {
+        let counts = self.meter.due(refusal.now);
+        self.count(&counts, refusal.now);
+        let surface = refusal.caller.surface.as_str();
+        let record = self.meter.note(refusal.caller.principal_id(), refusal.denial.code, surface, refusal.now);
+        if record == Record::Line {
+            let ts = self.decision_ts(refusal.now);
+            self.decide(|prev| decision::encode_refusal(refusal, ts, prev));
+        }
+        ready(())
+    }
+}
+
+/// The turn of one command when nothing can be written: only a refusal is an answer then.
+pub(crate) struct RefusingTurn<'a> {
+    shared: &'a Shared,
+    error: &'a StoreError,
+    /// Refusals that are not written down.
+    pub(crate) unrecorded: u64,
+}
+
+impl<'a> RefusingTurn<'a> {
+    pub(crate) fn new(shared: &'a Shared, error: &'a StoreError) -> Self {
+        Self { shared, error, unrecorded: 0 }
+    }
+
+    /// The refusal, if the command is refused; else why nothing can be done. Nothing else is said: an "already applied" or
+    /// an empty queue would be an acknowledgement.
+    pub(crate) fn judge(&mut self, command: &Command) -> Result<Verdict, StoreError> {
+        let verdict = cortexpilot_core::judge(self, command).now_or_never();
+        match verdict.expect("invariant: this turn answers from memory and never waits")? {
+            denied @ Verdict::Denied(_) => Ok(denied),
+            Verdict::Enqueued(_)
+            | Verdict::AlreadyApplied(_)
+            | Verdict::Cancelled(_)
+            | Verdict::Claimed(_)
+            | Verdict::NothingToClaim
+            | Verdict::Completed(_) => Err(self.error.clone()),
+        }
+    }
+}
+
+impl Turn for RefusingTurn<'_> {
+    fn last_ts(&self) -> Option<Timestamp> {
+        self.shared.file(FileKind::Queue).chain.last_ts
+    }
+
+    fn enqueue_facts<'a>(&'a mut self, query: &'a EnqueueQuery) -> BoxFuture<'a, Result<EnqueueFacts, StoreError>> {
+        ready(Ok(self.shared.queue.facts(query)))
+    }
+
+    fn item<'a>(&'a mut self, id: &'a QueueItemId) -> BoxFuture<'a, Result<Option<QueueItem>, StoreError>> {
+        ready(Ok(self.shared.queue.get(id).cloned()))
+    }
+
+    fn next_eligible(&mut self, now: Timestamp) -> BoxFuture<'_, Result<Option<QueueItem>, StoreError>> {
+        ready(Ok(self.shared.queue.next_eligible(now).cloned()))
+    }
+
+    fn stage(&mut self, _: Judged) -> BoxFuture<'_, Result<QueueItem, StoreError>> {
+        ready(Err(self.error.clone()))
+    }
+
+    fn refuse<'a>(&'a mut self, refusal: &'a Refusal<'a>) -> BoxFuture<'a, ()> {
+        self.unrecorded += 1;
+        let (code, principal) = (refusal.denial.code.as_str(), refusal.caller.principal_id());
+        tracing::warn!(code, principal, why = %self.error, "a refusal could not be recorded; it stands");
+        ready(())
+    }
+}

@@ -1,0 +1,215 @@
+//! Every operation that changes something on disk, in one place: so that tests can let each of them fail, and so that
+//! nothing else in the crate writes.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::Path;
+
+use rustix::fs::OFlags;
+
+/// Only the owner may read and write what the store makes.
+const FILE_MODE: u32 = 0o600;
+const DIR_MODE: u32 = 0o700;
+
+/// Which file a path names, whatever happens to the path later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Identity {
+    device: u64,
+    inode: u64,
+}
+
+/// A file as a path shows it now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stat {
+    pub(crate) identity: Identity,
+    pub(crate) size: u64,
+}
+
+/// Looks at a regular file without opening it; `None` when there is none.
+///
+/// A symbolic link is refused like any other thing that is no regular file: a repair renames over the path and would
+/// leave the link's target, which other processes may have open, behind.
+pub(crate) fn stat(path: &Path) -> io::Result<Option<Stat>> {
+    match std::fs::symlink_metadata(path) {
+        Ok(meta) => regular(path, &meta).map(Some),
+        Err(error) if is_missing(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Opens a regular file for reading; `None` when there is none. Never waits, as opening a planted FIFO would.
+pub(crate) fn open(path: &Path) -> io::Result<Option<(File, Stat)>> {
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    match OpenOptions::new().read(true).custom_flags(bits(flags)).open(path) {
+        Ok(file) => {
+            let stat = regular(path, &file.metadata()?)?;
+            Ok(Some((file, stat)))
+        }
+        Err(error) if is_missing(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn regular(path: &Path, meta: &std::fs::Metadata) -> io::Result<Stat> {
+    if !meta.is_file() {
+        return Err(io::Error::other(format!("{} is not a regular file", path.display())));
+    }
+    Ok(Stat { identity: Identity { device: meta.dev(), inode: meta.ino() }, size: meta.len() })
+}
+
+fn is_missing(error: &io::Error) -> bool {
+    // Of a path whose directory is a file there is nothing to read either, but that is a mistake to report.
+    error.kind() == io::ErrorKind::NotFound
+}
+
+fn bits(flags: OFlags) -> i32 {
+    // The flags of open(2) are an int in C; the highest of them is far below its sign bit.
+    i32::try_from(flags.bits()).unwrap_or(0)
+}
+
+/// What is about to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// A file or directory is made, or opened for writing.
+    Create,
+    /// Bytes are written or cut off.
+    Write,
+    /// Bytes or names are made durable.
+    Sync,
+    /// A name is given, moved or taken away.
+    Name,
+}
+
+/// The writing half. In tests it can be told to fail.
+#[derive(Clone, Default)]
+pub(crate) struct Disk {
+    #[cfg(test)]
+    pub(crate) faults: Option<std::sync::Arc<crate::faults::Faults>>,
+}
+
+impl Disk {
+    fn step(&self, step: Step) -> io::Result<()> {
+        #[cfg(test)]
+        if let Some(faults) = &self.faults {
+            return faults.step(step);
+        }
+        let _ = step;
+        Ok(())
+    }
+
+    /// Makes a directory and what is missing above it, 0700. `true`: it was missing.
+    pub(crate) fn make_dirs(&self, path: &Path) -> io::Result<bool> {
+        if path.is_dir() {
+            return Ok(false);
+        }
+        self.step(Step::Create)?;
+        std::fs::DirBuilder::new().recursive(true).mode(DIR_MODE).create(path)?;
+        Ok(true)
+    }
+
+    /// Opens for appending, made if missing (0600). Every write goes to the end, wherever that is by then: bytes that
+    /// another program put there are never overwritten.
+    pub(crate) fn open_append(&self, path: &Path) -> io::Result<(File, Stat)> {
+        self.step(Step::Create)?;
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        let mut options = OpenOptions::new();
+        options.read(true).append(true).create(true).mode(FILE_MODE).custom_flags(bits(flags));
+        let file = options.open(path)?;
+        let stat = regular(path, &file.metadata()?)?;
+        Ok((file, stat))
+    }
+
+    /// Opens for reading and for writing at given places, made if missing (0600).
+    pub(crate) fn open_in_place(&self, path: &Path) -> io::Result<(File, Stat)> {
+        self.step(Step::Create)?;
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(FILE_MODE).custom_flags(bits(flags));
+        let file = options.open(path)?;
+        let stat = regular(path, &file.metadata()?)?;
+        Ok((file, stat))
+    }
+
+    /// Makes a file that must not exist (0600).
+    pub(crate) fn create_new(&self, path: &Path) -> io::Result<File> {
+        self.step(Step::Create)?;
+        OpenOptions::new().read(true).write(true).create_new(true).mode(FILE_MODE).open(path)
+    }
+
+    /// Makes a file or empties it (0600).
+    pub(crate) fn create_empty(&self, path: &Path) -> io::Result<File> {
+        self.step(Step::Create)?;
+        let flags = bits(OFlags::NOFOLLOW);
+        OpenOptions::new().write(true).create(true).truncate(true).mode(FILE_MODE).custom_flags(flags).open(path)
+    }
+
+    /// Appends with one write. Less than everything written is an error: a second write could begin behind bytes that are
+    /// not there, or behind another program's.
+    pub(crate) fn append(&self, file: &File, bytes: &[u8]) -> io::Result<()> {
+        let mut file = file;
+        #[cfg(test)]
+        if let Some(part) = self.faults.as_ref().and_then(|faults| faults.torn_write(bytes)) {
+            file.write_all(part)?;
+            return Err(io::Error::other("stopped half way"));
+        }
+        self.step(Step::Write)?;
+        let written = file.write(bytes)?;
+        if written == bytes.len() {
+            return Ok(());
+        }
+        Err(io::Error::other(format!("{written} of {} bytes were written", bytes.len())))
+    }
+
+    /// Writes a whole new file.
+    pub(crate) fn fill(&self, file: &File, bytes: &[u8]) -> io::Result<()> {
+        self.append(file, bytes)
+    }
+
+    /// Writes at a place.
+    pub(crate) fn write_at(&self, file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
+        self.step(Step::Write)?;
+        file.write_all_at(bytes, at)
+    }
+
+    /// Returns when the file's bytes are on stable storage.
+    pub(crate) fn sync(&self, file: &File) -> io::Result<()> {
+        self.step(Step::Sync)?;
+        file.sync_data()
+    }
+
+    /// Returns when the directory's entries are on stable storage.
+    pub(crate) fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        self.step(Step::Sync)?;
+        File::open(path)?.sync_all()
+    }
+
+    /// Cuts a file and returns when the cut is on stable storage.
+    pub(crate) fn cut(&self, file: &File, size: u64) -> io::Result<()> {
+        self.step(Step::Write)?;
+        file.set_len(size)?;
+        self.step(Step::Sync)?;
+        file.sync_all()
+    }
+
+    /// Gives a file another name, in place of whatever had it.
+    pub(crate) fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.step(Step::Name)?;
+        std::fs::rename(from, to)
+    }
+
+    /// Gives a file a second name that must not be taken.
+    pub(crate) fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.step(Step::Name)?;
+        std::fs::hard_link(from, to)
+    }
+
+    /// Takes a name away; that there is none is no error.
+    pub(crate) fn unlink(&self, path: &Path) -> io::Result<()> {
+        self.step(Step::Name)?;
+        match std::fs::remove_file(path) {
+            Err(error) if is_missing(&error) => Ok(()),
+            other => other,
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Pinned contracts: `contracts/<sha256>.json`, the bytes that were approved, kept while a live item rests on them.
+//!
+//! Only whoever holds the ledger's lock writes here, so a temporary name can be fixed. A pin is durable (file, then
+//! directory) before the line that rests on it is written; it is removed after the line that releases it is durable. A
+//! crash between leaves a pin too many, never one too few; the next process that opens the store removes it.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use cortexpilot_core::domain::fold::Queue;
+use cortexpilot_core::domain::id::Sha256Digest;
+use cortexpilot_core::domain::run::Pinned;
+
+use crate::disk::{self, Disk};
+use crate::follow::read_range;
+
+/// The directory's name in the runtime root.
+const DIR: &str = "contracts";
+
+/// The pinned contracts of a runtime root.
+pub(crate) struct Pins {
+    root: PathBuf,
+    dir: PathBuf,
+    disk: Disk,
+}
+
+/// How a pin stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pin {
+    Good,
+    Missing,
+    Altered,
+}
+
+impl Pins {
+    pub(crate) fn new(root: &Path, disk: Disk) -> Self {
+        Self { root: root.to_owned(), dir: root.join(DIR), disk }
+    }
+
+    fn path(&self, digest: &Sha256Digest) -> PathBuf {
+        self.dir.join(format!("{digest}.json"))
+    }
+
+    fn make_dir(&self) -> io::Result<()> {
+        if self.disk.make_dirs(&self.dir)? { self.disk.sync_dir(&self.root) } else { Ok(()) }
+    }
+
+    /// Makes the directory and removes what no live item rests on.
+    pub(crate) fn tidy(&self, queue: &Queue) -> io::Result<()> {
+        self.make_dir()?;
+        let live: BTreeSet<String> = queue.live_pins().map(|digest| format!("{digest}.json")).collect();
+        for entry in std::fs::read_dir(&self.dir)? {
+            let name = entry?.file_name();
+            let Some(name) = name.to_str() else { continue };
+            if is_ours(name) && !live.contains(name) {
+                self.disk.unlink(&self.dir.join(name))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Pins contracts and returns when they are durable. `true` with a contract says that a durable line rests on it, so
+    /// that it has been durable before: it is only compared.
+    pub(crate) fn pin<'a>(&self, contracts: impl Iterator<Item = &'a (Pinned, bool)>) -> io::Result<()> {
+        let mut wrote = false;
+        for (contract, live) in contracts {
+            if *live && self.holds(contract)? {
+                continue;
+            }
+            if *live {
+                tracing::warn!(digest = %contract.sha256(), "the pinned contract of a live item was missing or altered; it is pinned again");
+            }
+            self.write(contract)?;
+            wrote = true;
+        }
+        if wrote { self.disk.sync_dir(&self.dir) } else { Ok(()) }
+    }
+
+    /// Removes what no live item rests on any more.
+    pub(crate) fn release<'a>(&self, released: impl Iterator<Item = &'a Sha256Digest>, queue: &Queue) {
+        for digest in released.filter(|digest| !queue.pin_is_live(digest)) {
+            // What stays behind costs some bytes until the next start.
+            if let Err(error) = self.disk.unlink(&self.path(digest)) {
+                tracing::warn!(%digest, %error, "a pinned contract that nothing rests on could not be removed");
+            }
+        }
+    }
+
+    fn holds(&self, contract: &Pinned) -> io::Result<bool> {
+        let Some((file, stat)) = disk::open(&self.path(&contract.sha256()))? else { return Ok(false) };
+        if stat.size != contract.bytes().len() as u64 {
+            return Ok(false);
+        }
+        Ok(read_range(&file, 0, stat.size)? == contract.bytes())
+    }
+
+    fn write(&self, contract: &Pinned) -> io::Result<()> {
+        self.make_dir()?;
+        let path = self.path(&contract.sha256());
+        let part = self.dir.join(format!("{}.json.tmp", contract.sha256()));
+        let file = self.disk.create_empty(&part)?;
+        self.disk.fill(&file, contract.bytes())?;
+        self.disk.sync(&file)?;
+        self.disk.rename(&part, &path)
+    }
+
+    /// How the pin of this digest stands.
+    pub(crate) fn check(&self, digest: &Sha256Digest) -> io::Result<Pin> {
+        let Some((file, stat)) = disk::open(&self.path(digest))? else { return Ok(Pin::Missing) };
+        let bytes = read_range(&file, 0, stat.size)?;
+        Ok(if Sha256Digest::of(&bytes) == *digest { Pin::Good } else { Pin::Altered })
+    }
+}
+
+/// `<64 hex>.json`, or what a crash left of writing one. Anything else in the directory is not ours to remove.
+fn is_ours(name: &str) -> bool {
+    let stem = name.strip_suffix(".tmp").unwrap_or(name).strip_suffix(".json");
+    stem.is_some_and(|stem| Sha256Digest::parse(stem).is_some_and(|digest| digest.to_string() == stem))
+}

@@ -1,0 +1,55 @@
+//! The store for processes that only read: it leaves not one byte behind.
+
+use std::path::PathBuf;
+
+use cortexpilot_core::domain::gate::{EnqueueFacts, EnqueueQuery};
+use cortexpilot_core::domain::id::QueueItemId;
+use cortexpilot_core::domain::listing::{QueueFilter, QueueListing};
+use cortexpilot_core::domain::queue::QueueItem;
+use cortexpilot_core::port::{BoxFuture, StoreError, StoreHealth, StoreRead};
+
+use crate::state::{Engine, Shared};
+
+/// Reads the ledger of a runtime root and follows it while others write.
+///
+/// It makes no directory, no lock file, nothing. Files that do not exist are an empty ledger. It reads only what is
+/// durable: a line of a commit under way, or of one that failed, is not there yet.
+pub struct FileReader {
+    engine: Engine,
+}
+
+impl FileReader {
+    /// Names the runtime root. Nothing is read before the first question.
+    pub fn open(root: impl Into<PathBuf>) -> Self {
+        Self { engine: Engine::new(&root.into()) }
+    }
+
+    fn answer<'a, T: Send + 'a>(&'a self, answer: impl Fn(&Shared) -> T) -> BoxFuture<'a, Result<T, StoreError>> {
+        Box::pin(std::future::ready(self.engine.look(answer).map(|(answer, _)| answer)))
+    }
+}
+
+impl StoreRead for FileReader {
+    fn enqueue_facts<'a>(&'a self, query: &'a EnqueueQuery) -> BoxFuture<'a, Result<EnqueueFacts, StoreError>> {
+        self.answer(|shared| shared.queue.facts(query))
+    }
+
+    fn item<'a>(&'a self, id: &'a QueueItemId) -> BoxFuture<'a, Result<Option<QueueItem>, StoreError>> {
+        self.answer(|shared| shared.queue.get(id).cloned())
+    }
+
+    fn items<'a>(&'a self, filter: &'a QueueFilter) -> BoxFuture<'a, Result<QueueListing, StoreError>> {
+        self.answer(|shared| list(shared, filter))
+    }
+
+    fn health(&self) -> BoxFuture<'_, Result<StoreHealth, StoreError>> {
+        self.answer(Shared::health)
+    }
+}
+
+/// A list carries what is wrong with the files that it comes from.
+pub(crate) fn list(shared: &Shared, filter: &QueueFilter) -> QueueListing {
+    let mut listing = shared.queue.list(filter);
+    listing.problems = shared.problems();
+    listing
+}

@@ -1,0 +1,309 @@
+//! One chained file as far as this process has read it.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use cortexpilot_core::codec::line::Repaired;
+use cortexpilot_core::domain::fold::Queue;
+use cortexpilot_core::domain::listing::FileProblem;
+
+use crate::chain::{Chain, Entry, FileKind, Position};
+use crate::disk::{self, Identity, Stat};
+use crate::follow::{End, follow, read_range};
+use crate::marks::{Mark, Marks};
+
+/// Oddities of a legacy ledger that are kept one by one; the rest is counted.
+const ODD_MAX: usize = 100;
+
+/// A file, followed from its beginning.
+pub(crate) struct Tracked {
+    pub(crate) kind: FileKind,
+    path: PathBuf,
+    open: Option<(File, Identity)>,
+    pub(crate) chain: Chain,
+    /// The first line that is not what it must be. Nothing behind it is read.
+    pub(crate) damage: Option<Damage>,
+    /// The first event of a newer version, and its line.
+    pub(crate) newer: Option<(u64, String)>,
+    /// The repair that the file begins with.
+    pub(crate) repaired: Option<Repaired>,
+    /// Lines of the original that change nothing.
+    pub(crate) odd: Vec<FileProblem>,
+    pub(crate) odd_total: u64,
+    /// The file's size when everything in it had been read, torn tail included.
+    seen: Option<u64>,
+    /// What was read of this path before the file was replaced or got shorter: it must still be there.
+    expected: Option<Position>,
+    /// Somebody found damage in it: it is to be read again.
+    suspect: bool,
+    /// Whether events are applied to the fold. Without, nothing is kept but the position.
+    folds: bool,
+}
+
+/// How often a reader begins anew when a file is cut or replaced under it before it says so.
+const ATTEMPTS: usize = 100;
+
+/// Where a file stops being what it must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Damage {
+    /// The line, from 1.
+    pub line: u64,
+    /// Where it begins, in bytes.
+    pub offset: u64,
+    /// What is wrong, in words that continue "line 3 …".
+    pub what: String,
+}
+
+impl Tracked {
+    pub(crate) fn new(root: &Path, kind: FileKind) -> Self {
+        Self {
+            kind,
+            path: root.join(kind.name()),
+            open: None,
+            chain: Chain::new(kind),
+            damage: None,
+            newer: None,
+            repaired: None,
+            odd: Vec::new(),
+            odd_total: 0,
+            seen: None,
+            expected: None,
+            suspect: false,
+            folds: true,
+        }
+    }
+
+    /// A file whose lines are verified and not kept.
+    pub(crate) fn unfolded(root: &Path, kind: FileKind) -> Self {
+        Self { folds: false, ..Self::new(root, kind) }
+    }
+
+    /// Has the file read again from its beginning.
+    pub(crate) fn suspect(&mut self) {
+        self.suspect = true;
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn file(&self) -> Option<&File> {
+        self.open.as_ref().map(|(file, _)| file)
+    }
+
+    /// Whether the file still is as it was when everything in it had been read. One look at the path.
+    pub(crate) fn is_current(&self) -> io::Result<bool> {
+        if self.suspect {
+            return Ok(false);
+        }
+        Ok(match (disk::stat(&self.path)?, &self.open) {
+            (None, None) => true,
+            (Some(stat), Some((_, identity))) => {
+                stat.identity == *identity && (self.damage.is_some() || self.seen == Some(stat.size))
+            }
+            (None, Some(_)) | (Some(_), None) => false,
+        })
+    }
+
+    /// Looks at the path and opens the file there, if it is another one or shorter than what was read. The fold of a
+    /// file that was replaced begins anew. Gives the file's size; `None` when there is no file.
+    pub(crate) fn attend(&mut self, queue: &mut Queue) -> io::Result<Option<u64>> {
+        let Some(stat) = disk::stat(&self.path)? else {
+            self.lose();
+            return Ok(None);
+        };
+        if !self.suspect && self.open.as_ref().is_some_and(|(_, identity)| self.continues(*identity, stat)) {
+            return Ok(Some(stat.size));
+        }
+        let Some((file, stat)) = disk::open(&self.path)? else {
+            self.lose();
+            return Ok(None);
+        };
+        self.restart(queue);
+        self.open = Some((file, stat.identity));
+        Ok(Some(stat.size))
+    }
+
+    fn continues(&self, identity: Identity, stat: Stat) -> bool {
+        stat.identity == identity && stat.size >= self.chain.offset
+    }
+
+    /// The file is gone. What it held stays in the fold, and nobody may write as if it had not been.
+    fn lose(&mut self) {
+        self.seen = None;
+        let had = self.open.take().is_some() && self.chain.lines > 0;
+        if (had || self.expected.is_some()) && self.damage.is_none() {
+            self.damaged("is not there any more: the file was taken away while it was in use");
+        }
+    }
+
+    /// Begins anew, remembering what must still be found.
+    pub(crate) fn restart(&mut self, queue: &mut Queue) {
+        let expected = match self.expected {
+            None if self.chain.lines > 0 => Some(self.chain.position()),
+            expected => expected,
+        };
+        self.forget(queue);
+        self.expected = expected;
+    }
+
+    /// Begins anew.
+    pub(crate) fn forget(&mut self, queue: &mut Queue) {
+        let root = self.path.parent().unwrap_or(Path::new("")).to_owned();
+        *self = Self { folds: self.folds, ..Self::new(&root, self.kind) };
+        match self.kind {
+            FileKind::Queue => *queue = Queue::default(),
+            FileKind::Decisions => {}
+        }
+    }
+
+    /// Lets the file be held against what another reading of it found.
+    pub(crate) fn expect(&mut self, position: Position) {
+        self.expected = Some(position).filter(|position| position.lines > 0);
+    }
+
+    fn damaged(&mut self, what: impl Into<String>) {
+        let (line, offset) = (self.chain.lines + 1, self.chain.offset);
+        self.damage = Some(Damage { line, offset, what: what.into() });
+    }
+
+    /// Marks what stands behind the last complete line as damage.
+    pub(crate) fn tail_is_damaged(&mut self) {
+        self.damaged("does not verify, and its newline is missing: it was altered");
+    }
+
+    /// The lock file says that more bytes were durable than there are.
+    pub(crate) fn short_of_its_mark(&mut self) {
+        if self.damage.is_none() {
+            self.damaged("is not there any more: the file is shorter than what was durable");
+        }
+    }
+
+    /// Whether the last line that was read still stands where it stood. It catches a program that rewrites the file in
+    /// place, before this process appends to what it does not know.
+    pub(crate) fn still_ends_as_read(&self) -> io::Result<bool> {
+        let (Some(file), Some(end)) = (self.file(), self.chain.end()) else { return Ok(true) };
+        let found = read_range(file, self.chain.offset.saturating_sub(end.len() as u64), self.chain.offset)?;
+        Ok(found == end.as_bytes())
+    }
+
+    /// Reads on as far as the file is durable, without the lock. [`crate::marks`] gives the reasoning.
+    pub(crate) fn catch_up(&mut self, marks: &Marks, queue: &mut Queue) -> io::Result<()> {
+        let kind = self.kind;
+        let mut look = marks.look()?;
+        for _ in 0..ATTEMPTS {
+            let before = look.record(kind)?;
+            let Some(size) = self.attend(queue)? else { return Ok(()) };
+            let after = look.record(kind)?;
+            if before.epoch != after.epoch {
+                continue;
+            }
+            let durable = match after.mark {
+                Mark::Unknown | Mark::Clear => size,
+                Mark::From(from) => from.min(size),
+            };
+            let holds = &mut || Ok(look.record(kind)?.epoch == after.epoch);
+            if self.advance(durable, durable == size, holds, queue)?.is_some() {
+                return Ok(());
+            }
+        }
+        Err(io::Error::other(format!("{} changes faster than it can be read", kind.name())))
+    }
+
+    /// Reads on up to `limit`. `whole` says that the limit is the file's end. `Ok(None)`: the bytes changed meanwhile, as
+    /// `holds` found out; `Ok(Some(n))`: n bytes behind the last newline are no complete line.
+    pub(crate) fn advance(
+        &mut self,
+        limit: u64,
+        whole: bool,
+        holds: &mut dyn FnMut() -> io::Result<bool>,
+        queue: &mut Queue,
+    ) -> io::Result<Option<u64>> {
+        if let Some(was) = self.expected {
+            if self.run(limit.min(was.offset), holds, queue)?.is_none() {
+                return Ok(None);
+            }
+            if !self.compare(was, limit, whole) {
+                return Ok(Some(0));
+            }
+        }
+        let tail = self.run(limit, holds, queue)?;
+        if whole && tail.is_some() {
+            self.seen = Some(limit);
+        }
+        Ok(tail)
+    }
+
+    /// Whether what was read before is still there, so that reading may go on.
+    fn compare(&mut self, was: Position, limit: u64, whole: bool) -> bool {
+        if self.repaired.is_some() {
+            // Whoever repaired the ledger took the old one away on purpose, and the first line says so.
+            self.expected = None;
+        } else if self.damage.is_some() {
+            return false;
+        } else if self.chain.position() == was {
+            self.expected = None;
+        } else if limit >= was.offset {
+            self.damaged("does not verify: lines that were read before have been changed");
+        } else if whole {
+            let gone = was.lines.saturating_sub(self.chain.lines);
+            self.damaged(format!("is not there any more: {gone} lines that were read before are gone"));
+        } else {
+            return false;
+        }
+        self.expected.is_none()
+    }
+
+    fn run(
+        &mut self,
+        limit: u64,
+        holds: &mut dyn FnMut() -> io::Result<bool>,
+        queue: &mut Queue,
+    ) -> io::Result<Option<u64>> {
+        let Self { open, chain, damage, newer, repaired, odd, odd_total, kind, folds, .. } = self;
+        let (Some((file, _)), None) = (open, &damage) else { return Ok(Some(0)) };
+        let mut note = |line: u64, problem: String| {
+            *odd_total += 1;
+            if odd.len() < ODD_MAX {
+                odd.push(FileProblem { file: kind.name().to_owned(), line, problem });
+            }
+        };
+        let visit = &mut |line: u64, entry: Entry| match entry {
+            Entry::Event(event, hash) if *folds => {
+                if let Err(oddity) = queue.apply(&event, hash) {
+                    note(line, oddity.to_string());
+                }
+            }
+            Entry::Odd(problem) => note(line, problem),
+            Entry::Unknown(event) => {
+                newer.get_or_insert((line, event));
+            }
+            Entry::Repaired(repair) if line == 1 => *repaired = Some(repair),
+            Entry::Event(..) | Entry::Repaired(_) | Entry::Refusal | Entry::Blank => {}
+        };
+        match follow(file, chain, limit, holds, visit)? {
+            End::Reached { tail } => Ok(Some(tail)),
+            End::Moved => Ok(None),
+            End::Damaged(what) => {
+                self.damaged(what);
+                Ok(Some(0))
+            }
+        }
+    }
+
+    /// After this process itself wrote: nothing is left to read.
+    pub(crate) fn wrote(&mut self) {
+        self.seen = Some(self.chain.offset);
+    }
+
+    /// What lists say about this file: the damage, or that it holds something newer.
+    pub(crate) fn problems(&self) -> impl Iterator<Item = FileProblem> {
+        let file = self.kind.name();
+        let problem = move |line, problem| FileProblem { file: file.to_owned(), line, problem };
+        let damage = self.damage.as_ref().map(|damage| problem(damage.line, damage.what.clone()));
+        let newer = self.newer.as_ref();
+        let newer = newer.map(|(line, event)| problem(*line, format!("holds `{event}`, an event of a newer version")));
+        damage.into_iter().chain(newer)
+    }
+}

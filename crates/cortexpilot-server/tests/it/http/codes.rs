@@ -1,0 +1,230 @@
+//! Every code that can be answered over HTTP, provoked once, with its status; and what happens when the store, the runs
+//! or a handler fail.
+
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use cortexpilot_core::domain::command::MutationGate;
+use cortexpilot_core::domain::id::RunId;
+use cortexpilot_core::domain::run::{ContractEvidence, Pinned, RunFacts, RunProblem};
+use cortexpilot_core::error::ErrorCode;
+use cortexpilot_core::port::StoreError;
+use cortexpilot_core::port::fake::run_facts;
+use cortexpilot_server::auth::Auth;
+use cortexpilot_server::http::{BODY_BYTES_MAX, Limits};
+use futures_util::stream;
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+use super::harness::{AGENT, Ask, OPS_ONLY, Told, WORKER, World, apply, options, tokens};
+
+const APPLY: &str = "/api/queue/from-run/run_ok";
+
+/// An apply in which one member is another.
+fn apply_with(token: &str, member: &str, value: Value) -> Ask {
+    let mut body = apply(token);
+    body[member] = value;
+    Ask::post(APPLY, body)
+}
+
+fn set(world: &World, change: impl FnOnce(&mut RunFacts)) {
+    let mut facts = run_facts("run_ok");
+    change(&mut facts);
+    world.runs.facts.set(facts);
+}
+
+fn fail(world: &World, error: StoreError) {
+    *world.ledger.fails.lock().expect("no test panics while it holds this") = Some(error);
+}
+
+/// A request that must be answered with this code; `None` where HTTP never answers it, and why.
+async fn provoke(code: ErrorCode) -> Option<Told> {
+    use ErrorCode as C;
+    let world = World::new();
+    let preview = async || world.preview("run_ok").await;
+    let cancel = |id: &str| Ask::post(&format!("/api/queue/{id}/cancel"), json!({}));
+    let ask = match code {
+        // The transport establishes a principal before the app is asked; over HTTP its absence is AUTH_MISSING_BEARER.
+        C::Unauthenticated => return None,
+        // What tools and the command line say; here it is REQUEST_VALIDATION_ERROR.
+        C::ArgumentsInvalid => return None,
+        // Answered in the plain shape that existing clients know, so without a code.
+        C::NotFound | C::MethodNotAllowed => return None,
+        C::AuthMissingBearer => Ask::get("/api/runs").nobody(),
+        C::AuthInvalidToken => Ask::get("/api/runs").token("wrong"),
+        C::MutationGateClosed => {
+            let shut = World::with(MutationGate::Shut, Auth::tokens(tokens()), options());
+            return Some(shut.send(Ask::post(APPLY, apply(""))).await);
+        }
+        C::ConfirmRequired => apply_with(&preview().await, "confirm", json!(false)),
+        C::RoleRequired => apply_with(&preview().await, "actor_role", json!(null)).no_role(),
+        C::RoleForbidden => apply_with(&preview().await, "actor_role", json!("INTERN")).no_role(),
+        C::RoleMismatch => apply_with("", "actor_role", json!("OWNER")).token(OPS_ONLY).no_role(),
+        C::MetadataRequired => apply_with(&preview().await, "requested_by", json!("  ")),
+        C::MetadataRejected => apply_with(&preview().await, "approval_reason", json!("a\u{202e}b")),
+        C::IdempotencyConflict => {
+            let keyed = |token: &str| apply_with(token, "idempotency_key", json!("key-1"));
+            assert_eq!(world.send(keyed(&preview().await)).await.status, 200);
+            let mut body = apply("");
+            body["idempotency_key"] = json!("key-1");
+            body["priority"] = json!(9);
+            Ask::post(APPLY, body)
+        }
+        C::RunIdInvalid => Ask::post("/api/queue/from-run/a..b", apply("")),
+        C::RunNotFound => Ask::post("/api/queue/from-run/run_nowhere", apply("")),
+        C::RunUnreadable => {
+            let id = RunId::parse("run_ok").expect("a run id");
+            world.runs.facts.fail(&id, RunProblem::Unreadable("its manifest is no JSON".into()));
+            Ask::post(APPLY, apply(""))
+        }
+        C::ContractAltered => {
+            set(&world, |facts| facts.evidence = ContractEvidence::Altered);
+            Ask::post(APPLY, apply(""))
+        }
+        C::RunAwaitingApproval => {
+            set(&world, |facts| facts.awaits_approval = true);
+            Ask::post(APPLY, apply(""))
+        }
+        C::PreviewRequired => Ask::post(APPLY, apply("")),
+        C::PreviewExpired => {
+            let token = preview().await;
+            world.clock.advance(SignedDuration::from_mins(15));
+            Ask::post(APPLY, apply(&token))
+        }
+        C::PreviewStale => {
+            let token = preview().await;
+            set(&world, |facts| facts.contract = Pinned::new(b"{}".to_vec()));
+            Ask::post(APPLY, apply(&token))
+        }
+        C::AlreadyPending => {
+            world.enqueue("run_ok").await;
+            Ask::post(APPLY, apply(&preview().await))
+        }
+        C::ScopeForbidden => Ask::post("/api/queue/claim", json!({})).token(AGENT),
+        C::QueueItemNotFound => cancel("nope"),
+        C::QueueItemNotCancellable => {
+            let id = world.enqueue("run_ok").await;
+            assert_eq!(world.send(cancel(&id)).await.status, 200);
+            cancel(&id)
+        }
+        C::QueueItemNotClaimed => {
+            let id = world.enqueue("run_ok").await;
+            let body = json!({"lease_token": "x", "status": "FAILURE"});
+            Ask::post(&format!("/api/queue/{id}/complete"), body).token(WORKER).no_role()
+        }
+        C::LeaseInvalid => {
+            let id = world.enqueue("run_ok").await;
+            world.claim().await;
+            let body = json!({"lease_token": "x", "status": "FAILURE"});
+            Ask::post(&format!("/api/queue/{id}/complete"), body).token(WORKER).no_role()
+        }
+        C::WorkflowNotFound => Ask::get("/api/workflows/none"),
+        C::RequestValidation => Ask::get("/api/queue?limit=0"),
+        C::UnsupportedMediaType => cancel("x").raw("text/plain", "{}"),
+        C::BodyTooLarge => cancel("x").raw("application/json", " ".repeat(BODY_BYTES_MAX + 1)),
+        C::RequestTimeout => {
+            let never = stream::pending::<Result<Bytes, std::io::Error>>();
+            cancel("x").raw("application/json", Body::from_stream(never))
+        }
+        C::HostNotAllowed => Ask::get("/api/queue").header("host", "evil.example"),
+        C::OriginNotAllowed => cancel("x").header("origin", "http://evil.example"),
+        C::LedgerCorrupt => {
+            fail(&world, StoreError::Corrupt { file: "queue.jsonl".into(), line: 3 });
+            cancel("x")
+        }
+        C::LedgerNewer => {
+            fail(&world, StoreError::Newer { event: "QUEUE_TELEPORT".into() });
+            cancel("x")
+        }
+        C::StoreUnavailable => {
+            fail(&world, StoreError::Unavailable("/srv/runtime/queue.jsonl: no space".into()));
+            cancel("x")
+        }
+        C::OutcomeUnknown => {
+            fail(&world, StoreError::OutcomeUnknown("/srv/runtime/queue.jsonl: EIO".into()));
+            cancel("x")
+        }
+        C::Internal => Ask::get("/api/runs/run_panics"),
+    };
+    Some(world.send(ask).await)
+}
+
+// The paused clock lets the body that never comes run into its limit at once.
+#[tokio::test(start_paused = true)]
+async fn every_code_is_answered_with_the_status_of_its_row_and_the_same_members() {
+    let mut provoked = 0;
+    for code in ErrorCode::ALL.iter().copied() {
+        let Some(told) = provoke(code).await else { continue };
+        provoked += 1;
+        let row = code.row();
+        assert_eq!(told.verdict(), format!("{} {}", row.status, code.as_str()));
+        let detail = told.json()["detail"].clone();
+        assert_eq!(detail["retry"], row.retry.as_str(), "{}", code.as_str());
+        assert_eq!(detail["who_can_act"], row.who.as_str(), "{}", code.as_str());
+        for member in ["reason", "next_step", "request_id", "trace_id"] {
+            assert!(detail[member].as_str().is_some_and(|text| !text.is_empty()), "{} {member}", code.as_str());
+        }
+        assert!(!told.text().contains("/srv"), "{}: no path leaves", code.as_str());
+    }
+    println!("figure: {provoked} of {} codes provoked over HTTP", ErrorCode::ALL.len());
+    assert_eq!(provoked, ErrorCode::ALL.len() - 4);
+}
+
+#[tokio::test]
+async fn reads_go_on_over_a_damaged_ledger_and_readiness_is_red() {
+    let world = World::new();
+    let id = world.enqueue("run_ok").await;
+    assert_eq!(world.send(Ask::get("/readyz").nobody()).await.json(), json!({"status": "ok"}));
+    for (error, code) in [
+        (StoreError::Corrupt { file: "queue.jsonl".into(), line: 3 }, "503 LEDGER_CORRUPT"),
+        (StoreError::Newer { event: "QUEUE_TELEPORT".into() }, "503 LEDGER_NEWER"),
+    ] {
+        fail(&world, error);
+        assert_eq!(world.send(Ask::get("/readyz").nobody()).await.verdict(), code);
+        assert_eq!(world.send(Ask::get("/health").nobody()).await.verdict(), "200", "the process itself is well");
+        assert_eq!(world.send(Ask::get(&format!("/api/queue/{id}"))).await.verdict(), "200");
+        assert_eq!(world.send(Ask::get("/api/queue")).await.verdict(), "200");
+        assert_eq!(world.send(Ask::post(&format!("{APPLY}/preview"), json!({}))).await.verdict(), "200");
+        assert_eq!(world.send(Ask::post(&format!("/api/queue/{id}/cancel"), json!({}))).await.verdict(), code);
+    }
+    fail(&world, StoreError::Unavailable("/srv/runtime: permission denied".into()));
+    for path in ["/readyz", "/api/queue", "/api/queue/x"] {
+        let told = world.send(Ask::get(path)).await;
+        assert_eq!(told.verdict(), "503 STORE_UNAVAILABLE", "{path}");
+        assert!(!told.text().contains("permission denied"), "the cause is for the log");
+    }
+    assert_eq!(world.send(Ask::get("/api/runs")).await.verdict(), "200", "runs do not need the ledger");
+}
+
+#[tokio::test]
+async fn a_panic_is_an_internal_error_that_tells_nothing_and_ends_nothing() {
+    let world = World::new();
+    *world.ledger.panics.lock().unwrap() = true;
+    for ask in [Ask::get("/api/runs/run_panics"), Ask::post("/api/queue/nope/cancel", json!({}))] {
+        let told = world.send(ask.header("x-request-id", "rid-9")).await;
+        assert_eq!(told.verdict(), "500 INTERNAL");
+        assert_eq!((told.header("x-request-id"), &told.json()["detail"]["request_id"]), ("rid-9", &json!("rid-9")));
+        assert!(!told.text().contains("secret") && !told.text().contains("panick"));
+    }
+    *world.ledger.panics.lock().unwrap() = false;
+    assert_eq!(world.send(Ask::post("/api/queue/nope/cancel", json!({}))).await.verdict(), "404 QUEUE_ITEM_NOT_FOUND");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_that_takes_too_long_is_answered_as_unknown_and_carried_out_all_the_same() {
+    let mut options = options();
+    options.limits = Limits { answer: Duration::from_secs(5), ..Limits::default() };
+    let world = World::with(MutationGate::Open, Auth::tokens(tokens()), options);
+    let token = world.preview("run_ok").await;
+    let held = world.ledger.commands.acquire().await.unwrap();
+    let told = world.send(Ask::post(APPLY, apply(&token))).await;
+    assert_eq!(told.verdict(), "503 OUTCOME_UNKNOWN");
+    assert_eq!(world.lines(), (0, 0));
+    drop(held);
+    // The command stands in line before this one, so once this one has had its turn, it had its own.
+    drop(world.ledger.commands.acquire().await.unwrap());
+    tokio::task::yield_now().await;
+    assert_eq!(world.lines(), (1, 0));
+    let told = world.send(Ask::post(APPLY, apply(&token))).await;
+    assert_eq!((told.verdict().as_str(), &told.json()["already_applied"]), ("200", &json!(true)));
+}

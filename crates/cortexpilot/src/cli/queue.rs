@@ -1,0 +1,207 @@
+//! `cortexpilot queue`: the one queue. Every change goes through the same door as HTTP and MCP; this file holds the grammar.
+
+use clap::{Args, Subcommand};
+
+mod ask;
+mod enqueue;
+mod items;
+pub(super) mod plan;
+pub(super) mod preview;
+mod work;
+
+pub(super) use ask::typed;
+
+use super::Context;
+use super::failure::Stopped;
+use super::output::Answer;
+
+/// Preview, queue, cancel and look at queue items; claim and complete them
+#[derive(Debug, Subcommand)]
+pub(crate) enum Queue {
+    Preview(Preview),
+    Enqueue(Enqueue),
+    Cancel(Cancel),
+    List(List),
+    Show(Show),
+    Claim(Claim),
+    Complete(Complete),
+}
+
+/// When and how urgently.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub(crate) struct When {
+    /// −100 to 100, higher first; other numbers are clamped
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub(crate) priority: Option<i64>,
+    /// Not to be claimed before: ISO 8601 with an offset or Z
+    #[arg(long, value_name = "TIME")]
+    pub(crate) scheduled_at: Option<String>,
+    /// Should be finished by: ISO 8601 with an offset or Z
+    #[arg(long, value_name = "TIME")]
+    pub(crate) deadline_at: Option<String>,
+}
+
+/// Show the one item that would be made from a run, and which checks are open; changes nothing
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  cortexpilot queue preview run_20261122_083052_7d2ddd9c
+  cortexpilot queue preview run_20261122_083052_7d2ddd9c --priority 5 --deadline-at 2030-01-31T18:00:00Z
+  cortexpilot queue preview run_20261122_083052_7d2ddd9c -o plan.json
+
+Without -o not one byte is written. With -o the preview is kept as a plan, which `queue enqueue --plan` applies as it
+was previewed, or not at all; the first plan also makes the key that binds it to you.")]
+pub(crate) struct Preview {
+    /// The run's id, as `runs list` prints it
+    pub(crate) run: String,
+    #[command(flatten)]
+    pub(crate) when: When,
+    /// Keep the preview as a plan in this file (mode 0600)
+    #[arg(short = 'o', long, value_name = "FILE")]
+    pub(crate) save_plan: Option<String>,
+}
+
+/// Queue what was previewed, if every check is open
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  cortexpilot queue enqueue run_20261122_083052_7d2ddd9c
+      on a terminal: shows the effect, asks what is missing, and wants the task's id typed
+  cortexpilot queue enqueue --plan plan.json --role OPS --requested-by Alice --reason 'flaky test' --confirm
+      in a script: applies a kept preview, asks nothing
+
+In a pipe nothing is ever asked: what is missing is refused, with exit code 3. Queueing is off unless an operator
+switched it on in this process's environment (docs/runbooks/queue-pilot.md).")]
+pub(crate) struct Enqueue {
+    /// The run's id; may be left out with --plan
+    #[arg(required_unless_present = "plan")]
+    pub(crate) run: Option<String>,
+    /// The plan that `queue preview -o` kept; it holds run, times and priority
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["priority", "scheduled_at", "deadline_at", "preview_token"])]
+    pub(crate) plan: Option<String>,
+    #[command(flatten)]
+    pub(crate) when: When,
+    /// The role you act in; one that you hold
+    #[arg(long, value_name = "ROLE")]
+    pub(crate) role: Option<String>,
+    /// Who asks for it; kept in the ledger for ever
+    #[arg(long, value_name = "NAME")]
+    pub(crate) requested_by: Option<String>,
+    /// Why; kept in the ledger for ever
+    #[arg(long, value_name = "WHY")]
+    pub(crate) reason: Option<String>,
+    /// Say yes to the preview
+    #[arg(long)]
+    pub(crate) confirm: bool,
+    /// The preview_token of a preview that you were shown
+    #[arg(long, value_name = "TOKEN")]
+    pub(crate) preview_token: Option<String>,
+    /// Any text that you repeat when you repeat this very request
+    #[arg(long, value_name = "KEY")]
+    pub(crate) idempotency_key: Option<String>,
+    /// Queue it although an equal item waits already
+    #[arg(long)]
+    pub(crate) allow_duplicate: bool,
+}
+
+/// Roll a pending item back; works also while queueing is off
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Example:
+  cortexpilot queue cancel 0123456789abcdef0123456789abcdef --reason 'not needed any more'
+
+Only a pending item can be cancelled. Once a worker has claimed it, cancelling is no longer a rollback.")]
+pub(crate) struct Cancel {
+    /// The item's id, as `queue list` prints it
+    pub(crate) queue_id: String,
+    /// Why; kept in the ledger for ever
+    #[arg(long, value_name = "WHY")]
+    pub(crate) reason: Option<String>,
+    /// The role you act in; the first allowed one that you hold, if left out
+    #[arg(long, value_name = "ROLE")]
+    pub(crate) role: Option<String>,
+}
+
+/// List queue items in the order in which they were queued
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  cortexpilot queue list
+  cortexpilot queue list --status PENDING --workflow wf-release
+  cortexpilot queue list --output json --limit 500")]
+pub(crate) struct List {
+    /// Only items of this status: PENDING, CLAIMED, CANCELLED, SUCCESS, FAILURE
+    #[arg(long, value_name = "STATUS")]
+    pub(crate) status: Option<String>,
+    /// Only items of this workflow case
+    #[arg(long, value_name = "ID")]
+    pub(crate) workflow: Option<String>,
+    /// At most so many (1 to 500)
+    #[arg(long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=500))]
+    pub(crate) limit: u16,
+    /// Go on where an earlier page ended
+    #[arg(long, value_name = "CURSOR")]
+    pub(crate) cursor: Option<String>,
+}
+
+/// Show one item: where it stands, who asked for it and why
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Example:\n  cortexpilot queue show 0123456789abcdef0123456789abcdef")]
+pub(crate) struct Show {
+    /// The item's id, as `queue list` prints it
+    pub(crate) queue_id: String,
+}
+
+/// Take the next eligible item, as a worker
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  cortexpilot queue claim --worker builder-1 --lease 30m
+  cortexpilot queue claim --output json
+
+The answer holds a lease token, which `queue complete` needs. An empty queue is no error: `ok` is false.")]
+pub(crate) struct Claim {
+    /// What the worker calls itself; your principal, if left out
+    #[arg(long, value_name = "NAME")]
+    pub(crate) worker: Option<String>,
+    /// How long the item is yours: 1s to 24h
+    #[arg(long, default_value = "15m", value_name = "DURATION")]
+    pub(crate) lease: String,
+    /// The role you act in; the first allowed one that you hold, if left out
+    #[arg(long, value_name = "ROLE")]
+    pub(crate) role: Option<String>,
+}
+
+/// Finish a claimed item
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  cortexpilot queue complete 0123456789abcdef0123456789abcdef --lease-token TOKEN --status SUCCESS
+  cortexpilot queue complete 0123456789abcdef0123456789abcdef --lease-token - --status FAILURE < token.txt")]
+pub(crate) struct Complete {
+    /// The item's id, as the claim answered it
+    pub(crate) queue_id: String,
+    /// The lease token that the claim answered; `-` reads it from standard input
+    #[arg(long, value_name = "TOKEN", allow_hyphen_values = true)]
+    pub(crate) lease_token: String,
+    /// How it ended: SUCCESS or FAILURE
+    #[arg(long, value_name = "STATUS")]
+    pub(crate) status: String,
+    /// The role you act in; the first allowed one that you hold, if left out
+    #[arg(long, value_name = "ROLE")]
+    pub(crate) role: Option<String>,
+}
+
+impl Queue {
+    pub(super) async fn run(self, context: &Context) -> Result<Answer, Stopped> {
+        match self {
+            Self::Preview(preview) => preview.run(context).await,
+            Self::Enqueue(enqueue) => enqueue.run(context).await,
+            Self::Cancel(cancel) => cancel.run(context).await,
+            Self::List(list) => list.run(context).await,
+            Self::Show(show) => show.run(context).await,
+            Self::Claim(claim) => claim.run(context).await,
+            Self::Complete(complete) => complete.run(context).await,
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Questions to the person at the terminal. Nothing here runs unless standard input, output and error are all terminals.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead as _, Write as _};
+
+use cortexpilot_core::domain::principal::Role;
+use cortexpilot_core::domain::text::escape;
+
+use crate::config::Settings;
+
+/// What a person typed, without its line break; `None` at the end of the input.
+fn line(question: &str) -> Option<String> {
+    let mut err = std::io::stderr().lock();
+    // A terminal that cannot be written to cannot be asked either; reading then ends the command.
+    let _ = err.write_all(question.as_bytes()).and_then(|()| err.flush());
+    let mut answer = String::new();
+    match std::io::stdin().lock().read_line(&mut answer) {
+        Ok(0) | Err(_) => None,
+        Ok(_) => Some(answer.trim_end_matches(['\n', '\r']).to_owned()),
+    }
+}
+
+/// Asks for a text, with a default for an empty answer.
+pub(super) fn text(question: &str, default: Option<&str>) -> Option<String> {
+    let shown = default.map(|default| format!(" [{}]", escape(default))).unwrap_or_default();
+    let typed = line(&format!("{question}{shown}: "))?;
+    match (typed.trim().is_empty(), default) {
+        (true, Some(default)) => Some(default.to_owned()),
+        (_, _) => Some(typed),
+    }
+}
+
+/// Asks in which role the person acts, offering only roles that can open the check.
+pub(super) fn role(settings: &Settings) -> Option<String> {
+    let usable: BTreeSet<&Role> = settings.principal_roles.intersection(&settings.allowed_roles).collect();
+    let names: Vec<&str> = usable.iter().map(|role| role.as_str()).collect();
+    match names.as_slice() {
+        [only] => text("Role", Some(only)),
+        several => text(&format!("Role ({})", several.join(", ")), None),
+    }
+}
+
+/// Asks for the yes: the task's id, typed, so that a habit of pressing Enter or `y` queues nothing.
+pub(super) fn confirmed(task_id: &str) -> bool {
+    typed(word_to_type(task_id), "to queue this item")
+}
+
+/// Whether a person types this very word.
+pub(in crate::cli) fn typed(word: &str, what_for: &str) -> bool {
+    let question = format!("\nType {word} {what_for}; anything else stops here: ");
+    line(&question).is_some_and(|typed| typed.trim() == word)
+}
+
+/// The task's id where a person can be expected to type it.
+fn word_to_type(task_id: &str) -> &str {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    if !task_id.is_empty() && task_id.len() <= 64 && task_id.bytes().all(plain) { task_id } else { "queue it" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_typed_is_not_asked_for() {
+        assert_eq!(word_to_type("task_readme-note.1"), "task_readme-note.1");
+        for strange in ["", "a b", "ä", "x\u{202e}", &"x".repeat(65)] {
+            assert_eq!(word_to_type(strange), "queue it", "{strange:?}");
+        }
+    }
+}

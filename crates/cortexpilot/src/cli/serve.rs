@@ -1,0 +1,332 @@
+//! `cortexpilot serve` and `cortexpilot up`: the operator's HTTP control plane, and the one calm screen.
+
+use std::path::Path;
+
+use clap::Args;
+use cortexpilot_core::domain::id::RunId;
+use cortexpilot_core::domain::text::escape;
+use cortexpilot_core::port::runs::{PageQuery, Runs as _};
+use cortexpilot_runs::RunStore;
+use serde::Serialize;
+
+use super::Context;
+use super::failure::Stopped;
+use super::output::{self, Answer, View};
+use super::session;
+use super::words::{Commands, near};
+use crate::config::{Origin, Overrides, Secret, table};
+use crate::os::OsIds;
+use crate::{demo, serve};
+
+mod token;
+
+/// Where to listen.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Address {
+    /// The address to listen on, in place of CORTEXPILOT_API_HOST: an IP address or localhost
+    #[arg(long, value_name = "HOST")]
+    host: Option<String>,
+    /// The port, in place of CORTEXPILOT_API_PORT; 0 takes a free one
+    #[arg(long, value_name = "PORT")]
+    port: Option<u16>,
+    /// A proxy in front of this server ends TLS; needed on an address that is not loopback
+    #[arg(long)]
+    behind_tls_proxy: bool,
+}
+
+impl Address {
+    pub(super) fn put(&self, overrides: &mut Overrides) {
+        overrides.host.clone_from(&self.host);
+        overrides.port = self.port;
+    }
+}
+
+/// Serve the operator's control plane over HTTP
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  CORTEXPILOT_API_TOKEN=$(cat token) cortexpilot serve
+  cortexpilot serve --host 0.0.0.0 --behind-tls-proxy
+  cortexpilot serve --port 0 --output json
+
+With authentication on and no token it refuses to start; `cortexpilot up` makes a token. SIGINT and SIGTERM stop it when
+the requests under way are answered.")]
+pub(crate) struct Serve {
+    #[command(flatten)]
+    pub(super) address: Address,
+}
+
+/// Start a console for these runs: makes a token, serves HTTP, and prints where to look and what to do next
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  cortexpilot up --demo                 made-up runs, in a root of their own
+  cortexpilot up --runs /srv/agents/runs
+  cortexpilot up --port 0
+
+If nobody asked for a port and 8000 is taken, a free one is used. Every command it prints works as it stands from the
+same directory.")]
+pub(crate) struct Up {
+    /// Serve demonstration runs from a root of their own; never touches the root that plain `up` serves
+    #[arg(long)]
+    pub(super) demo: bool,
+    #[command(flatten)]
+    pub(super) address: Address,
+}
+
+impl Serve {
+    pub(super) async fn run(self, context: &Context) -> Result<Answer, Stopped> {
+        let token = context.settings.api_token.clone();
+        let said = match (&token, context.settings.auth_required) {
+            (_, false) => SignIn::Off,
+            (_, true) => SignIn::Configured,
+        };
+        start(context, &self.address, token, said, &[], None).await
+    }
+}
+
+impl Up {
+    pub(super) async fn run(self, context: &Context) -> Result<Answer, Stopped> {
+        let settings = &context.settings;
+        let commands = Commands::from_anywhere(context);
+        if self.demo {
+            if context.commands != Commands::bare(&context.environment) {
+                return Err(Stopped::Usage(
+                    "--demo has roots of its own and never touches others: leave --runtime-root and --runs out".to_owned(),
+                ));
+            }
+            demo::write_missing(&settings.runs_root, serve::now(), &OsIds).map_err(|error| {
+                anyhow::anyhow!("the demonstration runs cannot be written to {}: {error}", settings.runs_root.display())
+            })?;
+        }
+        let (token, said) = match (&settings.api_token, settings.auth_required) {
+            (_, false) => (None, SignIn::Off),
+            (Some(token), true) => (Some(token.clone()), SignIn::Configured),
+            (None, true) => {
+                // A set-up that will be refused leaves no token behind.
+                let placeholder = Secret::new("0".repeat(64));
+                serve::auth(settings, Some(&placeholder), self.address.behind_tls_proxy).map_err(refused)?;
+                let (token, file) = token::load_or_make(&settings.runtime_root, &OsIds)?;
+                (Some(token), SignIn::File(near(&file, &context.environment.cwd)))
+            }
+        };
+        let next = next_commands(&commands, &session::runs(settings)?).await;
+        start(context, &self.address, token, said, &next, Some(self.demo)).await
+    }
+}
+
+fn refused(why: serve::Unsafe) -> Stopped {
+    Stopped::Usage(why.to_string())
+}
+
+/// How one signs in, in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum SignIn {
+    Off,
+    Configured,
+    File(String),
+}
+
+/// `up` is `Some(demo)` for `up`, `None` for `serve`.
+async fn start(
+    context: &Context,
+    address: &Address,
+    token: Option<Secret>,
+    sign_in: SignIn,
+    next: &[Next],
+    up: Option<bool>,
+) -> Result<Answer, Stopped> {
+    let settings = &context.settings;
+    let auth = serve::auth(settings, token.as_ref(), address.behind_tls_proxy).map_err(refused)?;
+    let listener = serve::bind(settings, up.is_some() && settings.port_is_default).await?;
+    let bound = listener.local_addr().map_err(|error| anyhow::anyhow!("the listener has no address: {error}"))?;
+    let (app, store) = session::writer_and_store(settings)?;
+    let runs = session::runs(settings)?;
+    let screen = Screen {
+        url: format!("{}/", serve::base_url(bound)),
+        other_port: up.is_some() && bound.port() != settings.port && settings.port != 0,
+        demo: up == Some(true),
+        runs: RunCount::of(&runs, &settings.runs_root, &context.environment.cwd).await,
+        agents_may_queue: settings.agents_may_queue(),
+        ledger: serve::ledger_words(&*store).await,
+        sign_in,
+        next,
+    };
+    output::print(&screen.text(&context.view)).map_err(anyhow::Error::from)?;
+    serve::control_plane(settings, listener, auth, app, store, screen.demo).await?;
+    Ok(Answer::ok(String::new()))
+}
+
+/// At most so many runs are counted for the screen.
+const RUNS_COUNTED: usize = 500;
+
+struct RunCount {
+    runs: usize,
+    more: bool,
+    waiting: usize,
+    root: String,
+}
+
+impl RunCount {
+    async fn of(store: &RunStore, root: &Path, cwd: &Path) -> Self {
+        let page = || PageQuery::first(RUNS_COUNTED);
+        let (runs, more) = store.list(page()).await.map_or((0, false), |list| (list.items.len(), list.next.is_some()));
+        let waiting = store.pending_approvals(None, page()).await.map_or(0, |list| list.items.len());
+        Self { runs, more, waiting, root: near(root, cwd) }
+    }
+
+    fn words(&self) -> String {
+        let number = if self.more { format!("more than {}", self.runs) } else { self.runs.to_string() };
+        let waiting = match self.waiting {
+            0 => "none waits for a person".to_owned(),
+            number => super::runs::waits(number),
+        };
+        let runs = if self.runs == 0 { "none yet".to_owned() } else { format!("{number}, {waiting}") };
+        format!("{runs}, in {}", escape(&self.root))
+    }
+}
+
+/// A command to try next, with what it is for.
+#[derive(Debug, Clone, Serialize)]
+struct Next {
+    what: &'static str,
+    command: String,
+}
+
+/// Commands that work as printed and end with exit code 0.
+async fn next_commands(commands: &Commands, runs: &RunStore) -> Vec<Next> {
+    let mut next = vec![Next { what: "Look at the runs", command: commands.line(&["runs", "list"]) }];
+    let (ready, waiting) = examples(runs).await;
+    if let Some(run) = ready {
+        let preview = commands.line(&["queue", "preview", run.as_str()]);
+        next.push(Next { what: "Preview one again as a queue item, with what is shut", command: preview });
+        next.push(Next { what: "Who could open each check", command: commands.line(&["gate", "explain", run.as_str()]) });
+    }
+    if let Some(run) = waiting {
+        let explain = commands.line(&["gate", "explain", run.as_str()]);
+        next.push(Next { what: "A run that would be refused, and why", command: explain });
+    }
+    next.push(Next { what: "The queue", command: commands.line(&["queue", "list"]) });
+    next.push(Next { what: "Verify the ledger", command: commands.line(&["audit", "verify"]) });
+    next
+}
+
+/// A run that can be previewed, and one that waits for a person; in the demonstration those that were made for it.
+async fn examples(runs: &RunStore) -> (Option<RunId>, Option<RunId>) {
+    let (mut ready, mut waiting) = (None, None);
+    let newest = runs.list(PageQuery::first(50)).await.map(|list| list.items).unwrap_or_default();
+    let ids = [demo::PREVIEWED, demo::WAITING].into_iter().chain(newest.iter().map(|run| run.run_id.as_str()));
+    for id in ids.filter_map(|id| RunId::parse(id).ok()) {
+        match runs.facts(&id).await {
+            Ok(facts) if facts.awaits_approval => waiting = waiting.or(Some(id)),
+            Ok(_) => ready = ready.or(Some(id)),
+            Err(_) => {}
+        }
+        if ready.is_some() && waiting.is_some() {
+            break;
+        }
+    }
+    (ready, waiting)
+}
+
+impl Commands {
+    /// For commands that are typed later, perhaps without this process's environment: with every root that does not follow
+    /// from the working directory alone.
+    fn from_anywhere(context: &Context) -> Self {
+        let origin = |variable: &table::Variable| {
+            context.settings.shown.iter().find(|shown| shown.variable == *variable).map(|shown| shown.origin.clone())
+        };
+        let passing = |variable| matches!(origin(variable), Some(Origin::Environment | Origin::Flag));
+        let cwd = &context.environment.cwd;
+        let mut commands = Self::bare(&context.environment);
+        if passing(&table::RUNTIME_ROOT) || passing(&table::REPO_ROOT) {
+            commands.push("--runtime-root", &near(&context.settings.runtime_root, cwd));
+        }
+        // The runs root of the environment would win over the one that follows from --runtime-root.
+        let configured = context.environment.variables.iter().any(|(name, _)| name == table::RUNS_ROOT.name);
+        if !context.settings.runs_root_follows || configured || passing(&table::REPO_ROOT) {
+            commands.push("--runs", &near(&context.settings.runs_root, cwd));
+        }
+        commands
+    }
+}
+
+/// What is printed when a server is ready.
+struct Screen<'a> {
+    url: String,
+    other_port: bool,
+    demo: bool,
+    runs: RunCount,
+    agents_may_queue: &'static str,
+    ledger: (String, Option<cortexpilot_core::port::StoreHealth>),
+    sign_in: SignIn,
+    next: &'a [Next],
+}
+
+#[derive(Serialize)]
+struct ScreenAnswer<'a> {
+    url: &'a str,
+    demo: bool,
+    runs: usize,
+    runs_waiting: usize,
+    queue_pending: Option<usize>,
+    queue_claimed: Option<usize>,
+    agents_may_queue: &'a str,
+    ledger: &'a str,
+    token_file: Option<&'a str>,
+    next: &'a [Next],
+}
+
+impl Screen<'_> {
+    fn text(&self, view: &View) -> String {
+        let (ledger, health) = &self.ledger;
+        if view.is_json() {
+            let answer = ScreenAnswer {
+                url: &self.url,
+                demo: self.demo,
+                runs: self.runs.runs,
+                runs_waiting: self.runs.waiting,
+                queue_pending: health.as_ref().map(|health| health.pending),
+                queue_claimed: health.as_ref().map(|health| health.claimed),
+                agents_may_queue: self.agents_may_queue,
+                ledger,
+                token_file: match &self.sign_in {
+                    SignIn::File(path) => Some(path),
+                    SignIn::Off | SignIn::Configured => None,
+                },
+                next: self.next,
+            };
+            // One line, because the process goes on: a reader need not guess where the document ends.
+            return serde_json::to_string(&answer).unwrap_or_default() + "\n";
+        }
+        let queue = match health {
+            Some(health) => format!("{} pending, {} claimed", health.pending, health.claimed),
+            None => "cannot be read".to_owned(),
+        };
+        let port = if self.other_port { "   (the usual port is taken)" } else { "" };
+        let mut text = format!("Console   {}{port}\n", self.url);
+        text.push_str(&format!("Runs      {}\n", self.runs.words()));
+        text.push_str(&format!("Queue     {queue}\n"));
+        text.push_str(&format!("Agents may queue: {}\n", self.agents_may_queue_words()));
+        text.push_str(&format!("Ledger    {}\n", escape(ledger)));
+        text.push_str(&match &self.sign_in {
+            SignIn::Off => "Sign-in   OFF: everybody on this machine may read, preview and cancel\n".to_owned(),
+            SignIn::Configured => "Token     the one that was configured\n".to_owned(),
+            SignIn::File(path) => format!("Token     {}\n", escape(path)),
+        });
+        for next in self.next {
+            text.push_str(&format!("\n{}\n  $ {}\n", next.what, next.command));
+        }
+        if !self.next.is_empty() {
+            text.push_str("\nCtrl-C stops it.\n");
+        }
+        text
+    }
+
+    fn agents_may_queue_words(&self) -> String {
+        match self.agents_may_queue {
+            "OFF" => "OFF (the default; docs/runbooks/queue-pilot.md)".to_owned(),
+            other => other.to_owned(),
+        }
+    }
+}

@@ -1,0 +1,487 @@
+//! Configuration: environment, `cortexpilot.toml` and the command line's global flags, read once, parsed whole. What
+//! cannot be understood refuses to start; nothing falls back to a default because it was misspelled.
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use cortexpilot_core::domain::command::{ApprovalPolicy, MutationGate, Policy};
+use cortexpilot_core::domain::principal::{DEFAULT_ALLOWED_ROLES, Principal, PrincipalKind, Role, Roles};
+use cortexpilot_core::domain::text::escape;
+use jiff::SignedDuration;
+
+pub(crate) mod environment;
+mod file;
+mod near;
+pub(crate) mod roots;
+pub(crate) mod table;
+pub(crate) mod value;
+
+pub(crate) use environment::Environment;
+pub(crate) use file::FILE;
+use table::Variable;
+
+/// What the command line's global flags put in place of configuration.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Overrides {
+    /// `--runtime-root`, against the working directory.
+    pub(crate) runtime_root: Option<String>,
+    /// `--runs`, against the working directory.
+    pub(crate) runs_root: Option<String>,
+    /// `--host`.
+    pub(crate) host: Option<String>,
+    /// `--port`.
+    pub(crate) port: Option<u16>,
+    /// `up --demo`: the demonstration's own roots, whatever is configured.
+    pub(crate) demo: bool,
+}
+
+/// A text that must not be shown: its `Debug` form hides it.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Secret(String);
+
+impl Secret {
+    pub(crate) fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text itself, for the one comparison it is for.
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+/// Where a value came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Origin {
+    Default,
+    Environment,
+    File(PathBuf),
+    Flag,
+}
+
+impl std::fmt::Display for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::Environment => f.write_str("environment"),
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Flag => f.write_str("command line"),
+        }
+    }
+}
+
+/// One value as `config show` prints it; a secret's value is not in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Shown {
+    pub(crate) variable: Variable,
+    pub(crate) value: String,
+    pub(crate) origin: Origin,
+}
+
+/// Everything a process was told, parsed.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) runtime_root: PathBuf,
+    pub(crate) runs_root: PathBuf,
+    /// Whether the runs root follows from the runtime root alone.
+    pub(crate) runs_root_follows: bool,
+    pub(crate) mutation_gate: MutationGate,
+    pub(crate) allowed_roles: Roles,
+    pub(crate) auth_required: bool,
+    pub(crate) api_token: Option<Secret>,
+    pub(crate) api_token_roles: Roles,
+    pub(crate) host: IpAddr,
+    pub(crate) port: u16,
+    /// Nobody asked for this port: `up` may take another when it is in use.
+    pub(crate) port_is_default: bool,
+    pub(crate) allowed_origins: Vec<String>,
+    pub(crate) principal: String,
+    pub(crate) principal_roles: Roles,
+    pub(crate) user: String,
+    pub(crate) preview_ttl: SignedDuration,
+    pub(crate) log: Log,
+    /// Every variable with its value and origin, in the table's order.
+    pub(crate) shown: Vec<Shown>,
+    /// What is worth a line on standard error.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// How much is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Log {
+    Off,
+    Error,
+    Warn,
+    Info,
+    Debug,
+}
+
+impl Log {
+    fn parse(raw: &str) -> Result<Self, String> {
+        match raw.trim().to_ascii_lowercase().as_str() {
+            "off" => Ok(Self::Off),
+            "error" => Ok(Self::Error),
+            "warn" => Ok(Self::Warn),
+            "info" => Ok(Self::Info),
+            "debug" => Ok(Self::Debug),
+            _ => Err(format!("must be off, error, warn, info or debug; it is {}", value::quoted(raw))),
+        }
+    }
+
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+        }
+    }
+}
+
+/// Everything that is wrong with a configuration, so that one look is enough to mend it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .0.join("\n"))]
+pub(crate) struct ConfigProblems(pub(crate) Vec<String>);
+
+impl Settings {
+    /// Reads everything.
+    ///
+    /// # Errors
+    /// Every problem found.
+    pub(crate) fn load(environment: &Environment, overrides: &Overrides) -> Result<Self, ConfigProblems> {
+        let mut sources = Sources::of(environment);
+        let repo_root = sources.text(&table::REPO_ROOT);
+        let base = match roots::base(&environment.cwd, repo_root.as_ref().map(|given| given.text.as_str())) {
+            Ok(base) => base,
+            Err(problem) => {
+                sources.problem(&table::REPO_ROOT, &problem);
+                environment.cwd.clone()
+            }
+        };
+        sources.show(&table::REPO_ROOT, base.display().to_string());
+        sources.read_file(&base);
+        let settings = Self::parse(&mut sources, environment, overrides, &base);
+        if sources.problems.is_empty() { Ok(settings) } else { Err(ConfigProblems(sources.problems)) }
+    }
+
+    fn parse(sources: &mut Sources, environment: &Environment, overrides: &Overrides, base: &Path) -> Self {
+        let (runtime_root, runs_root, runs_root_follows) = roots_of(sources, environment, overrides, base);
+        store(sources);
+        let gate = sources.parsed(&table::ENABLE_APPLY, value::switch).unwrap_or(false);
+        sources.show(&table::ENABLE_APPLY, if gate { "on" } else { "off" }.to_owned());
+        approval(sources);
+        let allowed_roles = sources.roles(&table::ALLOWED_ROLES).unwrap_or_else(default_roles);
+        sources.show(&table::ALLOWED_ROLES, list(&allowed_roles));
+        let auth_required = sources.parsed(&table::AUTH_REQUIRED, value::switch).unwrap_or(true);
+        sources.show(&table::AUTH_REQUIRED, auth_required.to_string());
+        let api_token = sources.parsed(&table::API_TOKEN, value::token).map(Secret::new);
+        sources.show(&table::API_TOKEN, if api_token.is_some() { "(set)" } else { "" }.to_owned());
+        let mut held = |variable: &Variable| {
+            let roles = sources.roles(variable).unwrap_or_else(|| allowed_roles.clone());
+            sources.show(variable, list(&roles));
+            roles
+        };
+        let (api_token_roles, principal_roles) = (held(&table::API_TOKEN_ROLES), held(&table::PRINCIPAL_ROLES));
+        let (host, port, port_is_default) = address(sources, overrides);
+        let allowed_origins = sources.parsed(&table::ALLOWED_ORIGINS, value::origins).unwrap_or_default();
+        sources.show(&table::ALLOWED_ORIGINS, allowed_origins.join(","));
+        let principal = sources.parsed(&table::PRINCIPAL, value::principal);
+        let principal = principal.unwrap_or_else(|| format!("local:{}", environment.user));
+        sources.show(&table::PRINCIPAL, principal.clone());
+        reserved(sources);
+        let preview_ttl = sources.parsed(&table::PREVIEW_TTL, value::duration).unwrap_or(SignedDuration::from_mins(15));
+        sources.show(&table::PREVIEW_TTL, value::duration_text(preview_ttl));
+        let log = sources.parsed(&table::LOG, Log::parse).unwrap_or(Log::Warn);
+        sources.show(&table::LOG, log.as_str().to_owned());
+        Self {
+            runtime_root,
+            runs_root,
+            runs_root_follows,
+            mutation_gate: if gate { MutationGate::Open } else { MutationGate::Shut },
+            allowed_roles,
+            auth_required,
+            api_token,
+            api_token_roles,
+            host,
+            port,
+            port_is_default,
+            allowed_origins,
+            principal,
+            principal_roles,
+            user: environment.user.clone(),
+            preview_ttl,
+            log,
+            shown: sources.shown(),
+            warnings: sources.warnings.clone(),
+        }
+    }
+
+    /// What the domain needs of this.
+    pub(crate) fn policy(&self) -> Policy {
+        Policy {
+            mutation_gate: self.mutation_gate,
+            approval: ApprovalPolicy::Declared,
+            allowed_roles: self.allowed_roles.clone(),
+            preview_ttl: self.preview_ttl,
+        }
+    }
+
+    /// Whom the command line acts as.
+    pub(crate) fn operator(&self) -> Principal {
+        Principal {
+            id: self.principal.clone(),
+            kind: PrincipalKind::Operator,
+            roles: self.principal_roles.clone(),
+            sponsor: None,
+        }
+    }
+
+    /// Whom a stdio MCP server acts as: never the operator, whose roles it borrows.
+    pub(crate) fn agent(&self) -> Principal {
+        Principal {
+            id: format!("agent:{}", self.user),
+            kind: PrincipalKind::Agent,
+            roles: self.principal_roles.clone(),
+            sponsor: Some(self.principal.clone()),
+        }
+    }
+
+    /// The state of the apply path, in the words of every operator's screen.
+    pub(crate) fn agents_may_queue(&self) -> &'static str {
+        match self.mutation_gate {
+            MutationGate::Shut => "OFF",
+            MutationGate::Open => "ON, nobody is asked",
+        }
+    }
+}
+
+fn roots_of(
+    sources: &mut Sources,
+    environment: &Environment,
+    overrides: &Overrides,
+    base: &Path,
+) -> (PathBuf, PathBuf, bool) {
+    let demo = overrides.demo.then(|| (roots::DEMO_DEFAULT.to_owned(), base));
+    let flag = |stated: &Option<String>| stated.clone().map(|stated| (stated, environment.cwd.as_path()));
+    let runtime = sources.text(&table::RUNTIME_ROOT).map(|given| (given.text, base));
+    let runtime = sources.overridden(&table::RUNTIME_ROOT, demo.clone().or_else(|| flag(&overrides.runtime_root))).or(runtime);
+    let (stated, against) = runtime.unwrap_or_else(|| (roots::RUNTIME_DEFAULT.to_owned(), base));
+    let runtime_root = sources.resolved(&table::RUNTIME_ROOT, against, &stated);
+    let runs = sources.text(&table::RUNS_ROOT).map(|given| (given.text, base));
+    let demo_runs = demo.map(|(root, base)| (format!("{root}/runs"), base));
+    let follows = demo_runs.is_some() || (overrides.runs_root.is_none() && runs.is_none());
+    let runs = sources.overridden(&table::RUNS_ROOT, demo_runs.or_else(|| flag(&overrides.runs_root))).or(runs);
+    let runs_root = match runs {
+        Some((stated, against)) => sources.resolved(&table::RUNS_ROOT, against, &stated),
+        None => runtime_root.join("runs"),
+    };
+    sources.show(&table::RUNTIME_ROOT, runtime_root.display().to_string());
+    sources.show(&table::RUNS_ROOT, runs_root.display().to_string());
+    (runtime_root, runs_root, follows)
+}
+
+fn store(sources: &mut Sources) {
+    let check = |raw: &str| match raw.trim() {
+        "file" => Ok(()),
+        url if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
+            Err("names a PostgreSQL store, which this version does not have: use `file`".to_owned())
+        }
+        _ => Err("must be `file`".to_owned()),
+    };
+    sources.parsed(&table::STORE, check);
+    sources.show(&table::STORE, "file".to_owned());
+}
+
+fn approval(sources: &mut Sources) {
+    let check = |raw: &str| match raw.trim() {
+        "declared" => Ok(()),
+        "operator" | "two-person" | "signed" => Err(format!(
+            "asks for the policy `{}`, which this version does not have: only `declared`, which asks nobody else. Nothing is started rather than started weaker",
+            raw.trim()
+        )),
+        _ => Err(format!("must be `declared`; it is {}", value::quoted(raw))),
+    };
+    sources.parsed(&table::APPROVAL, check);
+    sources.show(&table::APPROVAL, "declared".to_owned());
+}
+
+fn address(sources: &mut Sources, overrides: &Overrides) -> (IpAddr, u16, bool) {
+    let configured = sources.parsed(&table::API_HOST, value::host);
+    let stated = overrides.host.as_deref().map(value::host);
+    let host = match sources.overridden(&table::API_HOST, stated) {
+        Some(Ok(host)) => host,
+        Some(Err(problem)) => {
+            sources.problems.push(format!("--host {problem}"));
+            IpAddr::V4(std::net::Ipv4Addr::LOCALHOST)
+        }
+        None => configured.unwrap_or(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST)),
+    };
+    sources.show(&table::API_HOST, host.to_string());
+    let configured = sources.parsed(&table::API_PORT, value::port);
+    let stated = sources.overridden(&table::API_PORT, overrides.port).or(configured);
+    let port = stated.unwrap_or(8000);
+    sources.show(&table::API_PORT, port.to_string());
+    (host, port, stated.is_none())
+}
+
+/// What later versions bring. Set now, each would look as if it held.
+fn reserved(sources: &mut Sources) {
+    let later = |what: &'static str| move |_: &str| Err::<(), _>(format!("is set, but {what}: unset it"));
+    sources.parsed(&table::TOKEN, later("personal tokens come with a later version, and this process would act as somebody else"));
+    sources.parsed(&table::APPROVAL_TTL, later("approvals by people come with a later version"));
+    for variable in [table::PENDING_MAX, table::APPLIES_PER_HOUR] {
+        let none = |raw: &str| match raw.trim() {
+            "0" => Ok(()),
+            _ => Err("asks for a limit, and limits come with a later version: unset it, or set it to 0".to_owned()),
+        };
+        sources.parsed(&variable, none);
+        sources.show(&variable, "0".to_owned());
+    }
+    sources.show(&table::TOKEN, String::new());
+    sources.show(&table::APPROVAL_TTL, String::new());
+}
+
+fn default_roles() -> Roles {
+    DEFAULT_ALLOWED_ROLES
+        .iter()
+        .map(|role| Role::parse(role).expect("invariant: the default roles are roles"))
+        .collect()
+}
+
+fn list(roles: &Roles) -> String {
+    roles.iter().map(Role::as_str).collect::<Vec<_>>().join(",")
+}
+
+/// A value as it was given.
+#[derive(Debug, Clone)]
+struct Given {
+    text: String,
+    origin: Origin,
+}
+
+/// The environment over the file, and what came of reading them.
+struct Sources {
+    given: Vec<(Variable, Given)>,
+    overridden: Vec<Variable>,
+    shown: Vec<(Variable, String)>,
+    problems: Vec<String>,
+    warnings: Vec<String>,
+}
+
+impl Sources {
+    fn of(environment: &Environment) -> Self {
+        let mut sources =
+            Self { given: Vec::new(), overridden: Vec::new(), shown: Vec::new(), problems: Vec::new(), warnings: Vec::new() };
+        let mut strange = Vec::new();
+        for (name, value) in &environment.variables {
+            let Some(name) = name.to_str() else { continue };
+            match (table::VARIABLES.iter().find(|variable| variable.name == name), value.to_str()) {
+                (Some(variable), Some(text)) => sources.take(*variable, text, Origin::Environment),
+                (Some(variable), None) => sources.problems.push(format!("{} is not UTF-8", variable.name)),
+                (None, _) => match near::meant(name) {
+                    Some(meant) => sources.problems.push(format!(
+                        "{} is no variable of CortexPilot; {} is meant? A mistyped name is refused, because its default could be the wider one",
+                        escape(name),
+                        meant.name
+                    )),
+                    None if name.starts_with("CORTEXPILOT_") => strange.push(escape(name)),
+                    None => {}
+                },
+            }
+        }
+        strange.sort();
+        let ignored = |name: &String| format!("{name} is no variable of CortexPilot and is ignored");
+        sources.warnings.extend(strange.iter().map(ignored));
+        sources
+    }
+
+    /// Blank is not set: for every variable, so that `X=` in a service file means the same everywhere.
+    fn take(&mut self, variable: Variable, text: &str, origin: Origin) {
+        if !text.trim().is_empty() {
+            self.given.push((variable, Given { text: text.to_owned(), origin }));
+        }
+    }
+
+    fn read_file(&mut self, base: &Path) {
+        let file = file::read(base);
+        self.problems.extend(file.problems);
+        for (variable, text) in file.values {
+            if self.text(&variable).is_none() {
+                self.take(variable, &text, Origin::File(base.join(FILE)));
+            }
+        }
+    }
+
+    fn text(&self, variable: &Variable) -> Option<Given> {
+        self.given.iter().find(|(given, _)| given == variable).map(|(_, given)| given.clone())
+    }
+
+    fn parsed<T>(&mut self, variable: &Variable, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
+        let given = self.text(variable)?;
+        match parse(&given.text) {
+            Ok(value) => Some(value),
+            Err(problem) => {
+                self.problem(variable, &problem);
+                None
+            }
+        }
+    }
+
+    fn roles(&mut self, variable: &Variable) -> Option<Roles> {
+        self.parsed(variable, value::roles).flatten()
+    }
+
+    fn resolved(&mut self, variable: &Variable, against: &Path, stated: &str) -> PathBuf {
+        roots::resolve(against, stated).unwrap_or_else(|problem| {
+            self.problem(variable, &problem);
+            against.join(stated)
+        })
+    }
+
+    /// Takes note that the command line stands in a variable's place.
+    fn overridden<T>(&mut self, variable: &Variable, stated: Option<T>) -> Option<T> {
+        if stated.is_some() {
+            self.overridden.push(*variable);
+        }
+        stated
+    }
+
+    fn problem(&mut self, variable: &Variable, problem: &str) {
+        let place = match self.origin(variable) {
+            Origin::Default => variable.name.to_owned(),
+            Origin::Environment => variable.name.to_owned(),
+            Origin::File(path) => format!("{}: `{}`", path.display(), variable.key.unwrap_or(variable.name)),
+            Origin::Flag => "the command line".to_owned(),
+        };
+        self.problems.push(format!("{place} {problem}"));
+    }
+
+    fn origin(&self, variable: &Variable) -> Origin {
+        if self.overridden.contains(variable) {
+            return Origin::Flag;
+        }
+        self.text(variable).map_or(Origin::Default, |given| given.origin)
+    }
+
+    fn show(&mut self, variable: &Variable, value: String) {
+        self.shown.push((*variable, value));
+    }
+
+    fn shown(&self) -> Vec<Shown> {
+        let shown = |variable: &Variable| {
+            let value = self.shown.iter().find(|(shown, _)| shown == variable).map(|(_, value)| value.clone());
+            Shown { variable: *variable, value: value.unwrap_or_default(), origin: self.origin(variable) }
+        };
+        table::VARIABLES.iter().map(shown).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,206 @@
+//! The one table of variables: `docs/reference/environment.md` is generated from it, `cortexpilot.toml` takes its keys, and
+//! nothing else in the product reads the environment.
+
+/// One variable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Variable {
+    /// Its name in the environment.
+    pub(crate) name: &'static str,
+    /// Its key in `cortexpilot.toml`; `None` for what cannot stand there.
+    pub(crate) key: Option<&'static str>,
+    /// What holds when it is not set, as the documentation shows it; empty for nothing.
+    pub(crate) default: &'static str,
+    /// What it means and which values it takes, in Markdown.
+    pub(crate) meaning: &'static str,
+    /// Whether its value must never be shown.
+    pub(crate) secret: bool,
+}
+
+const fn variable(
+    name: &'static str,
+    key: &'static str,
+    default: &'static str,
+    meaning: &'static str,
+) -> Variable {
+    Variable { name, key: Some(key), default, meaning, secret: false }
+}
+
+pub(crate) const REPO_ROOT: Variable = Variable {
+    key: None,
+    ..variable(
+        "CORTEXPILOT_REPO_ROOT",
+        "",
+        "",
+        "The directory that relative roots are resolved against, as an absolute path. Not set: the nearest directory, from the working directory upwards, that holds `.runtime-cache/cortexpilot` or `.git`; without one, the working directory. So every process started inside one repository sees the same ledger. `cortexpilot.toml` is looked for here.",
+    )
+};
+pub(crate) const RUNTIME_ROOT: Variable = variable(
+    "CORTEXPILOT_RUNTIME_ROOT",
+    "runtime_root",
+    ".runtime-cache/cortexpilot",
+    "Where the ledger, the record of refusals, the keys and the pinned task contracts live. The directory is made with mode 0700 by the first process that may write.",
+);
+pub(crate) const RUNS_ROOT: Variable = variable(
+    "CORTEXPILOT_RUNS_ROOT",
+    "runs_root",
+    "`runs` in the runtime root",
+    "Where run directories are read from. Nothing is ever written there.",
+);
+pub(crate) const STORE: Variable = variable(
+    "CORTEXPILOT_STORE",
+    "store",
+    "file",
+    "Where the queue is kept: `file`, the embedded ledger. A `postgres://` address is refused: this version has no PostgreSQL store.",
+);
+pub(crate) const ENABLE_APPLY: Variable = variable(
+    "CORTEXPILOT_MCP_QUEUE_PILOT_ENABLE_APPLY",
+    "mcp_queue_pilot_enable_apply",
+    "off",
+    "Opens the mutation gate of this process: `1`, `true`, `yes`, `on`. Shut: `0`, `false`, `no`, `off` or blank. Anything else refuses to start. It holds for every surface, not for MCP alone, and is read once at start.",
+);
+pub(crate) const APPROVAL: Variable = variable(
+    "CORTEXPILOT_MCP_QUEUE_PILOT_APPROVAL",
+    "mcp_queue_pilot_approval",
+    "declared",
+    "Who says yes to an apply. `declared`: the checks are the approval and nobody else is asked. Other policies are refused: they come with a later version.",
+);
+pub(crate) const ALLOWED_ROLES: Variable = variable(
+    "CORTEXPILOT_APPROVAL_ALLOWED_ROLES",
+    "approval_allowed_roles",
+    "OWNER,ARCHITECT,OPS,TECH_LEAD",
+    "Roles that may apply, cancel, claim and complete: a comma list, any case. It replaces the default.",
+);
+pub(crate) const AUTH_REQUIRED: Variable = variable(
+    "CORTEXPILOT_API_AUTH_REQUIRED",
+    "api_auth_required",
+    "true",
+    "Whether HTTP asks for a token. Only `0`, `false`, `no` or `off` switch it off, and only on a loopback address; an unreadable value refuses to start. With authentication off everybody on the machine is `anonymous:loopback`: reads, previews and cancels, nothing else.",
+);
+pub(crate) const API_TOKEN: Variable = Variable {
+    secret: true,
+    ..variable(
+        "CORTEXPILOT_API_TOKEN",
+        "api_token",
+        "",
+        "One static operator token for HTTP: visible ASCII characters without blanks, at least 16 of them on an address that is not loopback. `serve` with authentication on and no token refuses to start; `up` makes one.",
+    )
+};
+pub(crate) const API_TOKEN_ROLES: Variable = variable(
+    "CORTEXPILOT_API_TOKEN_ROLES",
+    "api_token_roles",
+    "the allowed roles",
+    "Roles that the bearer of that token holds: a comma list.",
+);
+pub(crate) const API_HOST: Variable = variable(
+    "CORTEXPILOT_API_HOST",
+    "api_host",
+    "127.0.0.1",
+    "The address to listen on: an IP address or `localhost`. This version speaks no TLS: another address than loopback needs authentication and `--behind-tls-proxy`.",
+);
+pub(crate) const API_PORT: Variable = variable(
+    "CORTEXPILOT_API_PORT",
+    "api_port",
+    "8000",
+    "The port to listen on; `0` takes a free one, which is printed.",
+);
+pub(crate) const ALLOWED_ORIGINS: Variable = variable(
+    "CORTEXPILOT_API_ALLOWED_ORIGINS",
+    "api_allowed_origins",
+    "",
+    "Further hosts and origins that HTTP answers to, beside the address it listens on: a comma list such as `https://pilot.example.org`.",
+);
+pub(crate) const PRINCIPAL: Variable = variable(
+    "CORTEXPILOT_PRINCIPAL",
+    "principal",
+    "`local:` and the OS user",
+    "Whom the command line acts as: the operator who starts it. A stdio MCP server acts as `agent:` and the OS user, sponsored by this principal.",
+);
+pub(crate) const PRINCIPAL_ROLES: Variable = variable(
+    "CORTEXPILOT_PRINCIPAL_ROLES",
+    "principal_roles",
+    "the allowed roles",
+    "Roles that this principal holds: a comma list. The agent of a stdio MCP server borrows them.",
+);
+pub(crate) const TOKEN: Variable = Variable {
+    secret: true,
+    ..variable(
+        "CORTEXPILOT_TOKEN",
+        "token",
+        "",
+        "Reserved for personal tokens, which come with a later version: a process that finds it set refuses to start rather than act as somebody else.",
+    )
+};
+pub(crate) const PENDING_MAX: Variable = variable(
+    "CORTEXPILOT_AGENT_PENDING_MAX",
+    "agent_pending_max",
+    "0",
+    "Reserved for a limit on an agent's pending items, which comes with a later version. Only `0` (no limit) is accepted: a limit that is not kept must not look as if it were.",
+);
+pub(crate) const APPLIES_PER_HOUR: Variable = variable(
+    "CORTEXPILOT_AGENT_APPLIES_PER_HOUR",
+    "agent_applies_per_hour",
+    "0",
+    "Reserved for a limit on an agent's applies, as above. Only `0` is accepted.",
+);
+pub(crate) const PREVIEW_TTL: Variable = variable(
+    "CORTEXPILOT_PREVIEW_TTL",
+    "preview_ttl",
+    "15m",
+    "How long a preview may be applied: a duration such as `90s`, `15m` or `1h30m`, from `1s` to `24h`.",
+);
+pub(crate) const APPROVAL_TTL: Variable = variable(
+    "CORTEXPILOT_APPROVAL_TTL",
+    "approval_ttl",
+    "",
+    "Reserved for the time in which people may approve a request, which comes with a later version. It must not be set.",
+);
+pub(crate) const LOG: Variable = variable(
+    "CORTEXPILOT_LOG",
+    "log",
+    "warn",
+    "What is logged, on standard error: `off`, `error`, `warn`, `info` or `debug`. Tokens are never logged.",
+);
+
+/// Every variable, in the documentation's order.
+pub(crate) const VARIABLES: [Variable; 21] = [
+    RUNTIME_ROOT,
+    RUNS_ROOT,
+    REPO_ROOT,
+    STORE,
+    ENABLE_APPLY,
+    APPROVAL,
+    ALLOWED_ROLES,
+    AUTH_REQUIRED,
+    API_TOKEN,
+    API_TOKEN_ROLES,
+    API_HOST,
+    API_PORT,
+    ALLOWED_ORIGINS,
+    PRINCIPAL,
+    PRINCIPAL_ROLES,
+    TOKEN,
+    PENDING_MAX,
+    APPLIES_PER_HOUR,
+    PREVIEW_TTL,
+    APPROVAL_TTL,
+    LOG,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_the_names_without_their_prefix() {
+        for variable in VARIABLES {
+            let plain = variable.name.strip_prefix("CORTEXPILOT_").unwrap().to_ascii_lowercase();
+            assert_eq!(variable.key.unwrap_or(&plain), plain);
+        }
+    }
+
+    #[test]
+    fn names_are_distinct() {
+        let names: std::collections::BTreeSet<_> = VARIABLES.iter().map(|variable| variable.name).collect();
+        assert_eq!(names.len(), VARIABLES.len());
+    }
+}

@@ -1,0 +1,174 @@
+//! Texts to values. Every error completes the sentence "`VARIABLE` …", says what would be right, and never repeats a secret.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use cortexpilot_core::domain::principal::{Roles, parse_roles};
+use cortexpilot_core::domain::text::{Text, escape};
+use cortexpilot_server::http::AllowedHosts;
+use jiff::SignedDuration;
+
+/// A switch, trimmed, any case. Blank never reaches this: it counts as not set.
+pub(super) fn switch(raw: &str) -> Result<bool, String> {
+    match raw.trim().to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" => Ok(true),
+        "0" | "false" | "no" | "off" => Ok(false),
+        _ => Err(format!("must be one of 1, true, yes, on, 0, false, no, off; it is {}", quoted(raw))),
+    }
+}
+
+/// A comma list of roles. One without a role in it counts as not set.
+pub(super) fn roles(raw: &str) -> Result<Option<Roles>, String> {
+    let roles = parse_roles(raw).map_err(|entry| {
+        format!("must be a comma list of roles (letters, digits, _ and -); {} is none", quoted(&entry))
+    })?;
+    Ok((!roles.is_empty()).then_some(roles))
+}
+
+/// An IP address, or `localhost`. Names are not looked up: what they resolve to could stop being loopback.
+pub(crate) fn host(raw: &str) -> Result<IpAddr, String> {
+    let text = raw.trim();
+    if text.eq_ignore_ascii_case("localhost") {
+        return Ok(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    }
+    let bare = text.strip_prefix('[').and_then(|inner| inner.strip_suffix(']')).unwrap_or(text);
+    bare.parse().map_err(|_| format!("must be an IP address or localhost; it is {}", quoted(raw)))
+}
+
+/// A port; 0 means a free one.
+pub(super) fn port(raw: &str) -> Result<u16, String> {
+    raw.trim().parse().map_err(|_| format!("must be a port from 0 to 65535; it is {}", quoted(raw)))
+}
+
+/// A duration from one second to a day, written as `1h30m`, `15m` or `90s`: each unit at most once, largest first.
+pub(crate) fn duration(raw: &str) -> Result<SignedDuration, String> {
+    let wrong = || format!("must be a duration from 1s to 24h, such as 90s, 15m or 1h30m; it is {}", quoted(raw));
+    let mut rest = raw.trim();
+    let mut seconds: i64 = 0;
+    for (unit, factor) in [('h', 3600), ('m', 60), ('s', 1)] {
+        let Some((number, after)) = rest.split_once(unit) else { continue };
+        if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(wrong());
+        }
+        let number: i64 = number.parse().map_err(|_| wrong())?;
+        seconds = number.checked_mul(factor).and_then(|more| seconds.checked_add(more)).ok_or_else(wrong)?;
+        rest = after;
+    }
+    if rest.is_empty() && (1..=24 * 3600).contains(&seconds) {
+        Ok(SignedDuration::from_secs(seconds))
+    } else {
+        Err(wrong())
+    }
+}
+
+/// A duration as people write it: the inverse of [`duration`].
+pub(crate) fn duration_text(duration: SignedDuration) -> String {
+    let seconds = duration.as_secs();
+    let parts = [(seconds / 3600, 'h'), (seconds / 60 % 60, 'm'), (seconds % 60, 's')];
+    parts.iter().filter(|(number, _)| *number > 0).map(|(number, unit)| format!("{number}{unit}")).collect()
+}
+
+/// A token as an HTTP header can carry it.
+pub(super) fn token(raw: &str) -> Result<String, String> {
+    let text = raw.trim();
+    if text.bytes().all(|byte| byte.is_ascii_graphic()) && text.len() <= 512 {
+        Ok(text.to_owned())
+    } else {
+        Err("must be at most 512 visible ASCII characters without blanks".to_owned())
+    }
+}
+
+/// The name of an operator. Names that mean another kind of principal are refused, for records would lie.
+pub(super) fn principal(raw: &str) -> Result<String, String> {
+    let text = match Text::<200>::parse(raw) {
+        Ok(Some(text)) => text.as_str().to_owned(),
+        Ok(None) => return Err("must not be blank".to_owned()),
+        Err(problem) => return Err(problem.to_string()),
+    };
+    let reserved = ["agent:", "anonymous:", "token:", "worker:", "unauthenticated"];
+    match reserved.iter().find(|prefix| text.starts_with(**prefix)) {
+        Some(prefix) => Err(format!("must not begin with `{prefix}`, which names another kind of principal")),
+        None => Ok(text),
+    }
+}
+
+/// Hosts or origins, as a comma list.
+pub(super) fn origins(raw: &str) -> Result<Vec<String>, String> {
+    raw.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(origin).collect()
+}
+
+fn origin(entry: &str) -> Result<String, String> {
+    AllowedHosts::default().allow(entry).map_err(|problem| format!("has the entry {}, which {problem}", quoted(entry)))?;
+    Ok(entry.to_owned())
+}
+
+/// A value in an error: escaped, and not longer than a line.
+pub(super) fn quoted(raw: &str) -> String {
+    let shown: String = raw.chars().take(60).collect();
+    let dots = if shown.len() < raw.len() { "…" } else { "" };
+    format!("\"{}{dots}\"", escape(&shown))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn switches_take_eight_words_and_nothing_else() {
+        for (raw, wanted) in [("1", true), (" True ", true), ("YES", true), ("on", true), ("0", false), ("No", false)] {
+            assert_eq!(switch(raw), Ok(wanted), "{raw}");
+        }
+        for raw in ["tru", "2", "enabled", "y", "\"true\"", "1 1"] {
+            assert!(switch(raw).unwrap_err().contains("must be one of"), "{raw}");
+        }
+        assert!(switch("a\u{1b}[2J").unwrap_err().contains("\\u{001B}"));
+    }
+
+    #[test]
+    fn durations_are_bounded_and_need_units() {
+        let seconds = |raw| duration(raw).map(|duration| duration.as_secs());
+        assert_eq!(seconds("15m"), Ok(900));
+        assert_eq!(seconds(" 1h30m "), Ok(5400));
+        assert_eq!(seconds("1h0m1s"), Ok(3601));
+        assert_eq!(seconds("90s"), Ok(90));
+        assert_eq!(seconds("24h"), Ok(86_400));
+        for raw in ["", "0s", "900", "24h1s", "15", "m", "30m1h", "1.5h", "-1m", "1h 30m", "1d", "99999999999999999999h", "1m1m"] {
+            assert!(seconds(raw).is_err(), "{raw}");
+        }
+        for raw in ["15m", "1h30m", "1m30s", "24h", "1s"] {
+            assert_eq!(duration_text(duration(raw).unwrap()), raw);
+        }
+    }
+
+    #[test]
+    fn hosts_are_addresses() {
+        assert!(host("localhost").unwrap().is_loopback());
+        assert!(host("127.0.0.1").unwrap().is_loopback());
+        assert!(host("[::1]").unwrap().is_loopback());
+        assert!(!host("0.0.0.0").unwrap().is_loopback());
+        assert!(host("example.org").is_err());
+        assert!(host("127.0.0.1:80").is_err());
+    }
+
+    #[test]
+    fn an_operator_cannot_be_named_like_another_kind() {
+        assert_eq!(principal(" local:alice "), Ok("local:alice".to_owned()));
+        for raw in ["agent:alice", "anonymous:loopback", "unauthenticated", " ", "a\u{202e}b"] {
+            assert!(principal(raw).is_err(), "{raw}");
+        }
+    }
+
+    #[test]
+    fn tokens_are_visible_ascii_and_never_repeated() {
+        assert_eq!(token(" s3cret-value\n"), Ok("s3cret-value".to_owned()));
+        assert!(!token("s3cret value").unwrap_err().contains("s3cret"));
+    }
+
+    #[test]
+    fn lists_of_roles_and_origins_name_the_entry_that_is_wrong() {
+        assert_eq!(roles(" , ,").unwrap(), None);
+        assert_eq!(roles("ops, owner").unwrap().unwrap().len(), 2);
+        assert!(roles("OPS,a b").unwrap_err().contains("\"a b\""));
+        assert_eq!(origins("https://a.example, b.example:81").unwrap().len(), 2);
+        assert!(origins("https://a.example/path").unwrap_err().contains("/path"));
+    }
+}

@@ -1,0 +1,173 @@
+//! The states of a queue item: the table is what the fold itself does with every event in every state.
+
+use cortexpilot_core::domain::fold::Queue;
+use cortexpilot_core::domain::id::QueueItemId;
+use cortexpilot_core::domain::queue::{
+    Cancelled, Claimed, Done, Enqueued, FinalStatus, PRIORITY_RANGE, QueueEvent, QueueItem, When,
+};
+use jiff::{SignedDuration, Timestamp};
+
+use super::{code, head, markdown};
+
+const EVENTS: [&str; 4] = ["QUEUE_ENQUEUE", "QUEUE_CANCEL", "QUEUE_CLAIM", "QUEUE_DONE"];
+
+/// How an item comes into each state.
+const HISTORIES: [(&str, &[&str]); 5] = [
+    ("(no item)", &[]),
+    ("PENDING", &["QUEUE_ENQUEUE"]),
+    ("CLAIMED", &["QUEUE_ENQUEUE", "QUEUE_CLAIM"]),
+    ("SUCCESS, FAILURE", &["QUEUE_ENQUEUE", "QUEUE_CLAIM", "QUEUE_DONE"]),
+    ("CANCELLED", &["QUEUE_ENQUEUE", "QUEUE_CANCEL"]),
+];
+
+fn id() -> QueueItemId {
+    QueueItemId::from_bytes([1; 16])
+}
+
+fn enqueued() -> Enqueued {
+    Enqueued {
+        queue_id: id(),
+        task_id: "task".into(),
+        owner: String::new(),
+        contract_path: String::new(),
+        priority: 0,
+        workflow_id: String::new(),
+        source_run_id: "run".into(),
+        scheduled: None,
+        deadline: None,
+        ts: Timestamp::UNIX_EPOCH,
+        provenance: None,
+    }
+}
+
+fn event(name: &str) -> QueueEvent {
+    let (queue_id, task_id, ts) = (id(), "task".to_owned(), Timestamp::UNIX_EPOCH);
+    let run_id = "run_2".to_owned();
+    match name {
+        "QUEUE_CANCEL" => {
+            QueueEvent::Cancelled(Cancelled { queue_id, task_id, reason: None, cancelled_by: None, ts })
+        }
+        "QUEUE_CLAIM" => QueueEvent::Claimed(Claimed {
+            queue_id,
+            task_id,
+            run_id,
+            worker: "worker".into(),
+            attempt: 1,
+            lease_expires_at: None,
+            ts,
+        }),
+        "QUEUE_DONE" => {
+            let status = FinalStatus::Success.as_str().to_owned();
+            QueueEvent::Done(Done { queue_id, task_id, run_id, status, ts })
+        }
+        _ => QueueEvent::Enqueued(Box::new(enqueued())),
+    }
+}
+
+/// What a state and an event come to, as the fold says.
+fn outcome(history: &[&str], next: &str) -> String {
+    let mut queue = Queue::default();
+    for name in history {
+        // Histories are made of events that fit; the test below would show one that does not.
+        let _ = queue.apply(&event(name), None);
+    }
+    match (queue.apply(&event(next), None), queue.get(&id())) {
+        (Ok(()), Some(item)) => code(item.status()),
+        (Ok(()), None) => "–".to_owned(),
+        (Err(oddity), _) => format!("no change: it {oddity}"),
+    }
+}
+
+pub(super) fn page() -> String {
+    let rows = HISTORIES.iter().map(|(state, history)| {
+        let [a, b, c, d] = EVENTS.map(|next| outcome(history, next));
+        [code(state), a, b, c, d]
+    });
+    let table = markdown(["state", "`QUEUE_ENQUEUE`", "`QUEUE_CANCEL`", "`QUEUE_CLAIM`", "`QUEUE_DONE`"], rows);
+    format!(
+        "{}\
+An item's state follows from its ledger lines alone. The commands ask first: a cancel of a claimed item is refused
+(`QUEUE_ITEM_NOT_CANCELLABLE`), and no line is written. The table says what a reader makes of lines that are there anyway,
+such as those of a ledger that another system wrote.
+
+{table}
+## Facts that follow from the state and the moment
+
+None of these is stored.
+
+{}
+`sla_state` is the first that fits: `in_progress` (claimed), `completed` (ended well), `ended` (ended otherwise),
+`scheduled` (not to be claimed yet), `breached` (the deadline has passed), `at_risk` (the deadline is within an hour),
+`on_track`.
+
+## Claim order
+
+Priority from high to low ({} to {}), then the scheduled instant (none first), then the order of queueing.
+",
+        head("States of a queue item"),
+        facts(),
+        PRIORITY_RANGE.end(),
+        PRIORITY_RANGE.start(),
+    )
+}
+
+/// Sample items and what is true of them at the epoch.
+fn facts() -> String {
+    let when = |minutes: i64| {
+        let at = Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minutes);
+        Some(When { text: at.to_string(), at: Some(at) })
+    };
+    let samples: [(&str, &[&str], Enqueued); 8] = [
+        ("pending", &[], enqueued()),
+        ("pending, scheduled for later", &[], Enqueued { scheduled: when(10), ..enqueued() }),
+        ("pending, scheduled time has come", &[], Enqueued { scheduled: when(-10), ..enqueued() }),
+        ("pending, deadline in half an hour", &[], Enqueued { deadline: when(30), ..enqueued() }),
+        ("pending, deadline passed", &[], Enqueued { deadline: when(-1), ..enqueued() }),
+        ("claimed", &["QUEUE_CLAIM"], enqueued()),
+        ("finished", &["QUEUE_CLAIM", "QUEUE_DONE"], enqueued()),
+        ("cancelled", &["QUEUE_CANCEL"], enqueued()),
+    ];
+    let rows = samples.map(|(what, events, first)| {
+        let mut queue = Queue::default();
+        let mut all = vec![QueueEvent::Enqueued(Box::new(first))];
+        all.extend(events.iter().map(|name| event(name)));
+        for event in &all {
+            // As above.
+            let _ = queue.apply(event, None);
+        }
+        queue.get(&id()).map_or_else(|| [what, "–", "–", "–"].map(str::to_owned), |item| fact_row(what, item))
+    });
+    markdown(["item", "`queue_state`", "`eligible`", "`sla_state`"], rows)
+}
+
+fn fact_row(what: &str, item: &QueueItem) -> [String; 4] {
+    let now = Timestamp::UNIX_EPOCH;
+    let state = match item.waiting_reason(now) {
+        "" => code(item.queue_state(now)),
+        why => format!("{} ({why})", code(item.queue_state(now))),
+    };
+    [what.to_owned(), state, item.eligible(now).to_string(), code(item.sla_state(now))]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_histories_lead_where_they_say() {
+        for (state, history) in HISTORIES {
+            let mut queue = Queue::default();
+            for name in history {
+                queue.apply(&event(name), None).unwrap();
+            }
+            let found = queue.get(&id()).map_or("(no item)".to_owned(), |item| item.status().to_owned());
+            assert!(state.contains(&found), "{state}: {found}");
+        }
+    }
+
+    #[test]
+    fn the_boundary_of_the_rollback_stands_in_the_table() {
+        assert_eq!(outcome(&["QUEUE_ENQUEUE"], "QUEUE_CANCEL"), "`CANCELLED`");
+        assert!(outcome(&["QUEUE_ENQUEUE", "QUEUE_CLAIM"], "QUEUE_CANCEL").starts_with("no change"));
+    }
+}

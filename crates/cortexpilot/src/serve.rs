@@ -1,0 +1,295 @@
+//! The only wiring: which store, which runs, which clock, which key go into a process, and how its servers begin and end.
+//! Commands ask for what they need by name; nothing else in the product puts parts together.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use cortexpilot_core::app::{App, Reader};
+use cortexpilot_core::domain::command::Command;
+use cortexpilot_core::domain::decide::Verdict;
+use cortexpilot_core::domain::gate::{EnqueueFacts, EnqueueQuery};
+use cortexpilot_core::domain::id::QueueItemId;
+use cortexpilot_core::domain::listing::{QueueFilter, QueueListing};
+use cortexpilot_core::domain::principal::{Caller, Principal, PrincipalKind, Surface};
+use cortexpilot_core::domain::queue::QueueItem;
+use cortexpilot_core::port::{BoxFuture, Clock as _, Store, StoreError, StoreHealth, StoreRead};
+use cortexpilot_ledger::{FileReader, FileStore, KeyError, OpenError, StoreOptions, load_key, load_or_make_key};
+use cortexpilot_runs::RunStore;
+use cortexpilot_server::auth::{Auth, StaticToken};
+use cortexpilot_server::http::{self, HttpOptions};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
+
+use crate::config::{Secret, Settings};
+use crate::os::{OsIds, SystemClock};
+
+/// How often a server reads its whole ledger again.
+const SCRUB_EVERY: Duration = Duration::from_secs(300);
+
+/// Why a process has no store to work with.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unopened {
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    #[error("the runs root: {0}")]
+    Runs(#[from] std::io::Error),
+}
+
+/// The runs under the configured root.
+pub(crate) fn runs(settings: &Settings) -> std::io::Result<RunStore> {
+    RunStore::new(&settings.runs_root)
+}
+
+/// For processes that only read: leaves not one byte behind, and holds no type that could write.
+pub(crate) fn reader(settings: &Settings) -> Result<Reader, Unopened> {
+    let store = Arc::new(FileReader::open(&settings.runtime_root));
+    Ok(Reader::new(store, Arc::new(runs(settings)?), Arc::new(SystemClock)))
+}
+
+/// For a plain preview: an app whose store cannot write, with the key if one was made before. Leaves not one byte behind.
+pub(crate) fn previewer(settings: &Settings) -> Result<App, Unopened> {
+    let store = Arc::new(PreviewStore(FileReader::open(&settings.runtime_root)));
+    let key = load_key(&settings.runtime_root)?;
+    Ok(App::new(store, Arc::new(runs(settings)?), Arc::new(SystemClock), Arc::new(OsIds), settings.policy(), key))
+}
+
+/// For processes that may write: opens the ledger, settles what a dead process left behind, makes the key where there is
+/// none.
+pub(crate) fn writer(settings: &Settings) -> Result<(App, Arc<FileStore>), Unopened> {
+    let store = FileStore::open(StoreOptions::new(&settings.runtime_root), Arc::new(SystemClock))?;
+    let store = Arc::new(store);
+    let key = load_or_make_key(&settings.runtime_root, &OsIds)?;
+    let runs = Arc::new(runs(settings)?);
+    let app = App::new(store.clone(), runs, Arc::new(SystemClock), Arc::new(OsIds), settings.policy(), Some(key));
+    Ok((app, store))
+}
+
+/// The operator at the command line.
+pub(crate) fn operator(settings: &Settings) -> Caller {
+    Caller { principal: Some(settings.operator()), surface: Surface::Cli }
+}
+
+/// A store for previews alone. An app wants a whole store; this one has no way to write in it.
+struct PreviewStore(FileReader);
+
+impl StoreRead for PreviewStore {
+    fn enqueue_facts<'a>(&'a self, query: &'a EnqueueQuery) -> BoxFuture<'a, Result<EnqueueFacts, StoreError>> {
+        self.0.enqueue_facts(query)
+    }
+
+    fn item<'a>(&'a self, id: &'a QueueItemId) -> BoxFuture<'a, Result<Option<QueueItem>, StoreError>> {
+        self.0.item(id)
+    }
+
+    fn items<'a>(&'a self, filter: &'a QueueFilter) -> BoxFuture<'a, Result<QueueListing, StoreError>> {
+        self.0.items(filter)
+    }
+
+    fn health(&self) -> BoxFuture<'_, Result<StoreHealth, StoreError>> {
+        self.0.health()
+    }
+}
+
+impl Store for PreviewStore {
+    fn execute(&self, _: Command) -> BoxFuture<'_, Result<Verdict, StoreError>> {
+        let why = "this process was started to look, not to change".to_owned();
+        Box::pin(std::future::ready(Err(StoreError::Unavailable(why))))
+    }
+}
+
+/// Why a control plane is not started. Each says what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unsafe {
+    #[error(
+        "authentication is off (CORTEXPILOT_API_AUTH_REQUIRED), which is only for loopback, and {0} is not loopback: switch it on, or listen on 127.0.0.1"
+    )]
+    OpenToOthers(std::net::IpAddr),
+    #[error(
+        "{0} is not loopback, and this version speaks no TLS: tokens would cross the network in clear. Put a proxy that ends TLS in front of it and say so with --behind-tls-proxy, or listen on 127.0.0.1"
+    )]
+    NoTls(std::net::IpAddr),
+    #[error("CORTEXPILOT_API_TOKEN has fewer than 16 characters, which is too few for an address that others reach: use a longer one")]
+    ShortToken,
+    #[error(
+        "authentication is on and there is no token, so nobody could sign in: set CORTEXPILOT_API_TOKEN to a long random text (for example the output of `openssl rand -hex 32`), or start `cortexpilot up`, which makes one"
+    )]
+    NoToken,
+}
+
+/// How HTTP requests are attributed, if the set-up is one that may be served.
+///
+/// # Errors
+/// When it may not.
+pub(crate) fn auth(settings: &Settings, token: Option<&Secret>, behind_tls_proxy: bool) -> Result<Auth, Unsafe> {
+    let loopback = settings.host.is_loopback();
+    if !settings.auth_required {
+        return if loopback { Ok(Auth::Off) } else { Err(Unsafe::OpenToOthers(settings.host)) };
+    }
+    if !loopback && !behind_tls_proxy {
+        return Err(Unsafe::NoTls(settings.host));
+    }
+    let token = token.ok_or(Unsafe::NoToken)?;
+    if !loopback && token.reveal().len() < 16 {
+        return Err(Unsafe::ShortToken);
+    }
+    let principal = Principal {
+        id: "token:api".to_owned(),
+        kind: PrincipalKind::Operator,
+        roles: settings.api_token_roles.clone(),
+        sponsor: None,
+    };
+    Ok(Auth::tokens(vec![StaticToken { token: token.reveal().to_owned(), principal }]))
+}
+
+/// Takes the address. With `or_any_port`, a port that is in use gives way to a free one.
+pub(crate) async fn bind(settings: &Settings, or_any_port: bool) -> anyhow::Result<TcpListener> {
+    let wanted = SocketAddr::new(settings.host, settings.port);
+    match TcpListener::bind(wanted).await {
+        Ok(listener) => Ok(listener),
+        Err(error) if or_any_port && error.kind() == std::io::ErrorKind::AddrInUse => {
+            TcpListener::bind(SocketAddr::new(settings.host, 0)).await.with_context(|| format!("cannot listen on {}", settings.host))
+        }
+        Err(error) => Err(error).with_context(|| {
+            format!("cannot listen on {wanted}: choose another port with --port, or --port 0 for any free one")
+        }),
+    }
+}
+
+/// Under which address people reach a bound listener.
+pub(crate) fn base_url(bound: SocketAddr) -> String {
+    match bound.ip() {
+        ip if ip.is_unspecified() => format!("http://127.0.0.1:{}", bound.port()),
+        _ => format!("http://{bound}"),
+    }
+}
+
+/// Serves the control plane until the process is told to stop; what was begun is carried to its end.
+pub(crate) async fn control_plane(
+    settings: &Settings,
+    listener: TcpListener,
+    auth: Auth,
+    app: App,
+    store: Arc<FileStore>,
+    demo: bool,
+) -> anyhow::Result<()> {
+    let bound = listener.local_addr().context("the listener has no address")?;
+    let mut options = HttpOptions::new(bound, env!("CARGO_PKG_VERSION"));
+    options.page.base_url = base_url(bound);
+    options.page.demo = demo;
+    for entry in &settings.allowed_origins {
+        options.hosts.allow(entry).with_context(|| format!("CORTEXPILOT_API_ALLOWED_ORIGINS: {entry}"))?;
+    }
+    let stop = stop_signal()?;
+    let scrubbing = scrub_now_and_then(store);
+    let served = http::serve(listener, http::router(Arc::new(app), auth, options), stop).await;
+    scrubbing.abort();
+    served.context("the server stopped")
+}
+
+/// Reads the ledger again every few minutes, so that damage is found before a line rests on it.
+fn scrub_now_and_then(store: Arc<FileStore>) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        let mut ticks = tokio::time::interval(SCRUB_EVERY);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        // The first tick is now, and opening has just verified everything.
+        ticks.tick().await;
+        loop {
+            ticks.tick().await;
+            let store = store.clone();
+            match tokio::task::spawn_blocking(move || store.scrub()).await {
+                Ok(Ok(report)) if report.problems.is_empty() => {
+                    tracing::debug!(lines = report.lines, bytes = report.bytes, "the ledger verifies");
+                }
+                Ok(Ok(report)) => {
+                    for problem in &report.problems {
+                        tracing::error!(file = %problem.file, line = problem.line, problem = %problem.problem, "the ledger is damaged: nothing is written any more");
+                    }
+                }
+                Ok(Err(error)) => tracing::error!(%error, "the ledger could not be read again"),
+                Err(error) => tracing::error!(%error, "the scrub failed"),
+            }
+        }
+    })
+}
+
+/// Ready when the process is told to stop (SIGINT, SIGTERM). A second signal ends it at once: the ledger is made for that.
+///
+/// # Errors
+/// When signals cannot be received.
+pub(crate) fn stop_signal() -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
+    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT cannot be received")?;
+    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be received")?;
+    Ok(async move {
+        tokio::select! { _ = interrupt.recv() => {} , _ = terminate.recv() => {} }
+        tracing::info!("stopping");
+        tokio::spawn(async move {
+            let code = tokio::select! { _ = interrupt.recv() => 130, _ = terminate.recv() => 143 };
+            std::process::exit(code);
+        });
+    })
+}
+
+/// What a server can say about its ledger, in a few words.
+pub(crate) async fn ledger_words(store: &dyn StoreRead) -> (String, Option<StoreHealth>) {
+    match store.health().await {
+        Ok(health) => {
+            let lines = format!("{} lines", health.lines);
+            let words = match &health.refuses_writes {
+                None => format!("sound · {lines}"),
+                Some(why) => format!("NOT WRITABLE ({}) · {lines} verified", cortexpilot_core::app::Failure::Store(why.clone()).code().as_str()),
+            };
+            (words, Some(health))
+        }
+        Err(error) => (format!("cannot be read: {error}"), None),
+    }
+}
+
+/// Now, for what is printed at start.
+pub(crate) fn now() -> jiff::Timestamp {
+    SystemClock.now()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Environment, Overrides};
+
+    fn settings(variables: &[(&str, &str)]) -> Settings {
+        let environment = Environment {
+            variables: variables.iter().map(|(name, value)| (name.into(), value.into())).collect(),
+            cwd: std::env::temp_dir(),
+            program: "cortexpilot".into(),
+            user: "alice".into(),
+        };
+        Settings::load(&environment, &Overrides::default()).unwrap()
+    }
+
+    #[test]
+    fn only_safe_set_ups_are_served() {
+        let long = Secret::new("0123456789abcdef".into());
+        let short = Secret::new("short".into());
+        let on = settings(&[]);
+        let off = settings(&[("CORTEXPILOT_API_AUTH_REQUIRED", "off")]);
+        let open = settings(&[("CORTEXPILOT_API_HOST", "0.0.0.0")]);
+        let open_off = settings(&[("CORTEXPILOT_API_HOST", "0.0.0.0"), ("CORTEXPILOT_API_AUTH_REQUIRED", "off")]);
+        assert_eq!(auth(&on, None, false).unwrap_err(), Unsafe::NoToken);
+        assert!(auth(&on, Some(&short), false).unwrap().is_on());
+        assert!(!auth(&off, None, false).unwrap().is_on());
+        assert!(matches!(auth(&open_off, Some(&long), true).unwrap_err(), Unsafe::OpenToOthers(_)));
+        assert!(matches!(auth(&open, Some(&long), false).unwrap_err(), Unsafe::NoTls(_)));
+        assert_eq!(auth(&open, Some(&short), true).unwrap_err(), Unsafe::ShortToken);
+        assert_eq!(auth(&open, None, true).unwrap_err(), Unsafe::NoToken);
+        assert!(auth(&open, Some(&long), true).unwrap().is_on());
+    }
+
+    #[test]
+    fn an_unspecified_address_is_shown_as_one_that_can_be_opened() {
+        assert_eq!(base_url("0.0.0.0:80".parse().unwrap()), "http://127.0.0.1:80");
+        assert_eq!(base_url("[::1]:80".parse().unwrap()), "http://[::1]:80");
+    }
+}
