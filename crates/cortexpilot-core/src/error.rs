@@ -2,7 +2,7 @@
 //! can act, what it means and the next step. HTTP, MCP and the command line render from it; `docs/reference/errors.md`
 //! is generated from it, and every code has a page under `docs/errors/`.
 
-use crate::domain::principal::{Caller, Surface};
+use crate::domain::principal::{Caller, PrincipalKind, Surface};
 
 /// Whether, and after what, the same request is worth sending again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,21 +143,38 @@ pub struct ErrorRow {
     pub meaning: &'static str,
     /// The next step as a model may read it: it names a tool, a person or "stop", never a variable.
     pub agent_step: &'static str,
-    /// The next step for an operator at their own machine.
+    /// The next step for an operator; it names no variable.
     pub operator_step: &'static str,
 }
 
 impl ErrorCode {
-    /// The next step in words for whoever reads answers on this surface.
+    /// The next step in words for whoever reads answers on this surface. A model is never told what opens a gate: it could
+    /// edit the environment it is started with. HTTP answers name no variable either; they may be shown to anybody.
     pub fn next_step(self, surface: Surface) -> &'static str {
         let row = self.row();
-        if surface.reader_is_operator() { row.operator_step } else { row.agent_step }
+        match surface {
+            Surface::Mcp => row.agent_step,
+            Surface::Http => row.operator_step,
+            Surface::Cli => self.step_at_the_machine().unwrap_or(row.operator_step),
+        }
     }
 
     /// The next step in words for this caller: an agent is told what a model may be told, whatever the surface.
     pub fn next_step_for(self, caller: &Caller) -> &'static str {
-        let row = self.row();
-        if caller.reads_as_operator() { row.operator_step } else { row.agent_step }
+        match caller.principal.as_ref().map(|principal| principal.kind) {
+            Some(PrincipalKind::Agent) => self.row().agent_step,
+            Some(PrincipalKind::Operator | PrincipalKind::Worker | PrincipalKind::Anonymous) | None => {
+                self.next_step(caller.surface)
+            }
+        }
+    }
+
+    /// For the operator at the machine itself, where it helps to name the variable.
+    fn step_at_the_machine(self) -> Option<&'static str> {
+        (self == Self::MutationGateClosed).then_some(
+            "Start this process with CORTEXPILOT_MCP_QUEUE_PILOT_ENABLE_APPLY=1 in a trusted environment \
+             (docs/runbooks/queue-pilot.md), then preview again.",
+        )
     }
 
     /// The code's row.
@@ -208,7 +225,7 @@ impl ErrorCode {
                 Operator,
                 "Queueing is switched off in this process, which is the default.",
                 "Tell the person that an operator must allow queueing for this server (operator runbook, section Enable). Then preview again.",
-                "Start this process with CORTEXPILOT_MCP_QUEUE_PILOT_ENABLE_APPLY=1 in a trusted environment (docs/runbooks/queue-pilot.md), then preview again.",
+                "Start this process with queueing switched on, in a trusted environment (docs/runbooks/queue-pilot.md, section Enable), then preview again.",
             ),
             Self::ConfirmRequired => row(
                 403,
@@ -449,7 +466,7 @@ impl ErrorCode {
                 exit::USAGE,
                 AfterFix,
                 You,
-                "The body is not declared as JSON.",
+                "The body is not JSON, or not declared as JSON.",
                 "Send the body as application/json.",
                 "Send the header `content-type: application/json`.",
             ),
@@ -478,7 +495,7 @@ impl ErrorCode {
                 Operator,
                 "The Host header names a host that this server does not serve.",
                 "Stop and tell the person that this address is not one the server answers to.",
-                "Use the address the server printed, or add the host to CORTEXPILOT_API_ALLOWED_ORIGINS.",
+                "Use the address the server printed, or allow the host where the server is configured (docs/reference/environment.md).",
             ),
             Self::OriginNotAllowed => row(
                 403,
@@ -487,7 +504,7 @@ impl ErrorCode {
                 Operator,
                 "A page of another origin may not change anything here.",
                 "Stop and tell the person that this origin is not allowed.",
-                "Add the origin to CORTEXPILOT_API_ALLOWED_ORIGINS if it is yours.",
+                "If the origin is yours, allow it where the server is configured (docs/reference/environment.md).",
             ),
             Self::LedgerCorrupt => row(
                 503,

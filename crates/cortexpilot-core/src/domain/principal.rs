@@ -155,15 +155,6 @@ impl Surface {
             Self::Cli => "cli",
         }
     }
-
-    /// Whether the reader of answers is an operator at their own machine or console, who may be told the command that
-    /// opens a gate. A model is never told: it could edit the environment it is started with.
-    pub fn reader_is_operator(self) -> bool {
-        match self {
-            Self::Mcp => false,
-            Self::Http | Self::Cli => true,
-        }
-    }
 }
 
 /// Who asks, and through what.
@@ -184,12 +175,5 @@ impl Caller {
     /// The principal's id, or `unauthenticated`.
     pub fn principal_id(&self) -> &str {
         self.established().map_or("unauthenticated", |principal| principal.id.as_str())
-    }
-
-    /// Whether answers are read by somebody who may be told the command that opens a gate: an operator's surface, and not
-    /// an agent's token on it.
-    pub fn reads_as_operator(&self) -> bool {
-        let agent = self.principal.as_ref().is_some_and(|principal| principal.kind == PrincipalKind::Agent);
-        self.surface.reader_is_operator() && !agent
     }
 }

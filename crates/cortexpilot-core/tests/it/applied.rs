@@ -179,6 +179,19 @@ fn an_item_with_other_parameters_or_no_longer_pending_is_not_equal() {
     assert_ne!(third.queue_id(), first.queue_id());
 }
 
+#[test]
+fn an_item_of_another_contract_is_not_equal() {
+    let world = World::new();
+    let who = usual(Surface::Mcp);
+    let first = world.enqueue(&who, "run_ok").item;
+    let mut facts = run_facts("run_ok");
+    facts.contract = Pinned::new(*b"{\"task_id\": \"mended\"}");
+    world.runs.set(facts);
+    let second = world.enqueue(&who, "run_ok").item;
+    assert_ne!(second.queue_id(), first.queue_id());
+    assert!(second.is_pending() && first.is_pending());
+}
+
 type Happening = fn(&World, &Applied);
 
 /// What may have happened between an apply and its retry, and the status that the retry then answers.

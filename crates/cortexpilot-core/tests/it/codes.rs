@@ -169,6 +169,11 @@ const ROWS: &[(ErrorCode, &str, Make)] = &[
         attempt.ask.parameters.scheduled = Some(schedule("2030-01-01T00:00:00Z"));
         attempt
     }),
+    (ErrorCode::IdempotencyConflict, "the key with another deadline", |w, s| {
+        let mut attempt = keyed(w, s);
+        attempt.ask.parameters.deadline = Some(schedule("2030-01-01T00:00:00Z"));
+        attempt
+    }),
     (ErrorCode::IdempotencyConflict, "the key with what is no run id", |w, s| keyed(w, s).about("../run_ok")),
     (ErrorCode::RunIdInvalid, "a way out of the runs root", |w, s| Attempt::fine(w, s).about("../run_ok")),
     (ErrorCode::RunIdInvalid, "no run id at all", |w, s| Attempt::fine(w, s).about(" ")),

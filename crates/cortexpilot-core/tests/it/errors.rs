@@ -47,8 +47,14 @@ fn a_codes_row_agrees_with_itself() {
             assert!(!agent.contains(forbidden), "{name}: {agent}");
         }
         for surface in Surface::ALL {
-            let want = if surface == Surface::Mcp { row.agent_step } else { row.operator_step };
-            assert_eq!(code.next_step(surface), want);
+            let step = code.next_step(surface);
+            let names_a_variable = step.contains("CORTEXPILOT_");
+            assert!(surface == Surface::Cli || !names_a_variable, "{name}: {step}");
+            assert_eq!(
+                step == row.agent_step,
+                surface == Surface::Mcp || row.agent_step == row.operator_step,
+                "{name}"
+            );
         }
     }
     println!("figure: {} codes", ErrorCode::ALL.len());

@@ -220,9 +220,9 @@ fn a_previews_next_step_names_no_variable_to_a_model_whatever_is_shut() {
     let off = world.process(policy(MutationGate::Shut));
     let step = |surface| now(off.preview(&usual(surface), ask(surface, "run_ok"))).expect("a preview").next_step;
     assert!(step(Surface::Mcp).starts_with("Tell the person"), "{}", step(Surface::Mcp));
-    for surface in [Surface::Http, Surface::Cli] {
-        assert!(step(surface).contains("CORTEXPILOT_MCP_QUEUE_PILOT_ENABLE_APPLY=1"), "{}", step(surface));
-    }
+    let (http, cli) = (step(Surface::Http), step(Surface::Cli));
+    assert!(!http.contains("CORTEXPILOT") && http.contains("docs/runbooks/queue-pilot.md"), "{http}");
+    assert!(cli.contains("CORTEXPILOT_MCP_QUEUE_PILOT_ENABLE_APPLY=1"), "the operator at the machine is told: {cli}");
 }
 
 #[test]

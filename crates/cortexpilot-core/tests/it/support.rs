@@ -159,7 +159,8 @@ pub(crate) fn assert_tells_nothing(denial: &Denial, who: &Caller) {
     let mut texts = vec![denial.reason.clone()];
     texts.extend(denial.next_step.clone());
     texts.extend(denial.changed.iter().flat_map(|change| [change.was.clone(), change.now.clone()]));
-    if !who.reads_as_operator() {
+    let is_agent = who.principal.as_ref().is_some_and(|principal| principal.kind == PrincipalKind::Agent);
+    if who.surface == Surface::Mcp || is_agent {
         texts.push(denial.code.next_step_for(who).to_owned());
     }
     for text in texts {

@@ -149,7 +149,7 @@ fn an_agent_is_told_what_a_model_may_be_told_on_every_surface() {
             let told = step.contains("CORTEXPILOT_");
             assert_eq!(
                 told,
-                kind == PrincipalKind::Operator && surface != Surface::Mcp,
+                kind == PrincipalKind::Operator && surface == Surface::Cli,
                 "{surface:?} {kind:?}: {step}"
             );
         }

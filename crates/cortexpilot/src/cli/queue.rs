@@ -94,7 +94,7 @@ pub(crate) struct Enqueue {
     #[arg(long)]
     pub(crate) confirm: bool,
     /// The preview_token of a preview that you were shown
-    #[arg(long, value_name = "TOKEN")]
+    #[arg(long, value_name = "TOKEN", allow_hyphen_values = true)]
     pub(crate) preview_token: Option<String>,
     /// Any text that you repeat when you repeat this very request
     #[arg(long, value_name = "KEY")]
