@@ -130,11 +130,11 @@ pub fn table_problems(tools: &[ToolSpec]) -> Vec<String> {
     problems
 }
 
-/// The JSON Schema (2020-12) of a type, self-contained and without what clients stumble over: no `$schema`, no
+/// The JSON Schema (2020-12) of what a type serialises to, self-contained and without what clients stumble over: no `$schema`, no
 /// `$defs`, no title made from the type's name, no `format` naming a Rust integer.
 #[must_use]
 pub fn schema_of<T: JsonSchema>() -> Value {
-    let mut settings = SchemaSettings::draft2020_12();
+    let mut settings = SchemaSettings::draft2020_12().for_serialize();
     settings.inline_subschemas = true;
     settings.meta_schema = None;
     let mut schema = settings.into_generator().into_root_schema_for::<T>().to_value();
