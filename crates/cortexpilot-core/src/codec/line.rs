@@ -220,17 +220,19 @@ struct Members {
 /// # Errors
 /// When a member that the event needs is missing or of another type.
 pub fn decode(line: &[u8]) -> Result<Line, LineProblem> {
-    let probe: EventName =
-        serde_json::from_slice(line).map_err(|error| LineProblem(format!("is not our JSON: {error}")))?;
-    if !matches!(
-        probe.event.as_str(),
-        "QUEUE_ENQUEUE" | "QUEUE_CANCEL" | "QUEUE_CLAIM" | "QUEUE_DONE" | "LEDGER_REPAIRED"
-    ) {
-        return Ok(Line::Unknown { event: probe.event });
+    match serde_json::from_slice::<Members>(line) {
+        Ok(members) if is_known(&members.event) => members.read(),
+        Ok(members) => Ok(Line::Unknown { event: members.event }),
+        // A newer version may give a member of the same name another type.
+        Err(error) => match serde_json::from_slice::<EventName>(line) {
+            Ok(probe) if !is_known(&probe.event) => Ok(Line::Unknown { event: probe.event }),
+            Ok(_) | Err(_) => Err(LineProblem(format!("is not our JSON: {error}"))),
+        },
     }
-    let members: Members =
-        serde_json::from_slice(line).map_err(|error| LineProblem(format!("is not our JSON: {error}")))?;
-    members.read()
+}
+
+fn is_known(event: &str) -> bool {
+    matches!(event, "QUEUE_ENQUEUE" | "QUEUE_CANCEL" | "QUEUE_CLAIM" | "QUEUE_DONE" | "LEDGER_REPAIRED")
 }
 
 #[derive(Deserialize)]

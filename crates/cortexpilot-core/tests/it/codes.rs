@@ -118,6 +118,10 @@ const ROWS: &[(ErrorCode, &str, Make)] = &[
     (ErrorCode::RoleForbidden, "a worker, whatever it holds", |w, s| {
         Attempt::fine(w, s).by(Some(principal("token:tester", PrincipalKind::Worker, "OPS")))
     }),
+    (ErrorCode::RoleForbidden, "a worker that states nothing", |w, s| {
+        let worker = principal("token:tester", PrincipalKind::Worker, "OPS,OWNER");
+        Attempt::fine(w, s).by(Some(worker)).stating(StatedRole::Absent, StatedRole::Absent)
+    }),
     (ErrorCode::RoleForbidden, "nobody in particular", |w, s| Attempt::fine(w, s).by(Some(Principal::anonymous()))),
     (ErrorCode::RoleMismatch, "allowed, not held", |w, s| {
         Attempt::fine(w, s).stating(role("OWNER"), StatedRole::Absent)
@@ -290,7 +294,9 @@ fn every_way_to_be_refused_gives_its_code_one_record_and_no_line() {
             assert_eq!(world.store.lines(), lines, "{surface:?}: {name}: the ledger changed");
             let decisions = world.decisions();
             let new: Vec<&str> = decisions[recorded..].iter().map(|line| line.code.as_str()).collect();
-            let want = if *code == ErrorCode::Unauthenticated { vec![] } else { vec![code.as_str()] };
+            let nobody = attempt.who.principal_id() == "unauthenticated";
+            assert_eq!(nobody, *code == ErrorCode::Unauthenticated, "{surface:?}: {name}");
+            let want = if nobody { vec![] } else { vec![code.as_str()] };
             assert_eq!(new, want, "{surface:?}: {name}");
         }
     }

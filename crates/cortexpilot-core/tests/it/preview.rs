@@ -99,6 +99,24 @@ fn the_digest_knows_no_clock_and_no_identifier() {
 }
 
 #[test]
+fn the_digest_does_not_depend_on_the_order_of_the_pending_items() {
+    let world = World::new();
+    let who = usual(Surface::Cli);
+    for priority in 0..6 {
+        let mut request = ask(Surface::Cli, "run_ok");
+        request.parameters.priority = priority;
+        let token = now(world.app.preview(&who, request.clone())).expect("a preview").token;
+        let apply = ApplyRequest { preview_token: Some(token), ..yes() };
+        now(world.app.enqueue(&who, request, apply)).expect("another priority is another item");
+    }
+    let preview = world.preview(&who, "run_ok");
+    let in_order: Vec<&QueueItemId> = preview.pending.iter().map(|item| item.queue_id()).collect();
+    assert!(!in_order.is_sorted(), "their ids are no counters");
+    assert!(preview.basis.pending.is_sorted());
+    assert_eq!(preview.basis.pending.len(), 6);
+}
+
+#[test]
 fn a_token_is_short_and_absent_without_a_key() {
     let world = World::new();
     let who = usual(Surface::Mcp);

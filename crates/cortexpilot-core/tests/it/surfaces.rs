@@ -129,6 +129,22 @@ fn without_authentication_one_may_look_and_not_apply() {
 }
 
 #[test]
+fn a_worker_sees_on_every_surface_that_it_may_not_queue() {
+    for surface in Surface::ALL {
+        let world = World::new();
+        let who = caller(surface, principal("token:worker", PrincipalKind::Worker, "OPS"));
+        let shown = match now(world.app.preview(&who, ask(surface, "run_ok"))) {
+            Ok(preview) => preview.checks.iter().find_map(|check| match &check.answer {
+                Answer::Shut(denial) => Some((check.gate, denial.code)),
+                Answer::Open | Answer::Pending => None,
+            }),
+            Err(failure) => Some((GateId::Role, failure.code())),
+        };
+        assert_eq!(shown, Some((GateId::Role, ErrorCode::RoleForbidden)), "{surface:?}");
+    }
+}
+
+#[test]
 fn nobody_previews_without_a_principal() {
     let world = World::new();
     for surface in Surface::ALL {

@@ -52,6 +52,7 @@ impl RefusalView {
     /// Renders a failed command for its caller.
     pub fn of(failure: &Failure, caller: &Caller, request_id: &str) -> Self {
         let mut view = Self::plain(failure.code(), failure.reason(), caller.surface, request_id);
+        failure.code().next_step_for(caller).clone_into(&mut view.next_step);
         if let Failure::Denied(denial) = failure {
             view.add(denial, caller);
         }
@@ -78,26 +79,17 @@ impl RefusalView {
         if let Some(step) = &denial.next_step {
             self.next_step.clone_from(step);
         }
-        // Values that come from run directories are not repeated to a model: only ours (digests, numbers, our ids) are.
+        // What comes from run directories is blanked where the change is made, in the domain.
         self.changed = denial
             .changed
             .iter()
-            .map(|change| {
-                let shown =
-                    |text: &str| if from_run(change.field) { "(text of the run)".into() } else { text.to_owned() };
-                ChangedView { field: change.field, was: shown(&change.was), now: shown(&change.now) }
-            })
+            .map(|change| ChangedView { field: change.field, was: change.was.clone(), now: change.now.clone() })
             .collect();
         self.queue_id.clone_from(&denial.queue_id);
         if denial.shows_acting_as {
             self.acting_as = caller.principal.as_ref().map(ActingAsView::of);
         }
     }
-}
-
-/// Whether a member of a preview holds text from the run or a path.
-fn from_run(field: &str) -> bool {
-    matches!(field, "task_id" | "owner" | "workflow_id" | "contract_path")
 }
 
 /// A failed read as a failure with a code.
