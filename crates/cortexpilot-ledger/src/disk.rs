@@ -24,6 +24,8 @@ pub(crate) struct Identity {
 pub(crate) struct Stat {
     pub(crate) identity: Identity,
     pub(crate) size: u64,
+    /// When its bytes were last written, in seconds and nanoseconds, as coarse as the file system keeps it.
+    pub(crate) modified: (i64, i64),
 }
 
 /// Looks at a regular file without opening it; `None` when there is none.
@@ -51,11 +53,17 @@ pub(crate) fn open(path: &Path) -> io::Result<Option<(File, Stat)>> {
     }
 }
 
+/// Looks at an open file.
+pub(crate) fn stat_open(path: &Path, file: &File) -> io::Result<Stat> {
+    regular(path, &file.metadata()?)
+}
+
 fn regular(path: &Path, meta: &std::fs::Metadata) -> io::Result<Stat> {
     if !meta.is_file() {
         return Err(io::Error::other(format!("{} is not a regular file", path.display())));
     }
-    Ok(Stat { identity: Identity { device: meta.dev(), inode: meta.ino() }, size: meta.len() })
+    let identity = Identity { device: meta.dev(), inode: meta.ino() };
+    Ok(Stat { identity, size: meta.len(), modified: (meta.mtime(), meta.mtime_nsec()) })
 }
 
 fn is_missing(error: &io::Error) -> bool {

@@ -18,6 +18,9 @@ use crate::follow::read_range;
 /// The directory's name in the runtime root.
 const DIR: &str = "contracts";
 
+/// New contracts of one batch that are synced side by side.
+const SYNCS_AT_ONCE: usize = 8;
+
 /// The pinned contracts of a runtime root.
 pub(crate) struct Pins {
     root: PathBuf,
@@ -63,18 +66,37 @@ impl Pins {
     /// Pins contracts and returns when they are durable. `true` with a contract says that a durable line rests on it, so
     /// that it has been durable before: it is only compared.
     pub(crate) fn pin<'a>(&self, contracts: impl Iterator<Item = &'a (Pinned, bool)>) -> io::Result<()> {
-        let mut wrote = false;
+        let mut new = Vec::new();
         for (contract, live) in contracts {
-            if *live && self.holds(contract)? {
-                continue;
-            }
-            if *live {
+            if !*live {
+                new.push(contract);
+            } else if !self.holds(contract)? {
                 tracing::warn!(digest = %contract.sha256(), "the pinned contract of a live item was missing or altered; it is pinned again");
+                self.replace(contract)?;
             }
-            self.write(contract)?;
-            wrote = true;
         }
-        if wrote { self.disk.sync_dir(&self.dir) } else { Ok(()) }
+        if new.is_empty() {
+            return Ok(());
+        }
+        self.make_dir()?;
+        self.write_all(&new)?;
+        self.disk.sync_dir(&self.dir)
+    }
+
+    /// Syncs that are asked for at once share a commit of the file system's journal.
+    fn write_all(&self, contracts: &[&Pinned]) -> io::Result<()> {
+        if let [contract] = contracts {
+            return self.write(contract, &self.path(&contract.sha256()));
+        }
+        let share = contracts.len().div_ceil(SYNCS_AT_ONCE);
+        let write = |contracts: &[&Pinned]| {
+            contracts.iter().try_for_each(|contract| self.write(contract, &self.path(&contract.sha256())))
+        };
+        std::thread::scope(|scope| {
+            let writers: Vec<_> = contracts.chunks(share).map(|share| scope.spawn(move || write(share))).collect();
+            let panicked = || Err(io::Error::other("a thread that pins contracts panicked"));
+            writers.into_iter().map(|writer| writer.join().unwrap_or_else(|_| panicked())).collect()
+        })
     }
 
     /// Removes what no live item rests on any more.
@@ -95,14 +117,21 @@ impl Pins {
         Ok(read_range(&file, 0, stat.size)? == contract.bytes())
     }
 
-    fn write(&self, contract: &Pinned) -> io::Result<()> {
-        self.make_dir()?;
-        let path = self.path(&contract.sha256());
-        let part = self.dir.join(format!("{}.json.tmp", contract.sha256()));
-        let file = self.disk.create_empty(&part)?;
+    /// Nobody looks at a contract before a line rests on it, so it gets its own name at once: the file's sync then covers
+    /// the name as well on most file systems, and the directory's finds nothing left to do.
+    fn write(&self, contract: &Pinned, path: &Path) -> io::Result<()> {
+        let file = self.disk.create_empty(path)?;
         self.disk.fill(&file, contract.bytes())?;
-        self.disk.sync(&file)?;
-        self.disk.rename(&part, &path)
+        self.disk.sync(&file)
+    }
+
+    /// Somebody may be looking at this one.
+    fn replace(&self, contract: &Pinned) -> io::Result<()> {
+        self.make_dir()?;
+        let part = self.dir.join(format!("{}.json.tmp", contract.sha256()));
+        self.write(contract, &part)?;
+        self.disk.rename(&part, &self.path(&contract.sha256()))?;
+        self.disk.sync_dir(&self.dir)
     }
 
     /// How the pin of this digest stands.

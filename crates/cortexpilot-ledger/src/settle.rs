@@ -46,12 +46,16 @@ pub(crate) fn read_on(held: &Held, file: &mut Tracked, queue: &mut Queue) -> io:
         Mark::Unknown => Some(0),
         Mark::From(from) => Some(from),
     };
-    let size = file.attend(queue)?.unwrap_or(0);
+    let mut stat = file.attend(queue)?;
     if !file.still_ends_as_read()? {
-        file.restart(queue);
-        file.attend(queue)?;
+        file.suspect();
+        stat = file.attend(queue)?;
     }
-    let tail = file.advance(size, true, &mut || Ok(true), queue)?.unwrap_or(0);
+    let tail = match stat {
+        Some(stat) => file.advance(stat, stat.size, &mut || Ok(true), queue)?.unwrap_or(0),
+        None => 0,
+    };
+    let size = stat.map_or(0, |stat| stat.size);
     if unclean.is_some_and(|from| from > size) {
         // The mark stays as it is: it is the only witness of what is gone.
         file.short_of_its_mark();
@@ -80,6 +84,11 @@ pub(crate) fn make_durable(
     }
     if file.file().is_some() {
         rewrite(disk, file, unsettled.from)?;
+        // Nothing but this process has touched the file since it was read; what was completed is read now.
+        file.rewrote()?;
+        if let Some(stat) = file.attend(queue)? {
+            file.advance(stat, stat.size, &mut || Ok(true), queue)?;
+        }
     }
     held.clear(file.kind, unsettled.epoch)
 }
@@ -115,8 +124,6 @@ fn deal_with_tail(disk: &Disk, tracked: &mut Tracked, queue: &mut Queue, size: u
         disk.sync(&writable)?;
         tracing::warn!(file = name, offset = begins, "the last line verifies and lacked only its newline: it was completed");
     }
-    let Some(size) = tracked.attend(queue)? else { return Ok(()) };
-    tracked.advance(size, true, &mut || Ok(true), queue)?;
     Ok(())
 }
 

@@ -31,8 +31,8 @@ pub(crate) struct Tracked {
     /// Lines of the original that change nothing.
     pub(crate) odd: Vec<FileProblem>,
     pub(crate) odd_total: u64,
-    /// The file's size when everything in it had been read, torn tail included.
-    seen: Option<u64>,
+    /// The file as it was when everything in it had been read, torn tail included.
+    seen: Option<Stat>,
     /// What was read of this path before the file was replaced or got shorter: it must still be there.
     expected: Option<Position>,
     /// Somebody found damage in it: it is to be read again.
@@ -99,22 +99,21 @@ impl Tracked {
         }
         Ok(match (disk::stat(&self.path)?, &self.open) {
             (None, None) => true,
-            (Some(stat), Some((_, identity))) => {
-                stat.identity == *identity && (self.damage.is_some() || self.seen == Some(stat.size))
-            }
+            // Of a damaged file only another one is news, or one that was written to since, to put it right.
+            (Some(stat), Some(_)) => self.seen == Some(stat),
             (None, Some(_)) | (Some(_), None) => false,
         })
     }
 
-    /// Looks at the path and opens the file there, if it is another one or shorter than what was read. The fold of a
-    /// file that was replaced begins anew. Gives the file's size; `None` when there is no file.
-    pub(crate) fn attend(&mut self, queue: &mut Queue) -> io::Result<Option<u64>> {
+    /// Looks at the path and opens the file there. If it is another one, shorter than what was read, or written to without
+    /// having grown, it is read again from its beginning. `None` when there is no file.
+    pub(crate) fn attend(&mut self, queue: &mut Queue) -> io::Result<Option<Stat>> {
         let Some(stat) = disk::stat(&self.path)? else {
             self.lose();
             return Ok(None);
         };
         if !self.suspect && self.open.as_ref().is_some_and(|(_, identity)| self.continues(*identity, stat)) {
-            return Ok(Some(stat.size));
+            return Ok(Some(stat));
         }
         let Some((file, stat)) = disk::open(&self.path)? else {
             self.lose();
@@ -122,11 +121,12 @@ impl Tracked {
         };
         self.restart(queue);
         self.open = Some((file, stat.identity));
-        Ok(Some(stat.size))
+        Ok(Some(stat))
     }
 
     fn continues(&self, identity: Identity, stat: Stat) -> bool {
-        stat.identity == identity && stat.size >= self.chain.offset
+        let touched = self.seen.is_some_and(|seen| seen.size == stat.size && seen.modified != stat.modified);
+        stat.identity == identity && stat.size >= self.chain.offset && !touched
     }
 
     /// The file is gone. What it held stays in the fold, and nobody may write as if it had not been.
@@ -194,43 +194,49 @@ impl Tracked {
         let mut look = marks.look()?;
         for _ in 0..ATTEMPTS {
             let before = look.record(kind)?;
-            let Some(size) = self.attend(queue)? else { return Ok(()) };
+            let Some(stat) = self.attend(queue)? else { return Ok(()) };
             let after = look.record(kind)?;
             if before.epoch != after.epoch {
                 continue;
             }
             let durable = match after.mark {
-                Mark::Unknown | Mark::Clear => size,
-                Mark::From(from) => from.min(size),
+                Mark::Unknown | Mark::Clear => stat.size,
+                Mark::From(from) => from.min(stat.size),
             };
             let holds = &mut || Ok(look.record(kind)?.epoch == after.epoch);
-            if self.advance(durable, durable == size, holds, queue)?.is_some() {
+            if self.advance(stat, durable, holds, queue)?.is_some() {
                 return Ok(());
             }
         }
         Err(io::Error::other(format!("{} changes faster than it can be read", kind.name())))
     }
 
-    /// Reads on up to `limit`. `whole` says that the limit is the file's end. `Ok(None)`: the bytes changed meanwhile, as
-    /// `holds` found out; `Ok(Some(n))`: n bytes behind the last newline are no complete line.
+    /// Reads on up to `limit` in the file as it was looked at. `Ok(None)`: the bytes changed meanwhile, as `holds` found
+    /// out; `Ok(Some(n))`: n bytes behind the last newline are no complete line.
     pub(crate) fn advance(
         &mut self,
+        stat: Stat,
         limit: u64,
-        whole: bool,
         holds: &mut dyn FnMut() -> io::Result<bool>,
         queue: &mut Queue,
     ) -> io::Result<Option<u64>> {
+        let whole = limit == stat.size;
         if let Some(was) = self.expected {
             if self.run(limit.min(was.offset), holds, queue)?.is_none() {
                 return Ok(None);
             }
+            // The line of a repair may be longer than all that was there before.
+            if self.chain.lines == 0 && self.run(limit, holds, queue)?.is_none() {
+                return Ok(None);
+            }
             if !self.compare(was, limit, whole) {
+                self.seen = Some(stat).filter(|_| whole);
                 return Ok(Some(0));
             }
         }
         let tail = self.run(limit, holds, queue)?;
-        if whole && tail.is_some() {
-            self.seen = Some(limit);
+        if tail.is_some() {
+            self.seen = Some(stat).filter(|_| whole);
         }
         Ok(tail)
     }
@@ -292,9 +298,15 @@ impl Tracked {
         }
     }
 
-    /// After this process itself wrote: nothing is left to read.
-    pub(crate) fn wrote(&mut self) {
-        self.seen = Some(self.chain.offset);
+    /// This process itself wrote the same bytes once more, cut a torn line or completed one, all under the lock.
+    pub(crate) fn rewrote(&mut self) -> io::Result<()> {
+        self.seen = disk::stat(&self.path)?;
+        Ok(())
+    }
+
+    /// This process itself wrote what it had staged, and the file now is like this: nothing is left to read.
+    pub(crate) fn wrote(&mut self, stat: Stat) {
+        self.seen = Some(stat);
     }
 
     /// What lists say about this file: the damage, or that it holds something newer.

@@ -140,7 +140,8 @@ fn inspect(root: &Path) -> io::Result<VerifyReport> {
 fn inspect_file(root: &Path, marks: &Marks, file: &mut Tracked, queue: &mut Queue) -> io::Result<FileReport> {
     for look in 1..=LOOKS {
         file.catch_up(marks, queue)?;
-        let Some(size) = file.attend(queue)? else { break };
+        let Some(stat) = file.attend(queue)? else { break };
+        let size = stat.size;
         if file.damage.is_some() || file.chain.offset == size {
             break;
         }
@@ -153,9 +154,9 @@ fn inspect_file(root: &Path, marks: &Marks, file: &mut Tracked, queue: &mut Queu
             continue;
         }
         // Nobody writes. What stands behind the mark was left by a process that died; the next one settles it.
-        let tail = file.advance(size, true, &mut || Ok(true), queue)?.unwrap_or(0);
+        let tail = file.advance(stat, size, &mut || Ok(true), queue)?.unwrap_or(0);
         let torn = judge_tail(file, tail)?;
-        if is_held(root)? || file.attend(queue)? != Some(size) {
+        if is_held(root)? || file.attend(queue)? != Some(stat) {
             continue;
         }
         return Ok(report(file, torn));

@@ -20,7 +20,7 @@ use tokio::sync::{oneshot, watch};
 
 use crate::chain::FileKind;
 use crate::commit::{BatchTurn, RefusingTurn, Staged};
-use crate::disk::{self, Disk, Identity};
+use crate::disk::{self, Disk, Identity, Stat};
 use crate::lock::{Held, LockFile, LockProblem};
 use crate::pins::Pins;
 use crate::settle;
@@ -254,10 +254,11 @@ impl Writer {
         appender.expect_size(begin).map_err(step("looking at"))?;
         held.set(kind, begin, epoch).map_err(step("marking"))?;
         self.disk.append(&appender.file, lines).map_err(step("writing"))?;
-        appender.expect_size(end).map_err(step("writing"))?;
+        let stat = appender.expect_size(end).map_err(step("writing"))?;
         self.disk.sync(&appender.file).map_err(step("syncing"))?;
         held.clear(kind, epoch).map_err(step("marking"))?;
         self.appenders[slot] = Some(appender);
+        self.engine.write().split(kind).0.wrote(stat);
         Ok(())
     }
 
@@ -267,8 +268,6 @@ impl Writer {
         }
         let mut shared = self.engine.write();
         shared.in_flight = None;
-        shared.queue_file.wrote();
-        shared.decisions_file.wrote();
         drop(shared);
         let commit = self.commits;
         self.progress.send_modify(|progress| progress.durable = commit);
@@ -393,11 +392,11 @@ impl Writer {
             Err(Obstacle::Failed(why)) => return Err(io(io::Error::other(why))),
         }
         let shared = self.engine.read();
-        match shared.refuses_writes() {
-            // What a damaged ledger rests on is not known: its contracts stay.
-            Some(_) => Ok(()),
-            None => self.pins.tidy(&shared.queue).map_err(io),
+        // What a damaged ledger rests on is not known, and what a repaired one rested on is evidence: contracts stay.
+        if shared.refuses_writes().is_none() && shared.queue_file.repaired.is_none() {
+            self.pins.tidy(&shared.queue).map_err(io)?;
         }
+        Ok(())
     }
 }
 
@@ -423,10 +422,11 @@ impl Appender {
 
     /// Under the lock the file has the size that was read, and grows by what is written. Anything else was done by a
     /// program that does not take the lock.
-    fn expect_size(&self, size: u64) -> io::Result<()> {
-        let found = self.file.metadata()?.len();
+    fn expect_size(&self, size: u64) -> io::Result<Stat> {
+        let stat = disk::stat_open(&self.path, &self.file)?;
+        let found = stat.size;
         if found == size {
-            return Ok(());
+            return Ok(stat);
         }
         let path = self.path.display();
         Err(io::Error::other(format!("{path} has {found} bytes instead of {size}: another program writes to it")))

@@ -88,7 +88,9 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Config(config::Config),
     /// Print a completion script for a shell
-    #[command(after_help = "Example:\n  cortexpilot completions bash > ~/.local/share/bash-completion/completions/cortexpilot")]
+    #[command(
+        after_help = "Example:\n  cortexpilot completions bash > ~/.local/share/bash-completion/completions/cortexpilot"
+    )]
     Completions {
         /// The shell
         shell: clap_complete::Shell,

@@ -184,7 +184,8 @@ impl Settings {
         let api_token = sources.parsed(&table::API_TOKEN, value::token).map(Secret::new);
         sources.show(&table::API_TOKEN, if api_token.is_some() { "(set)" } else { "" }.to_owned());
         let mut held = |variable: &Variable| {
-            let roles = sources.roles(variable).unwrap_or_else(|| allowed_roles.clone());
+            let named = |raw: &str| value::roles(raw)?.ok_or_else(|| "names no role: name one, or unset it".to_owned());
+            let roles = sources.parsed(variable, named).unwrap_or_else(|| allowed_roles.clone());
             sources.show(variable, list(&roles));
             roles
         };
@@ -271,7 +272,8 @@ fn roots_of(
     let demo = overrides.demo.then(|| (roots::DEMO_DEFAULT.to_owned(), base));
     let flag = |stated: &Option<String>| stated.clone().map(|stated| (stated, environment.cwd.as_path()));
     let runtime = sources.text(&table::RUNTIME_ROOT).map(|given| (given.text, base));
-    let runtime = sources.overridden(&table::RUNTIME_ROOT, demo.clone().or_else(|| flag(&overrides.runtime_root))).or(runtime);
+    let runtime =
+        sources.overridden(&table::RUNTIME_ROOT, demo.clone().or_else(|| flag(&overrides.runtime_root))).or(runtime);
     let (stated, against) = runtime.unwrap_or_else(|| (roots::RUNTIME_DEFAULT.to_owned(), base));
     let runtime_root = sources.resolved(&table::RUNTIME_ROOT, against, &stated);
     let runs = sources.text(&table::RUNS_ROOT).map(|given| (given.text, base));
@@ -334,7 +336,10 @@ fn address(sources: &mut Sources, overrides: &Overrides) -> (IpAddr, u16, bool) 
 /// What later versions bring. Set now, each would look as if it held.
 fn reserved(sources: &mut Sources) {
     let later = |what: &'static str| move |_: &str| Err::<(), _>(format!("is set, but {what}: unset it"));
-    sources.parsed(&table::TOKEN, later("personal tokens come with a later version, and this process would act as somebody else"));
+    sources.parsed(
+        &table::TOKEN,
+        later("personal tokens come with a later version, and this process would act as somebody else"),
+    );
     sources.parsed(&table::APPROVAL_TTL, later("approvals by people come with a later version"));
     for variable in [table::PENDING_MAX, table::APPLIES_PER_HOUR] {
         let none = |raw: &str| match raw.trim() {
@@ -377,8 +382,13 @@ struct Sources {
 
 impl Sources {
     fn of(environment: &Environment) -> Self {
-        let mut sources =
-            Self { given: Vec::new(), overridden: Vec::new(), shown: Vec::new(), problems: Vec::new(), warnings: Vec::new() };
+        let mut sources = Self {
+            given: Vec::new(),
+            overridden: Vec::new(),
+            shown: Vec::new(),
+            problems: Vec::new(),
+            warnings: Vec::new(),
+        };
         let mut strange = Vec::new();
         for (name, value) in &environment.variables {
             let Some(name) = name.to_str() else { continue };

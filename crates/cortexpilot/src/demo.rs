@@ -77,9 +77,18 @@ impl Story {
             .event("PROMPT_ARTIFACT_WRITTEN", json!({"path": "artifacts/prompt_artifact.json"}))
             .event("WORKTREE_CREATED", json!({"path": format!("/srv/demo/worktrees/{}", self.run_id)}))
             .event("INTEGRATED_GATE_RESULT", json!({"ok": true, "required": ["codex"], "missing": []}))
-            .event("NETWORK_GATE_RESULT", json!({"ok": true, "policy": "deny", "requires_network": false, "reason": ""}))
-            .event("MCP_TOOL_GATE_RESULT", json!({"ok": true, "allowed": ["codex"], "required": ["codex"], "missing": []}))
-            .file("meta.json", pretty(&json!({"run_id": self.run_id, "task_id": self.task_id, "workflow_id": self.workflow_id})))
+            .event(
+                "NETWORK_GATE_RESULT",
+                json!({"ok": true, "policy": "deny", "requires_network": false, "reason": ""}),
+            )
+            .event(
+                "MCP_TOOL_GATE_RESULT",
+                json!({"ok": true, "allowed": ["codex"], "required": ["codex"], "missing": []}),
+            )
+            .file(
+                "meta.json",
+                pretty(&json!({"run_id": self.run_id, "task_id": self.task_id, "workflow_id": self.workflow_id})),
+            )
             .file("git/baseline_commit.txt", BASELINE)
             .file(
                 "artifacts/prompt_artifact.json",
@@ -147,7 +156,11 @@ impl Story {
         let reason = "changed files outside allowed_paths";
         let context = self.diff_gate(false, &[violation], reason);
         run.event("DIFF_GATE_RESULT", context.clone())
-            .event_at_level("ERROR", "gate_failed", json!({"gate": "diff_gate", "reason": reason, "violations": [violation]}))
+            .event_at_level(
+                "ERROR",
+                "gate_failed",
+                json!({"gate": "diff_gate", "reason": reason, "violations": [violation]}),
+            )
             .event_at_level("ERROR", "DIFF_GATE_FAIL", context)
             .event("STATE_TRANSITION", json!({"status": "FAILURE"}))
             .failed(&format!("diff gate: {reason}"))
@@ -159,12 +172,19 @@ impl Story {
 
     fn tests_failed(&self, run: RunFixture, output: &str) -> RunFixture {
         run.event_at_level("ERROR", "TEST_RESULT", json!({"ok": false, "command": self.test_command, "exit_code": 1}))
-            .event_at_level("ERROR", "gate_failed", json!({"gate": "tests_gate", "reason": "acceptance tests failed", "ok": false}))
+            .event_at_level(
+                "ERROR",
+                "gate_failed",
+                json!({"gate": "tests_gate", "reason": "acceptance tests failed", "ok": false}),
+            )
             .event("STATE_TRANSITION", json!({"status": "FAILURE"}))
             .failed("acceptance tests failed")
             .file("tests/stdout.log", output)
             .file("tests/command.txt", self.test_command)
-            .report("task_result.json", self.task_result("FAILED", "acceptance tests failed", &[("diff_gate", true), ("tests_gate", false)]))
+            .report(
+                "task_result.json",
+                self.task_result("FAILED", "acceptance tests failed", &[("diff_gate", true), ("tests_gate", false)]),
+            )
             .report("test_report.json", self.tests("FAIL", 1))
             .report("review_report.json", self.review("BLOCKED", "the acceptance tests fail", &[]))
             .report("evidence_report.json", json!({"status": "ok", "missing": []}))
@@ -178,10 +198,20 @@ impl Story {
             .event("STATE_TRANSITION", json!({"status": "SUCCESS"}))
             .file("tests/stdout.log", "all tests passed\n")
             .file("tests/command.txt", self.test_command)
-            .report("task_result.json", self.task_result("SUCCESS", summary, &[("diff_gate", true), ("tests_gate", true), ("review_gate", true)]))
+            .report(
+                "task_result.json",
+                self.task_result(
+                    "SUCCESS",
+                    summary,
+                    &[("diff_gate", true), ("tests_gate", true), ("review_gate", true)],
+                ),
+            )
             .report("test_report.json", self.tests("PASS", 0))
             .report("review_report.json", self.review("PASS", "within its paths, tests pass", &[]))
-            .report("page_brief_result.json", json!({"status": "SUCCESS", "summary": summary, "evidence_refs": evidence}))
+            .report(
+                "page_brief_result.json",
+                json!({"status": "SUCCESS", "summary": summary, "evidence_refs": evidence}),
+            )
             .report("run_compare_report.json", self.compared(0))
             .report("evidence_report.json", json!({"status": "ok", "missing": []}))
     }
@@ -203,8 +233,14 @@ impl Story {
             .failed("wide paths require human approval")
             .file("patch.diff", "")
             .file("diff_name_only.txt", "")
-            .report("task_result.json", self.task_result("FAILED", "wide paths require human approval", &[("policy_gate", false)]))
-            .report("review_report.json", self.review("BLOCKED", "wide paths require human approval", &self.allowed_paths[..1]))
+            .report(
+                "task_result.json",
+                self.task_result("FAILED", "wide paths require human approval", &[("policy_gate", false)]),
+            )
+            .report(
+                "review_report.json",
+                self.review("BLOCKED", "wide paths require human approval", &self.allowed_paths[..1]),
+            )
             .report("evidence_report.json", json!({"status": "ok", "missing": []}))
     }
 
@@ -294,7 +330,12 @@ mod tests {
         assert_eq!(runs.len(), STORIES.len());
         for run in &runs {
             let id = cortexpilot_core::domain::id::RunId::parse(&run.run_id).unwrap();
-            assert_eq!(store.check(&id).await.unwrap().iter().filter(|finding| finding.blocks_enqueue).count(), 0, "{}", run.run_id);
+            assert_eq!(
+                store.check(&id).await.unwrap().iter().filter(|finding| finding.blocks_enqueue).count(),
+                0,
+                "{}",
+                run.run_id
+            );
             assert!(run.problems.is_empty(), "{}: {:?}", run.run_id, run.problems);
             let events = store.events(&id, EventsQuery::default()).await.unwrap();
             assert!(events.events.len() >= 12, "{}: {} events", run.run_id, events.events.len());
@@ -332,7 +373,8 @@ mod tests {
         assert_eq!(write_missing(store.path(), later, &SeqIds::default()).unwrap(), 1);
         assert_eq!(write_missing(store.path(), later, &SeqIds::default()).unwrap(), 0);
         assert_eq!(std::fs::read(&kept).unwrap(), before);
-        let beside: Vec<_> = std::fs::read_dir(dir.path().join("demo")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        let beside: Vec<_> =
+            std::fs::read_dir(dir.path().join("demo")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(beside, ["runs"]);
     }
 }

@@ -31,7 +31,9 @@ fn head(title: &str) -> String {
 
 /// A Markdown table.
 fn markdown<const N: usize>(header: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
-    let line = |cells: &[String]| format!("| {} |\n", cells.iter().map(|cell| cell.replace('|', "\\|")).collect::<Vec<_>>().join(" | "));
+    let line = |cells: &[String]| {
+        format!("| {} |\n", cells.iter().map(|cell| cell.replace('|', "\\|")).collect::<Vec<_>>().join(" | "))
+    };
     let mut text = line(&header.map(str::to_owned));
     text.push_str(&format!("|{}\n", "---|".repeat(N)));
     for row in rows {
@@ -119,7 +121,8 @@ fn errors() -> String {
             row.operator_step.to_owned(),
         ]
     });
-    let table = markdown(["code", "HTTP", "exit", "retry", "who can act", "meaning", "next step for an operator"], rows);
+    let table =
+        markdown(["code", "HTTP", "exit", "retry", "who can act", "meaning", "next step for an operator"], rows);
     let exits = [
         (exit::OK, "it worked"),
         (exit::INTERNAL, "an error of ours, or of the machine"),
@@ -155,7 +158,14 @@ fn gates() -> String {
         let codes: Vec<String> = row.codes.iter().map(|error| code(error.as_str())).collect();
         let codes = if codes.is_empty() { "–".to_owned() } else { codes.join(", ") };
         let when = if row.apply_only { "apply" } else { "preview and apply" };
-        [row.number.to_string(), code(row.name), codes, row.open_when.to_owned(), when.to_owned(), row.opened_by.to_owned()]
+        [
+            row.number.to_string(),
+            code(row.name),
+            codes,
+            row.open_when.to_owned(),
+            when.to_owned(),
+            row.opened_by.to_owned(),
+        ]
     });
     format!(
         "{}\

@@ -15,7 +15,7 @@ use cortexpilot_core::error::exit;
 use tracing_subscriber::EnvFilter;
 
 use cli::failure::Stopped;
-use cli::output::{self, Answer, View};
+use cli::output::{self, Answer, Format, View};
 use cli::words::Commands;
 use cli::{Cli, Command, Context};
 use config::{Environment, Log, Settings};
@@ -29,7 +29,19 @@ fn main() -> ExitCode {
             return ExitCode::from(if error.use_stderr() { exit::USAGE } else { exit::OK });
         }
     };
-    let format = cli.everywhere.output;
+    let format = match &cli.command {
+        // Their standard output belongs to the protocol, also when they do not start.
+        Command::McpReadonlyServer(_) | Command::McpQueuePilotServer(_) => Format::Human,
+        Command::Up(_)
+        | Command::Serve(_)
+        | Command::Runs(_)
+        | Command::Queue(_)
+        | Command::Gate(_)
+        | Command::Audit(_)
+        | Command::Config(_)
+        | Command::Completions { .. }
+        | Command::GenDoc { .. } => cli.everywhere.output,
+    };
     let answer = match &cli.command {
         Command::GenDoc { name } => Ok(Answer::ok(name.print())),
         Command::Completions { shell } => Ok(cli::completions(*shell)),
@@ -41,7 +53,7 @@ fn main() -> ExitCode {
         | Command::Queue(_)
         | Command::Gate(_)
         | Command::Audit(_)
-        | Command::Config(_) => configured(cli),
+        | Command::Config(_) => configured(cli, format),
     };
     let code = match answer {
         Ok(answer) => match output::print(&answer.text) {
@@ -54,7 +66,7 @@ fn main() -> ExitCode {
 }
 
 /// Reads the configuration and carries the command out.
-fn configured(cli: Cli) -> Result<Answer, Stopped> {
+fn configured(cli: Cli, format: Format) -> Result<Answer, Stopped> {
     let environment = Environment::read()?;
     let overrides = cli.overrides();
     let settings = Settings::load(&environment, &overrides).map_err(|problems| Stopped::Usage(problems.to_string()))?;
@@ -62,7 +74,7 @@ fn configured(cli: Cli) -> Result<Answer, Stopped> {
         output::complain(&format!("warning: {}\n", escape(warning)));
     }
     log_to_stderr(settings.log);
-    let view = View::of_process(cli.everywhere.output);
+    let view = View::of_process(format);
     let commands = Commands::of(&environment, &overrides);
     let context = Context { environment, settings, view, commands };
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -81,7 +93,7 @@ fn configured(cli: Cli) -> Result<Answer, Stopped> {
 fn log_to_stderr(level: Log) {
     let filter = match level {
         Log::Off => "off".to_owned(),
-        level => format!("error,cortexpilot={}", level.as_str()),
+        Log::Error | Log::Warn | Log::Info | Log::Debug => format!("error,cortexpilot={}", level.as_str()),
     };
     tracing_subscriber::fmt().with_env_filter(EnvFilter::new(filter)).with_writer(std::io::stderr).init();
 }

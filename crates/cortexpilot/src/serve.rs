@@ -113,7 +113,9 @@ pub(crate) enum Unsafe {
         "{0} is not loopback, and this version speaks no TLS: tokens would cross the network in clear. Put a proxy that ends TLS in front of it and say so with --behind-tls-proxy, or listen on 127.0.0.1"
     )]
     NoTls(std::net::IpAddr),
-    #[error("CORTEXPILOT_API_TOKEN has fewer than 16 characters, which is too few for an address that others reach: use a longer one")]
+    #[error(
+        "CORTEXPILOT_API_TOKEN has fewer than 16 characters, which is too few for an address that others reach: use a longer one"
+    )]
     ShortToken,
     #[error(
         "authentication is on and there is no token, so nobody could sign in: set CORTEXPILOT_API_TOKEN to a long random text (for example the output of `openssl rand -hex 32`), or start `cortexpilot up`, which makes one"
@@ -152,7 +154,9 @@ pub(crate) async fn bind(settings: &Settings, or_any_port: bool) -> anyhow::Resu
     match TcpListener::bind(wanted).await {
         Ok(listener) => Ok(listener),
         Err(error) if or_any_port && error.kind() == std::io::ErrorKind::AddrInUse => {
-            TcpListener::bind(SocketAddr::new(settings.host, 0)).await.with_context(|| format!("cannot listen on {}", settings.host))
+            TcpListener::bind(SocketAddr::new(settings.host, 0))
+                .await
+                .with_context(|| format!("cannot listen on {}", settings.host))
         }
         Err(error) => Err(error).with_context(|| {
             format!("cannot listen on {wanted}: choose another port with --port, or --port 0 for any free one")
@@ -241,7 +245,10 @@ pub(crate) async fn ledger_words(store: &dyn StoreRead) -> (String, Option<Store
             let lines = format!("{} lines", health.lines);
             let words = match &health.refuses_writes {
                 None => format!("sound · {lines}"),
-                Some(why) => format!("NOT WRITABLE ({}) · {lines} verified", cortexpilot_core::app::Failure::Store(why.clone()).code().as_str()),
+                Some(why) => format!(
+                    "NOT WRITABLE ({}) · {lines} verified",
+                    cortexpilot_core::app::Failure::Store(why.clone()).code().as_str()
+                ),
             };
             (words, Some(health))
         }
@@ -285,6 +292,15 @@ mod tests {
         assert_eq!(auth(&open, Some(&short), true).unwrap_err(), Unsafe::ShortToken);
         assert_eq!(auth(&open, None, true).unwrap_err(), Unsafe::NoToken);
         assert!(auth(&open, Some(&long), true).unwrap().is_on());
+    }
+
+    #[tokio::test]
+    async fn a_port_in_use_gives_way_only_where_nobody_asked_for_it() {
+        let taken = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let port = taken.local_addr().unwrap().port();
+        let settings = settings(&[("CORTEXPILOT_API_PORT", &port.to_string())]);
+        assert!(bind(&settings, false).await.unwrap_err().to_string().contains("--port 0"));
+        assert_ne!(bind(&settings, true).await.unwrap().local_addr().unwrap().port(), port);
     }
 
     #[test]

@@ -6,9 +6,7 @@ use clap::Subcommand;
 use cortexpilot_core::domain::text::{Reason, Stated, escape};
 use cortexpilot_core::error::{ErrorCode, exit};
 use cortexpilot_core::port::{Clock as _, StoreError};
-use cortexpilot_ledger::{
-    FileReport, PinProblem, RepairError, RepairReport, VerifyReport, Verdict, repair, verify,
-};
+use cortexpilot_ledger::{FileReport, PinProblem, RepairError, RepairReport, Verdict, VerifyReport, repair, verify};
 use serde::Serialize;
 
 use super::Context;
@@ -25,8 +23,8 @@ Examples:
   cortexpilot audit verify
   cortexpilot audit verify --output json
 
-Exit codes: 0 sound, 10 torn (an incomplete last line, which the next writer sets aside), 11 altered, 12 written by a
-newer version, 6 the files cannot be read. A cut at the end of the ledger cannot be seen from the file alone: keep the
+Exit codes: 0 sound, 10 torn (an incomplete last line, which the next writer sets aside), 11 altered, 12 written by a \
+newer version, 6 the files cannot be read. A cut at the end of the ledger cannot be seen from the file alone: keep the \
 head somewhere else and compare.")]
     Verify,
     /// Keep a damaged ledger aside and begin a new one that commits to it
@@ -35,7 +33,7 @@ Examples:
   cortexpilot audit repair --reason 'disk error on 3 May, ticket 4711'
   cortexpilot audit repair --reason 'disk error on 3 May, ticket 4711' --yes      in a script
 
-The damaged file stays beside the new one. Items that were pending or claimed in it are named: preview and queue again
+The damaged file stays beside the new one. Items that were pending or claimed in it are named: preview and queue again \
 what is still wanted. A sound ledger is left alone, with exit code 5.")]
     Repair {
         /// Why; kept in the new ledger's first line for ever
@@ -207,9 +205,15 @@ fn human(context: &Context, root: &Path, report: &VerifyReport) -> String {
     text.push_str(&format!("\nPinned task contracts of live items: {good} of {} good\n", report.live_contracts));
     for pin in &report.pins {
         let answer = PinAnswer::of(pin);
-        text.push_str(&format!("  {} {} (items {})\n", answer.contract_sha256, answer.problem, answer.queue_ids.join(", ")));
+        text.push_str(&format!(
+            "  {} {} (items {})\n",
+            answer.contract_sha256,
+            answer.problem,
+            answer.queue_ids.join(", ")
+        ));
     }
     text.push_str(&match report.verdict {
+        Verdict::Sound if report.files.iter().all(|file| file.lines == 0) => "\nThe ledger has no line yet.\n".to_owned(),
         Verdict::Sound => "\nA cut at the end cannot be seen from the file alone: keep the heads elsewhere, and compare.\n".to_owned(),
         Verdict::Torn => "\nNothing is lost: the incomplete line was never acknowledged. The next process that writes sets it aside.\n".to_owned(),
         Verdict::Newer => "\nRun the version of cortexpilot that wrote this, or a newer one.\n".to_owned(),
@@ -234,9 +238,10 @@ fn file_rows(file: &FileReport) -> Vec<(&'static str, String)> {
         format!("{} bytes at {}: {kept}", torn.bytes, torn.offset)
     });
     let newer = file.newer.as_ref().map(|(line, event)| format!("line {line} is a {event}"));
-    let repaired = file.repaired.as_ref().map(|repaired| {
-        format!("{} (kept as {}) because: {}", repaired.principal, repaired.kept_as, repaired.reason)
-    });
+    let repaired = file
+        .repaired
+        .as_ref()
+        .map(|repaired| format!("{} (kept as {}) because: {}", repaired.principal, repaired.kept_as, repaired.reason));
     let rows = [
         ("lines", lines),
         ("bytes", file.bytes.to_string()),
@@ -247,8 +252,18 @@ fn file_rows(file: &FileReport) -> Vec<(&'static str, String)> {
         ("last line", torn.unwrap_or_default()),
         ("newer", newer.unwrap_or_default()),
         ("repaired by", repaired.unwrap_or_default()),
-        ("being written", if file.in_flight > 0 { format!("{} bytes, not looked at", file.in_flight) } else { String::new() }),
-        ("change nothing", if file.odd_total > 0 { count(usize::try_from(file.odd_total).unwrap_or(usize::MAX), "line", "lines") } else { String::new() }),
+        (
+            "being written",
+            if file.in_flight > 0 { format!("{} bytes, not looked at", file.in_flight) } else { String::new() },
+        ),
+        (
+            "change nothing",
+            if file.odd_total > 0 {
+                count(usize::try_from(file.odd_total).unwrap_or(usize::MAX), "line", "lines")
+            } else {
+                String::new()
+            },
+        ),
     ];
     rows.into_iter().filter(|(_, value)| !value.is_empty()).collect()
 }
@@ -281,7 +296,9 @@ struct LostAnswer<'a> {
 fn mend(context: &Context, root: &Path, reason: &str, yes: bool) -> Result<Answer, Stopped> {
     let reason = match Stated::<Reason>::read(Some(reason)) {
         Stated::Given(reason) => reason,
-        Stated::Absent => return Err(Stopped::code(ErrorCode::MetadataRequired, "`reason` is blank. Nothing was changed.", &OsIds)),
+        Stated::Absent => {
+            return Err(Stopped::code(ErrorCode::MetadataRequired, "`reason` is blank. Nothing was changed.", &OsIds));
+        }
         Stated::Rejected(problem) => {
             let said = format!("`reason` {problem}. Nothing was changed.");
             return Err(Stopped::code(ErrorCode::MetadataRejected, said, &OsIds));
@@ -294,7 +311,9 @@ fn mend(context: &Context, root: &Path, reason: &str, yes: bool) -> Result<Answe
     }
     if !yes {
         if !context.view.interactive {
-            return Err(Stopped::Usage("a repair wants to be confirmed, and nobody can be asked here: add --yes".to_owned()));
+            return Err(Stopped::Usage(
+                "a repair wants to be confirmed, and nobody can be asked here: add --yes".to_owned(),
+            ));
         }
         output::complain(&human(context, root, &report));
         if !super::queue::typed("repair", "to keep the damaged file aside and begin a new ledger") {
@@ -350,7 +369,9 @@ fn mended(context: &Context, done: &RepairReport) -> String {
         text.push_str(&format!("{}: a new one is begun\n{}", file.file, pairs(rows)));
     }
     if !done.lost.is_empty() {
-        text.push_str("\nThese items were live and are in the kept file only. Preview and queue again what is still wanted.\n");
+        text.push_str(
+            "\nThese items were live and are in the kept file only. Preview and queue again what is still wanted.\n",
+        );
         let rows = done.lost.iter().map(|item| {
             vec![
                 item.queue_id().to_string(),

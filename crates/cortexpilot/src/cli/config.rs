@@ -16,7 +16,7 @@ Examples:
   cortexpilot config show --origin
   cortexpilot config show --origin --output json
 
-Settings come from the command line, then the environment, then cortexpilot.toml in the base directory, then the
+Settings come from the command line, then the environment, then cortexpilot.toml in the base directory, then the \
 default. docs/reference/environment.md explains each.")]
     Show {
         /// Also say where each value came from

@@ -12,6 +12,7 @@ use cortexpilot_server::wire::refusal::read_failure;
 use cortexpilot_server::wire::{MemberProblem, RefusalView};
 
 use super::output::{self, Format};
+use crate::os::OsIds;
 
 /// Why a command did not do what it was asked.
 #[derive(Debug)]
@@ -95,10 +96,32 @@ impl Stopped {
                     Format::Human => (String::new(), human(view, *is_denial) + &cause, *exit),
                 }
             }
-            Self::Usage(what) => (String::new(), format!("error: {}\n", escape_lines(what)), exit::USAGE),
-            Self::Nothing(why) => (String::new(), format!("stopped: {}\n", escape_lines(why)), exit::CONFLICT),
-            Self::Fault(error) => (String::new(), format!("error: {}\n", escape_lines(&format!("{error:#}"))), exit::INTERNAL),
+            Self::Usage(what) => plain(format, "error", ErrorCode::ArgumentsInvalid, what, exit::USAGE),
+            Self::Nothing(why) => match format {
+                Format::Json => {
+                    (output::json(&Unchanged { changed: false, reason: why }), String::new(), exit::CONFLICT)
+                }
+                Format::Human => (String::new(), format!("stopped: {}\n", escape_lines(why)), exit::CONFLICT),
+            },
+            Self::Fault(error) => plain(format, "error", ErrorCode::Internal, &format!("{error:#}"), exit::INTERNAL),
         }
+    }
+}
+
+/// What programs are told when there was nothing to do.
+#[derive(serde::Serialize)]
+struct Unchanged<'a> {
+    changed: bool,
+    reason: &'a str,
+}
+
+/// A message that was never a request: people read it as it is, programs as a code of the table.
+fn plain(format: Format, word: &str, code: ErrorCode, said: &str, exit: u8) -> (String, String, u8) {
+    match format {
+        Format::Json => {
+            (output::json(&RefusalView::plain(code, said, Surface::Cli, &request_id(&OsIds))), String::new(), exit)
+        }
+        Format::Human => (String::new(), format!("{word}: {}\n", escape_lines(said)), exit),
     }
 }
 
@@ -149,6 +172,21 @@ mod tests {
         let (stdout, stderr, _) = stopped.render(Format::Json);
         let view: serde_json::Value = serde_json::from_str(&stdout).unwrap();
         assert_eq!((view["code"].as_str(), stderr.as_str()), (Some("CONFIRM_REQUIRED"), ""));
+    }
+
+    #[test]
+    fn what_is_no_refusal_is_one_document_for_programs_too() {
+        for (stopped, member, exit) in [
+            (Stopped::Usage("two\nlines".into()), "code", exit::USAGE),
+            (Stopped::Nothing("sound".into()), "changed", exit::CONFLICT),
+            (Stopped::Fault(anyhow::anyhow!("broken")), "code", exit::INTERNAL),
+        ] {
+            let (stdout, stderr, code) = stopped.render(Format::Json);
+            let view: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+            assert!(!view[member].is_null() && stderr.is_empty() && code == exit, "{stdout}");
+            let (stdout, stderr, _) = stopped.render(Format::Human);
+            assert!(stdout.is_empty() && !stderr.is_empty());
+        }
     }
 
     #[test]

@@ -21,7 +21,7 @@ use crate::serve::stop_signal;
 Example, as an MCP client's configuration starts it:
   cortexpilot mcp-readonly-server --runtime-root /srv/cortexpilot
 
-This is the public MCP contract. The process holds nothing that could write and leaves not one byte behind. It ends
+This is the public MCP contract. The process holds nothing that could write and leaves not one byte behind. It ends \
 when its standard input does.")]
 pub(crate) struct Readonly {}
 
@@ -31,8 +31,8 @@ pub(crate) struct Readonly {}
 Example, as an MCP client's configuration starts it:
   cortexpilot mcp-queue-pilot-server --runtime-root /srv/cortexpilot
 
-Two tools: preview_enqueue_from_run changes nothing, enqueue_from_run appends one item when every check is open. The
-process acts as an agent, sponsored by the operator who starts it. docs/runbooks/queue-pilot.md says who may switch
+Two tools: preview_enqueue_from_run changes nothing, enqueue_from_run appends one item when every check is open. The \
+process acts as an agent, sponsored by the operator who starts it. docs/runbooks/queue-pilot.md says who may switch \
 queueing on, and how.")]
 pub(crate) struct QueuePilot {}
 
@@ -55,7 +55,8 @@ impl QueuePilot {
 /// Serves until the client closes its end or the process is told to stop.
 async fn stdio(server: ToolServer) -> Result<Answer, Stopped> {
     let stop = stop_signal()?;
-    let end = serve_stdio(server, tokio::io::stdin(), tokio::io::stdout(), stop).await.context("the MCP server failed")?;
+    let end =
+        serve_stdio(server, tokio::io::stdin(), tokio::io::stdout(), stop).await.context("the MCP server failed")?;
     tracing::info!(?end, "the MCP server ends");
     Ok(Answer::ok(String::new()))
 }

@@ -47,7 +47,8 @@ impl View {
     pub(crate) fn of_process(format: Format) -> Self {
         let stdout = std::io::stdout();
         let terminal = stdout.is_terminal();
-        let columns = || rustix::termios::tcgetwinsize(&stdout).ok().map(|size| size.ws_col).filter(|columns| *columns > 0);
+        let columns =
+            || rustix::termios::tcgetwinsize(&stdout).ok().map(|size| size.ws_col).filter(|columns| *columns > 0);
         let width = terminal.then(|| columns().unwrap_or(100).max(40));
         let everywhere = terminal && std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
         Self { format, width, interactive: everywhere && format == Format::Human }
@@ -98,7 +99,8 @@ impl View {
 pub(crate) fn pairs<'a>(rows: impl IntoIterator<Item = (&'a str, String)>) -> String {
     let rows: Vec<_> = rows.into_iter().collect();
     let width = rows.iter().map(|(label, _)| label.chars().count()).max().unwrap_or(0);
-    let line = |(label, value): &(&str, String)| format!("  {label:width$}  {}", escape(value)).trim_end().to_owned() + "\n";
+    let line =
+        |(label, value): &(&str, String)| format!("  {label:width$}  {}", escape(value)).trim_end().to_owned() + "\n";
     rows.iter().map(line).collect()
 }
 
@@ -148,7 +150,8 @@ mod tests {
 
     #[test]
     fn tables_escape_what_a_terminal_would_obey() {
-        let table = View::plain().table(&["run", "status"], [vec!["a\u{1b}[2J\u{202e}b\nc".to_owned(), "OK".to_owned()]]);
+        let table =
+            View::plain().table(&["run", "status"], [vec!["a\u{1b}[2J\u{202e}b\nc".to_owned(), "OK".to_owned()]]);
         assert_eq!(table.lines().count(), 2, "{table:?}");
         assert!(table.contains("a\\u{001B}[2J\\u{202E}b\\u{000A}c"), "{table:?}");
         assert!(!table.contains('\u{1b}'));

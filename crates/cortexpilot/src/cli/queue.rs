@@ -49,7 +49,7 @@ Examples:
   cortexpilot queue preview run_20261122_083052_7d2ddd9c --priority 5 --deadline-at 2030-01-31T18:00:00Z
   cortexpilot queue preview run_20261122_083052_7d2ddd9c -o plan.json
 
-Without -o not one byte is written. With -o the preview is kept as a plan, which `queue enqueue --plan` applies as it
+Without -o not one byte is written. With -o the preview is kept as a plan, which `queue enqueue --plan` applies as it \
 was previewed, or not at all; the first plan also makes the key that binds it to you.")]
 pub(crate) struct Preview {
     /// The run's id, as `runs list` prints it
@@ -70,7 +70,7 @@ Examples:
   cortexpilot queue enqueue --plan plan.json --role OPS --requested-by Alice --reason 'flaky test' --confirm
       in a script: applies a kept preview, asks nothing
 
-In a pipe nothing is ever asked: what is missing is refused, with exit code 3. Queueing is off unless an operator
+In a pipe nothing is ever asked: what is missing is refused, with exit code 3. Queueing is off unless an operator \
 switched it on in this process's environment (docs/runbooks/queue-pilot.md).")]
 pub(crate) struct Enqueue {
     /// The run's id; may be left out with --plan

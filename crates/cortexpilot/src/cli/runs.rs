@@ -75,7 +75,9 @@ impl Runs {
     pub(super) async fn run(self, context: &Context) -> Result<Answer, Stopped> {
         let store = session::runs(&context.settings)?;
         match self {
-            Self::List { limit, cursor } => list(context, &store, PageQuery { limit: Some(limit.into()), after: cursor }).await,
+            Self::List { limit, cursor } => {
+                list(context, &store, PageQuery { limit: Some(limit.into()), after: cursor }).await
+            }
             Self::Show { run, events } => show(context, &store, &run, events.into()).await,
             Self::Check { target } => check(context, &store, target.as_deref()).await,
         }
@@ -200,7 +202,10 @@ async fn show(context: &Context, store: &RunStore, run: &str, last: usize) -> Re
     }
     let mut text = format!("Run {}\n{}", escape(&detail.run_id), summary(&detail, &names));
     if !events.events.is_empty() {
-        text.push_str(&format!("\nLast events (written by the run)\n{}", context.view.table(&["time", "event", "what"], events.events.iter().map(event_row))));
+        text.push_str(&format!(
+            "\nLast events (written by the run)\n{}",
+            context.view.table(&["time", "event", "what"], events.events.iter().map(event_row))
+        ));
     }
     if !problems.is_empty() {
         text.push_str("\nCould not be read\n");
@@ -208,7 +213,10 @@ async fn show(context: &Context, store: &RunStore, run: &str, last: usize) -> Re
             text.push_str(&format!("  {}\n", place(&problem.file, problem.line, &problem.problem)));
         }
     }
-    text.push_str(&format!("\nPreview queueing it again: {}\n", context.commands.line(&["queue", "preview", id.as_str()])));
+    text.push_str(&format!(
+        "\nPreview queueing it again: {}\n",
+        context.commands.line(&["queue", "preview", id.as_str()])
+    ));
     Ok(Answer::ok(text))
 }
 
@@ -329,7 +337,9 @@ mod tests {
         assert!(said.contains("there is no directory /srv/x\\u{001B}"), "{said}");
         assert!(said.contains("manifest.json") && said.contains("docs/reference/run-directory.md"));
         assert!(nothing("/srv", &RootState::Readable, true).starts_with("No runs in /srv."));
-        assert!(nothing("/srv", &RootState::Unreadable("permission denied".into()), true).contains("permission denied"));
+        assert!(
+            nothing("/srv", &RootState::Unreadable("permission denied".into()), true).contains("permission denied")
+        );
     }
 
     #[test]

@@ -49,7 +49,7 @@ Examples:
   cortexpilot serve --host 0.0.0.0 --behind-tls-proxy
   cortexpilot serve --port 0 --output json
 
-With authentication on and no token it refuses to start; `cortexpilot up` makes a token. SIGINT and SIGTERM stop it when
+With authentication on and no token it refuses to start; `cortexpilot up` makes a token. SIGINT and SIGTERM stop it when \
 the requests under way are answered.")]
 pub(crate) struct Serve {
     #[command(flatten)]
@@ -64,7 +64,7 @@ Examples:
   cortexpilot up --runs /srv/agents/runs
   cortexpilot up --port 0
 
-If nobody asked for a port and 8000 is taken, a free one is used. Every command it prints works as it stands from the
+If nobody asked for a port and 8000 is taken, a free one is used. Every command it prints works as it stands from the \
 same directory.")]
 pub(crate) struct Up {
     /// Serve demonstration runs from a root of their own; never touches the root that plain `up` serves
@@ -92,7 +92,8 @@ impl Up {
         if self.demo {
             if context.commands != Commands::bare(&context.environment) {
                 return Err(Stopped::Usage(
-                    "--demo has roots of its own and never touches others: leave --runtime-root and --runs out".to_owned(),
+                    "--demo has roots of its own and never touches others: leave --runtime-root and --runs out"
+                        .to_owned(),
                 ));
             }
             demo::write_missing(&settings.runs_root, serve::now(), &OsIds).map_err(|error| {
@@ -200,7 +201,10 @@ async fn next_commands(commands: &Commands, runs: &RunStore) -> Vec<Next> {
     if let Some(run) = ready {
         let preview = commands.line(&["queue", "preview", run.as_str()]);
         next.push(Next { what: "Preview one again as a queue item, with what is shut", command: preview });
-        next.push(Next { what: "Who could open each check", command: commands.line(&["gate", "explain", run.as_str()]) });
+        next.push(Next {
+            what: "Who could open each check",
+            command: commands.line(&["gate", "explain", run.as_str()]),
+        });
     }
     if let Some(run) = waiting {
         let explain = commands.line(&["gate", "explain", run.as_str()]);

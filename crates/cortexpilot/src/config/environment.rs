@@ -24,8 +24,10 @@ impl Environment {
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
     pub(crate) fn read() -> anyhow::Result<Self> {
         let variables: Vec<_> = std::env::vars_os().collect();
-        let cwd = std::env::current_dir().and_then(std::fs::canonicalize).context("the working directory cannot be read")?;
-        let program = std::env::args_os().next().and_then(|name| name.into_string().ok()).filter(|name| !name.is_empty());
+        let cwd =
+            std::env::current_dir().and_then(std::fs::canonicalize).context("the working directory cannot be read")?;
+        let program =
+            std::env::args_os().next().and_then(|name| name.into_string().ok()).filter(|name| !name.is_empty());
         let user = user(&variables);
         Ok(Self { variables, cwd, program: program.unwrap_or_else(|| "cortexpilot".to_owned()), user })
     }
@@ -39,7 +41,11 @@ fn user(variables: &[(OsString, OsString)]) -> String {
         let found = variables.iter().find(|(name, _)| name == wanted)?;
         found.1.to_str().map(str::to_owned)
     });
-    name_of(uid, &database).into_iter().chain(stated).find(|name| is_plain(name)).unwrap_or_else(|| format!("uid-{uid}"))
+    name_of(uid, &database)
+        .into_iter()
+        .chain(stated)
+        .find(|name| is_plain(name))
+        .unwrap_or_else(|| format!("uid-{uid}"))
 }
 
 /// The name of a user id in the format of `passwd(5)`: `name:password:uid:…`.

@@ -36,7 +36,10 @@ pub(super) fn read(dir: &Path) -> FileValues {
     }
     let mode = meta.permissions().mode();
     if mode & 0o022 != 0 {
-        return refused(&path, "may be written by others than its owner: chmod go-w it, or set the variables in the environment");
+        return refused(
+            &path,
+            "may be written by others than its owner: chmod go-w it, or set the variables in the environment",
+        );
     }
     let own = rustix::process::getuid().as_raw();
     if meta.uid() != own && meta.uid() != 0 {
@@ -74,7 +77,8 @@ fn entry(key: &str, value: &toml::Value, others_may_read: bool) -> Result<(Varia
     if variable.secret && others_may_read {
         return Err(format!("holds the secret `{key}` and may be read by others: chmod go-r it"));
     }
-    let text = text(value).ok_or_else(|| format!("`{key}` must be a text, a number, true or false, or a list of texts"))?;
+    let text =
+        text(value).ok_or_else(|| format!("`{key}` must be a text, a number, true or false, or a list of texts"))?;
     Ok((*variable, text))
 }
 

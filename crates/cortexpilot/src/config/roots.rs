@@ -45,7 +45,10 @@ pub(crate) fn resolve(base: &Path, stated: &str) -> Result<PathBuf, String> {
             Component::Normal(name) => rest.push(name.to_owned()),
             Component::CurDir => {}
             Component::ParentDir | Component::RootDir | Component::Prefix(_) => {
-                return Err(format!("goes through a directory that does not exist; it is {}", super::value::quoted(stated)));
+                return Err(format!(
+                    "goes through a directory that does not exist; it is {}",
+                    super::value::quoted(stated)
+                ));
             }
         }
         exists = parent;

@@ -16,12 +16,7 @@ pub(crate) struct Variable {
     pub(crate) secret: bool,
 }
 
-const fn variable(
-    name: &'static str,
-    key: &'static str,
-    default: &'static str,
-    meaning: &'static str,
-) -> Variable {
+const fn variable(name: &'static str, key: &'static str, default: &'static str, meaning: &'static str) -> Variable {
     Variable { name, key: Some(key), default, meaning, secret: false }
 }
 
@@ -89,7 +84,7 @@ pub(crate) const API_TOKEN_ROLES: Variable = variable(
     "CORTEXPILOT_API_TOKEN_ROLES",
     "api_token_roles",
     "the allowed roles",
-    "Roles that the bearer of that token holds: a comma list.",
+    "Roles that the bearer of that token holds: a comma list with at least one role.",
 );
 pub(crate) const API_HOST: Variable = variable(
     "CORTEXPILOT_API_HOST",
@@ -119,7 +114,7 @@ pub(crate) const PRINCIPAL_ROLES: Variable = variable(
     "CORTEXPILOT_PRINCIPAL_ROLES",
     "principal_roles",
     "the allowed roles",
-    "Roles that this principal holds: a comma list. The agent of a stdio MCP server borrows them.",
+    "Roles that this principal holds: a comma list with at least one role. The agent of a stdio MCP server borrows them.",
 );
 pub(crate) const TOKEN: Variable = Variable {
     secret: true,

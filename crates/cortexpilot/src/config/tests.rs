@@ -48,7 +48,10 @@ fn without_anything_the_defaults_hold() {
     assert_eq!(settings.mutation_gate, MutationGate::Shut);
     assert_eq!(list(&settings.allowed_roles), "ARCHITECT,OPS,OWNER,TECH_LEAD");
     assert!(settings.auth_required && settings.api_token.is_none());
-    assert_eq!((settings.host.to_string().as_str(), settings.port, settings.port_is_default), ("127.0.0.1", 8000, true));
+    assert_eq!(
+        (settings.host.to_string().as_str(), settings.port, settings.port_is_default),
+        ("127.0.0.1", 8000, true)
+    );
     assert_eq!((settings.principal.as_str(), settings.agent().id.as_str()), ("local:alice", "agent:alice"));
     assert_eq!(settings.agent().sponsor.as_deref(), Some("local:alice"));
     assert_eq!(settings.agent().roles, settings.operator().roles);
@@ -108,7 +111,10 @@ fn authentication_is_switched_off_by_four_words_and_an_unreadable_one_refuses() 
 #[test]
 fn a_mistyped_name_is_an_error_and_a_strange_one_a_warning() {
     let said = refusal(&[("CORTEXPILOT_APPROVAL_ALOWED_ROLES", "OPS")]);
-    assert!(said.contains("CORTEXPILOT_APPROVAL_ALOWED_ROLES") && said.contains("CORTEXPILOT_APPROVAL_ALLOWED_ROLES is meant"));
+    assert!(
+        said.contains("CORTEXPILOT_APPROVAL_ALOWED_ROLES")
+            && said.contains("CORTEXPILOT_APPROVAL_ALLOWED_ROLES is meant")
+    );
     assert!(refusal(&[("Cortexpilot_store", "file")]).contains("CORTEXPILOT_STORE is meant"));
     let settings = settings(&[("CORTEXPILOT_SERVICE_HOST", "10.0.0.1"), ("OTHER", "x")]);
     assert_eq!(settings.warnings, ["CORTEXPILOT_SERVICE_HOST is no variable of CortexPilot and is ignored"]);
@@ -144,17 +150,24 @@ fn what_later_versions_bring_is_refused_rather_than_ignored() {
 
 #[test]
 fn roles_replace_the_default_and_the_held_ones_follow_them() {
-    let settings = settings(&[("CORTEXPILOT_APPROVAL_ALLOWED_ROLES", "ops, sre"), ("CORTEXPILOT_API_TOKEN_ROLES", "sre")]);
+    let settings =
+        settings(&[("CORTEXPILOT_APPROVAL_ALLOWED_ROLES", "ops, sre"), ("CORTEXPILOT_API_TOKEN_ROLES", "sre")]);
     assert_eq!(list(&settings.allowed_roles), "OPS,SRE");
     assert_eq!(list(&settings.principal_roles), "OPS,SRE");
     assert_eq!(list(&settings.api_token_roles), "SRE");
-    assert_eq!(list(&self::settings(&[("CORTEXPILOT_APPROVAL_ALLOWED_ROLES", " , ")]).allowed_roles), "ARCHITECT,OPS,OWNER,TECH_LEAD");
+    assert_eq!(
+        list(&self::settings(&[("CORTEXPILOT_APPROVAL_ALLOWED_ROLES", " , ")]).allowed_roles),
+        "ARCHITECT,OPS,OWNER,TECH_LEAD"
+    );
     assert!(refusal(&[("CORTEXPILOT_PRINCIPAL_ROLES", "OPS;OWNER")]).contains("\"OPS;OWNER\""));
+    // Whoever writes a list without a role means "none"; the default would be all of them.
+    assert!(refusal(&[("CORTEXPILOT_PRINCIPAL_ROLES", ",")]).contains("names no role"));
 }
 
 #[test]
 fn the_environment_wins_over_the_file_and_the_command_line_over_both() {
-    let mut case = case(&[("CORTEXPILOT_API_PORT", "9001")]).file("api_port = 9000\npreview_ttl = \"1h\"\nruntime_root = \"rt\"\n");
+    let mut case = case(&[("CORTEXPILOT_API_PORT", "9001")])
+        .file("api_port = 9000\npreview_ttl = \"1h\"\nruntime_root = \"rt\"\n");
     let settings = case.load().unwrap();
     assert_eq!((settings.port, settings.port_is_default), (9001, false));
     assert_eq!(settings.preview_ttl, SignedDuration::from_hours(1));

@@ -97,7 +97,9 @@ pub(super) fn origins(raw: &str) -> Result<Vec<String>, String> {
 }
 
 fn origin(entry: &str) -> Result<String, String> {
-    AllowedHosts::default().allow(entry).map_err(|problem| format!("has the entry {}, which {problem}", quoted(entry)))?;
+    AllowedHosts::default()
+        .allow(entry)
+        .map_err(|problem| format!("has the entry {}, which {problem}", quoted(entry)))?;
     Ok(entry.to_owned())
 }
 
@@ -131,7 +133,21 @@ mod tests {
         assert_eq!(seconds("1h0m1s"), Ok(3601));
         assert_eq!(seconds("90s"), Ok(90));
         assert_eq!(seconds("24h"), Ok(86_400));
-        for raw in ["", "0s", "900", "24h1s", "15", "m", "30m1h", "1.5h", "-1m", "1h 30m", "1d", "99999999999999999999h", "1m1m"] {
+        for raw in [
+            "",
+            "0s",
+            "900",
+            "24h1s",
+            "15",
+            "m",
+            "30m1h",
+            "1.5h",
+            "-1m",
+            "1h 30m",
+            "1d",
+            "99999999999999999999h",
+            "1m1m",
+        ] {
             assert!(seconds(raw).is_err(), "{raw}");
         }
         for raw in ["15m", "1h30m", "1m30s", "24h", "1s"] {

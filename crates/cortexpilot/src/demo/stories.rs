@@ -66,7 +66,9 @@ pub(super) const STORIES: [Story; 6] = [
                 "--- a/tests/shipping/test_quotes.py\n+++ b/tests/shipping/test_quotes.py\n@@ -9,3 +9,12 @@\n def test_quote_uses_weight(carrier, basket, address):\n     assert quote(basket, address) == carrier.price(1200)\n+\n+\n+def test_second_quote_is_cached(carrier, basket, address):\n+    quote(basket, address)\n+    quote(basket, address)\n+    assert carrier.calls == 1\n",
             ),
         ],
-        ending: Ending::Succeeded { summary: "Shipping quotes are cached for 60 seconds; the carrier is asked once per basket." },
+        ending: Ending::Succeeded {
+            summary: "Shipping quotes are cached for 60 seconds; the carrier is asked once per basket.",
+        },
     },
     Story {
         run_id: "run_demo_payment_timeout",
@@ -131,9 +133,10 @@ pub(super) const STORIES: [Story; 6] = [
             "I will follow the page in an empty container and note where it breaks.",
             "Steps 1 to 3 work. Step 4 needs a database that the page never mentions; adding it.",
         ],
-        changes: &[
-            ("docs/quick-start.md", "--- a/docs/quick-start.md\n+++ b/docs/quick-start.md\n@@ -1 +1 @@\n-old\n+new\n"),
-        ],
+        changes: &[(
+            "docs/quick-start.md",
+            "--- a/docs/quick-start.md\n+++ b/docs/quick-start.md\n@@ -1 +1 @@\n-old\n+new\n",
+        )],
         ending: Ending::Running,
     },
     Story {

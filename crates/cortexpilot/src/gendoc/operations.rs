@@ -1,48 +1,57 @@
 //! Every operation of every surface in one table: HTTP routes, MCP tools, commands. What may write says so.
 
+use clap::CommandFactory as _;
 use cortexpilot_server::http::operations;
 use cortexpilot_server::mcp::{Effect, ToolSpec};
 
 use super::{code, head, markdown};
 
-/// A command of the command line, whether it may write, and what it does.
+/// A command of the command line and whether it may write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct CommandRow {
     /// Its words after the program's name.
-    pub(crate) path: &'static str,
-    /// `read`, or what it writes when.
-    pub(crate) effect: &'static str,
-    /// What it changes at most.
-    pub(crate) changes: &'static str,
+    path: &'static str,
+    /// `read`, or `write`, with the condition where there is one.
+    effect: &'static str,
+    /// What it writes at most; nothing for one that only reads.
+    writes: Option<&'static str>,
 }
 
-const fn row(path: &'static str, effect: &'static str, changes: &'static str) -> CommandRow {
-    CommandRow { path, effect, changes }
+const fn reads(path: &'static str) -> CommandRow {
+    CommandRow { path, effect: "read", writes: None }
+}
+
+const fn writes(path: &'static str, what: &'static str) -> CommandRow {
+    CommandRow { path, effect: "write", writes: Some(what) }
 }
 
 /// Every command. One that is not here does not pass the test below.
-pub(crate) const COMMANDS: [CommandRow; 21] = [
-    row("up", "write", "makes the key, a token where there is none, with --demo the demonstration's runs; then serves HTTP"),
-    row("serve", "write", "makes the key; then serves HTTP"),
-    row("mcp-readonly-server", "read", "nothing"),
-    row("mcp-queue-pilot-server", "write", "makes the key; then serves the pilot's two tools"),
-    row("runs list", "read", "nothing"),
-    row("runs show", "read", "nothing"),
-    row("runs check", "read", "nothing"),
-    row("queue preview", "read, with `-o` write", "with -o: the plan file, and the key; never the queue"),
-    row("queue enqueue", "write", "one queue item, or the record of a refusal"),
-    row("queue cancel", "write", "one pending item becomes cancelled, or the record of a refusal"),
-    row("queue list", "read", "nothing"),
-    row("queue show", "read", "nothing"),
-    row("queue claim", "write", "one eligible item becomes claimed, or the record of a refusal"),
-    row("queue complete", "write", "one claimed item becomes finished, or the record of a refusal"),
-    row("gate explain", "read", "nothing"),
-    row("audit verify", "read", "nothing"),
-    row("audit repair", "write", "a damaged ledger is kept aside and a new one begun that commits to it"),
-    row("config show", "read", "nothing"),
-    row("completions", "read", "nothing"),
-    row("gen-doc", "read", "nothing"),
-    row("help", "read", "nothing"),
+const COMMANDS: [CommandRow; 21] = [
+    writes("up", "the key, a token where there is none, and with `--demo` the demonstration's runs"),
+    writes("serve", "the key"),
+    reads("mcp-readonly-server"),
+    writes("mcp-queue-pilot-server", "the key; what its tools write is listed with them"),
+    reads("runs list"),
+    reads("runs show"),
+    reads("runs check"),
+    CommandRow {
+        path: "queue preview",
+        effect: "read; with `-o` write",
+        writes: Some("the plan file that is named, and the key; never the queue"),
+    },
+    writes("queue enqueue", "one queue item, or the record of a refusal"),
+    writes("queue cancel", "one cancellation, or the record of a refusal"),
+    reads("queue list"),
+    reads("queue show"),
+    writes("queue claim", "one claim, or the record of a refusal"),
+    writes("queue complete", "the end of one claimed item, or the record of a refusal"),
+    reads("gate explain"),
+    reads("audit verify"),
+    writes("audit repair", "a new ledger that commits to the damaged one, which is kept"),
+    reads("config show"),
+    reads("completions"),
+    reads("gen-doc"),
+    reads("help"),
 ];
 
 /// The tools of the queue pilot server.
@@ -62,6 +71,12 @@ fn tool_effect(effect: Effect) -> &'static str {
     }
 }
 
+/// What a command says of itself.
+fn about(tree: &clap::Command, path: &str) -> String {
+    let found = path.split(' ').try_fold(tree, |command, word| command.find_subcommand(word));
+    found.and_then(clap::Command::get_about).map_or_else(|| "Print help".to_owned(), ToString::to_string)
+}
+
 pub(super) fn page() -> String {
     let http = operations().iter().map(|operation| {
         let name = format!("{} {}", operation.verb.as_str(), operation.path);
@@ -74,9 +89,11 @@ pub(super) fn page() -> String {
         };
         tools.iter().map(row)
     });
+    let tree = crate::cli::Cli::command();
     let commands = COMMANDS.iter().map(|command| {
-        let changes = format!("Changes {}.", command.changes);
-        [code(&format!("cortexpilot {}", command.path)), "command line".to_owned(), command.effect.to_owned(), changes]
+        let writes = command.writes.map(|what| format!(" Writes {what}.")).unwrap_or_default();
+        let what = format!("{}.{writes}", about(&tree, command.path));
+        [code(&format!("cortexpilot {}", command.path)), "command line".to_owned(), command.effect.to_owned(), what]
     });
     format!(
         "{}\
@@ -93,8 +110,6 @@ byte behind. [boundary.md](../boundary.md) says who may call what writes.
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
-
-    use clap::CommandFactory as _;
 
     use super::*;
 

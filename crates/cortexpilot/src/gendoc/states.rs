@@ -44,9 +44,7 @@ fn event(name: &str) -> QueueEvent {
     let (queue_id, task_id, ts) = (id(), "task".to_owned(), Timestamp::UNIX_EPOCH);
     let run_id = "run_2".to_owned();
     match name {
-        "QUEUE_CANCEL" => {
-            QueueEvent::Cancelled(Cancelled { queue_id, task_id, reason: None, cancelled_by: None, ts })
-        }
+        "QUEUE_CANCEL" => QueueEvent::Cancelled(Cancelled { queue_id, task_id, reason: None, cancelled_by: None, ts }),
         "QUEUE_CLAIM" => QueueEvent::Claimed(Claimed {
             queue_id,
             task_id,
@@ -81,7 +79,8 @@ fn outcome(history: &[&str], next: &str) -> String {
 pub(super) fn page() -> String {
     let rows = HISTORIES.iter().map(|(state, history)| {
         let [a, b, c, d] = EVENTS.map(|next| outcome(history, next));
-        [code(state), a, b, c, d]
+        let state = if history.is_empty() { "(no item)".to_owned() } else { code(state) };
+        [state, a, b, c, d]
     });
     let table = markdown(["state", "`QUEUE_ENQUEUE`", "`QUEUE_CANCEL`", "`QUEUE_CLAIM`", "`QUEUE_DONE`"], rows);
     format!(

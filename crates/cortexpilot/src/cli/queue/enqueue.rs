@@ -34,7 +34,8 @@ impl Enqueue {
         let Some(file) = &self.plan else {
             return Ok((self.run.clone().unwrap_or_default(), self.when.clone()));
         };
-        let plan = Plan::read(&context.environment.cwd.join(file)).map_err(|error| Stopped::Usage(format!("{error:#}")))?;
+        let plan =
+            Plan::read(&context.environment.cwd.join(file)).map_err(|error| Stopped::Usage(format!("{error:#}")))?;
         if let Some(run) = &self.run
             && run.trim() != plan.run_id
         {
@@ -127,7 +128,8 @@ fn first_shut(previewed: &Previewed, caller: &Caller) -> Option<Stopped> {
 }
 
 fn answer(context: &Context, applied: &Applied) -> Result<Answer, Stopped> {
-    let view = AppliedView::of(applied).ok_or_else(|| anyhow::anyhow!("the store answered an apply with a legacy item"))?;
+    let view =
+        AppliedView::of(applied).ok_or_else(|| anyhow::anyhow!("the store answered an apply with a legacy item"))?;
     if context.view.is_json() {
         return Ok(Answer::ok(json(&view)));
     }

@@ -1,13 +1,14 @@
 //! `queue list`, `queue show` and `queue cancel`.
 
 use cortexpilot_core::domain::id::QueueItemId;
-use cortexpilot_core::domain::listing::{FileProblem, QueueFilter};
+use cortexpilot_core::domain::listing::QueueFilter;
 use cortexpilot_core::domain::principal::StatedRole;
 use cortexpilot_core::domain::queue::{Provenance, QueueItem};
 use cortexpilot_core::domain::text::{Stated, escape};
 use cortexpilot_core::error::ErrorCode;
 use cortexpilot_core::port::Clock as _;
 use cortexpilot_server::wire::ItemView;
+use cortexpilot_server::wire::item::ProblemView;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -28,13 +29,6 @@ struct ListAnswer {
     problems: Vec<ProblemView>,
 }
 
-#[derive(Serialize)]
-struct ProblemView {
-    file: String,
-    line: u64,
-    problem: String,
-}
-
 impl List {
     pub(super) async fn run(self, context: &Context) -> Result<Answer, Stopped> {
         let filter = QueueFilter {
@@ -51,7 +45,7 @@ impl List {
             let answer = ListAnswer {
                 items: listing.items.iter().map(|item| ItemView::of(item, now)).collect(),
                 next_cursor: next,
-                problems: listing.problems.iter().map(problem).collect(),
+                problems: listing.problems.iter().map(ProblemView::of).collect(),
             };
             return Ok(Answer::ok(json(&answer)));
         }
@@ -105,12 +99,10 @@ impl List {
 }
 
 fn cursor(raw: &str) -> Result<u64, Stopped> {
-    let wrong = || Stopped::code(ErrorCode::ArgumentsInvalid, "`cursor` is not one that this list gave out.", &OsIds);
-    raw.trim().parse().map_err(|_| wrong())
-}
-
-fn problem(problem: &FileProblem) -> ProblemView {
-    ProblemView { file: problem.file.clone(), line: problem.line, problem: problem.problem.clone() }
+    let position = raw.parse().ok().filter(|_| raw.bytes().all(|byte| byte.is_ascii_digit()));
+    position.ok_or_else(|| {
+        Stopped::code(ErrorCode::ArgumentsInvalid, "`cursor` is not one that this list gave out.", &OsIds)
+    })
 }
 
 fn row(item: &QueueItem, now: Timestamp, wide: bool) -> Vec<String> {
@@ -158,7 +150,8 @@ impl Show {
         let reader = session::reader(&context.settings)?;
         let missing = || Stopped::code(ErrorCode::QueueItemNotFound, "There is no queue item with this id.", &OsIds);
         let id = QueueItemId::parse(&self.queue_id).ok_or_else(missing)?;
-        let item = reader.queue().item(&id).await.map_err(|error| Stopped::store(error, &OsIds))?.ok_or_else(missing)?;
+        let item =
+            reader.queue().item(&id).await.map_err(|error| Stopped::store(error, &OsIds))?.ok_or_else(missing)?;
         let view = ItemView::of(&item, SystemClock.now());
         let stamps = item.enqueued.provenance.as_ref().map(|provenance| stamps(&item, provenance));
         if context.view.is_json() {

@@ -63,22 +63,23 @@ impl Plan {
 
     /// The parameters it was previewed with.
     pub(crate) fn when(&self) -> When {
-        When {
-            priority: self.priority,
-            scheduled_at: self.scheduled_at.clone(),
-            deadline_at: self.deadline_at.clone(),
-        }
+        When { priority: self.priority, scheduled_at: self.scheduled_at.clone(), deadline_at: self.deadline_at.clone() }
     }
 
     /// Reads a plan.
     pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
-        let file = OpenOptions::new().read(true).open(path).with_context(|| format!("{} cannot be read", path.display()))?;
+        let file =
+            OpenOptions::new().read(true).open(path).with_context(|| format!("{} cannot be read", path.display()))?;
         let mut text = String::new();
         file.take(BYTES_MAX).read_to_string(&mut text).with_context(|| format!("{} cannot be read", path.display()))?;
-        let plan: Self =
-            serde_json::from_str(&text).with_context(|| format!("{} is no plan that `queue preview -o` kept", path.display()))?;
+        let plan: Self = serde_json::from_str(&text)
+            .with_context(|| format!("{} is no plan that `queue preview -o` kept", path.display()))?;
         if plan.cortexpilot_plan != VERSION {
-            bail!("{} is a plan of version {}; this program reads version {VERSION}", path.display(), plan.cortexpilot_plan);
+            bail!(
+                "{} is a plan of version {}; this program reads version {VERSION}",
+                path.display(),
+                plan.cortexpilot_plan
+            );
         }
         Ok(plan)
     }

@@ -34,8 +34,9 @@ impl Preview {
             let plan = Plan::of(&view, &self.when);
             plan.ok_or_else(|| anyhow::anyhow!("the preview carries no token"))?.write(&path)?;
         }
-        if previewed.can_apply {
-            view.next_step = next_command(context, &self, &view);
+        // Where the general advice is to apply, the exact command is better.
+        if view.next_step.starts_with("cortexpilot queue enqueue") {
+            view.next_step = next_command(context, &self);
         }
         if context.view.is_json() {
             return Ok(Answer::ok(json(&view)));
@@ -74,10 +75,7 @@ fn request(run: &str, when: &When) -> Result<RunRequest, Stopped> {
 }
 
 /// The command that applies exactly this preview.
-fn next_command(context: &Context, preview: &Preview, view: &PreviewView) -> String {
-    if !view.pending_matches.is_empty() && view.next_step.starts_with("An equal item") {
-        return view.next_step.clone();
-    }
+fn next_command(context: &Context, preview: &Preview) -> String {
     let what_only_you_know = "--role ROLE --requested-by NAME --reason WHY --confirm";
     match &preview.save_plan {
         Some(file) => format!("{} {what_only_you_know}", context.commands.line(&["queue", "enqueue", "--plan", file])),
@@ -85,7 +83,10 @@ fn next_command(context: &Context, preview: &Preview, view: &PreviewView) -> Str
             let mut words = vec!["queue".to_owned(), "enqueue".to_owned(), preview.run.clone()];
             words.extend(parameters(&preview.when));
             let words: Vec<&str> = words.iter().map(String::as_str).collect();
-            format!("{} (on a terminal; for a script keep the preview with -o plan.json)", context.commands.line(&words))
+            format!(
+                "{} (on a terminal; for a script keep the preview with -o plan.json)",
+                context.commands.line(&words)
+            )
         }
     }
 }
@@ -130,7 +131,8 @@ pub(super) fn human(context: &Context, previewed: &Previewed, view: &PreviewView
 pub(super) fn effect(effect: &EffectView, item: &ItemView) -> String {
     let none = |list: &[String]| if list.is_empty() { "nothing is named".to_owned() } else { list.join(", ") };
     let commands = effect.commands.iter().map(|command| quote(command)).collect::<Vec<_>>();
-    let permissions: Vec<String> = effect.tool_permissions.iter().map(|(name, value)| format!("{name} {value}")).collect();
+    let permissions: Vec<String> =
+        effect.tool_permissions.iter().map(|(name, value)| format!("{name} {value}")).collect();
     let runner = if effect.runner.is_empty() { "not recorded" } else { &effect.runner };
     let time = effect.timeout_s.map_or("no limit is named".to_owned(), |seconds| format!("up to {seconds} s"));
     let rows = [
@@ -151,7 +153,14 @@ fn item(item: &ItemView) -> String {
         ("task contract", item.contract_path.clone()),
         ("priority", item.priority.to_string()),
         ("not before", item.scheduled_at.clone()),
-        ("deadline", if item.deadline_at.is_empty() { String::new() } else { format!("{} ({})", item.deadline_at, item.sla_state) }),
+        (
+            "deadline",
+            if item.deadline_at.is_empty() {
+                String::new()
+            } else {
+                format!("{} ({})", item.deadline_at, item.sla_state)
+            },
+        ),
     ];
     format!("\nThe item\n{}", pairs(rows.into_iter().filter(|(_, value)| !value.is_empty())))
 }

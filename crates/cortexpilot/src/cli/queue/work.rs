@@ -39,7 +39,8 @@ impl Claim {
             ("yours until", view.lease_expires_at.clone().unwrap_or_default()),
             ("lease token", view.lease_token.clone().unwrap_or_default()),
         ];
-        let done = context.commands.line(&["queue", "complete", &item.queue_id, "--lease-token", "-", "--status", "SUCCESS"]);
+        let done =
+            context.commands.line(&["queue", "complete", &item.queue_id, "--lease-token", "-", "--status", "SUCCESS"]);
         Ok(Answer::ok(format!(
             "Claimed. It can no longer be cancelled.\n{}\nWhen it is done (the lease token on standard input)\n  {done}\n",
             pairs(rows.into_iter().filter(|(_, value)| !value.is_empty()))

@@ -52,7 +52,8 @@ fn read(path: &Path) -> anyhow::Result<Option<Secret>> {
         .read_to_string(&mut text)
         .with_context(|| format!("the token {} cannot be read", path.display()))?;
     let token = text.trim();
-    let plain = token.len() >= 16 && token.len() as u64 <= BYTES_MAX && token.bytes().all(|byte| byte.is_ascii_graphic());
+    let plain =
+        token.len() >= 16 && token.len() as u64 <= BYTES_MAX && token.bytes().all(|byte| byte.is_ascii_graphic());
     if !plain {
         bail!("the token {} must be 16 to {BYTES_MAX} visible ASCII characters: mend it, {again}", path.display());
     }

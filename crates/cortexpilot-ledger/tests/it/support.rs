@@ -1,0 +1,148 @@
+//! A runtime root of its own for each test, and what stands in it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use cortexpilot_core::codec::decision::{self, Decision};
+use cortexpilot_core::port::conformance::{Subject, start};
+use cortexpilot_core::port::fake::ManualClock;
+use cortexpilot_core::port::{Store, StoreError};
+use cortexpilot_ledger::{FileStore, OpenError, StoreOptions};
+
+/// A runtime root and a store on it. Dropped in this order.
+pub(crate) struct World {
+    pub(crate) store: FileStore,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) root: Root,
+}
+
+/// A directory that holds a runtime root, which need not exist yet.
+pub(crate) struct Root {
+    _dir: tempfile::TempDir,
+    pub(crate) path: PathBuf,
+}
+
+impl Root {
+    pub(crate) fn new() -> Self {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let path = dir.path().join("cortexpilot");
+        Self { _dir: dir, path }
+    }
+
+    /// In memory, where there is such a file system: for tests that open hundreds of stores, each of which syncs.
+    pub(crate) fn quick() -> Self {
+        let memory = Path::new("/dev/shm");
+        if !memory.is_dir() {
+            return Self::new();
+        }
+        let dir = tempfile::tempdir_in(memory).expect("a temporary directory");
+        let path = dir.path().join("cortexpilot");
+        Self { _dir: dir, path }
+    }
+
+    /// A root that holds this ledger.
+    pub(crate) fn with_queue(bytes: impl AsRef<[u8]>) -> Self {
+        Self::new().holding(bytes)
+    }
+
+    /// The same root with this ledger.
+    pub(crate) fn holding(self, bytes: impl AsRef<[u8]>) -> Self {
+        let root = self;
+        std::fs::create_dir(&root.path).expect("a directory");
+        root.write("queue.jsonl", bytes);
+        root
+    }
+
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    pub(crate) fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
+        std::fs::write(self.file(name), bytes).expect("the file can be written");
+    }
+
+    pub(crate) fn read(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.file(name)).unwrap_or_default()
+    }
+
+    pub(crate) fn queue(&self) -> String {
+        String::from_utf8(self.read("queue.jsonl")).expect("UTF-8")
+    }
+
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let text = String::from_utf8_lossy(&self.read("queue.jsonl")).into_owned();
+        text.split_terminator('\n').map(str::to_owned).collect()
+    }
+
+    pub(crate) fn decisions(&self) -> Vec<Decision> {
+        let text = String::from_utf8(self.read("decisions.jsonl")).expect("UTF-8");
+        text.split_terminator('\n').map(|line| decision::decode(line.as_bytes()).expect("a decision line")).collect()
+    }
+
+    /// What stands in the lock file.
+    pub(crate) fn marks(&self) -> String {
+        String::from_utf8(self.read("ledger.lock")).expect("UTF-8")
+    }
+
+    pub(crate) fn open(&self) -> FileStore {
+        self.try_open().expect("the store opens")
+    }
+
+    pub(crate) fn try_open(&self) -> Result<FileStore, OpenError> {
+        FileStore::open(options(&self.path), Arc::new(ManualClock::at(start())))
+    }
+
+    /// The names of everything in the root.
+    pub(crate) fn names(&self) -> Vec<String> {
+        names(&self.path)
+    }
+}
+
+pub(crate) fn names(dir: &Path) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(dir) else { return Vec::new() };
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+pub(crate) fn options(root: &Path) -> StoreOptions {
+    StoreOptions { lock_wait: Duration::from_secs(30), ..StoreOptions::new(root) }
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self::on(Root::new())
+    }
+
+    pub(crate) fn on(root: Root) -> Self {
+        let clock = Arc::new(ManualClock::at(start()));
+        let store = FileStore::open(options(&root.path), clock.clone()).expect("the store opens");
+        Self { store, clock, root }
+    }
+
+    /// Ends this process and starts another one.
+    pub(crate) fn reopen(self) -> Self {
+        drop(self.store);
+        Self::on(self.root)
+    }
+}
+
+impl Subject for World {
+    fn store(&self) -> &dyn Store {
+        &self.store
+    }
+
+    fn decisions(&self) -> Vec<Decision> {
+        self.root.decisions()
+    }
+}
+
+/// The file and line of the damage that an error names.
+pub(crate) fn corrupt(error: StoreError) -> (String, u64) {
+    match error {
+        StoreError::Corrupt { file, line } => (file, line),
+        other => panic!("not damage: {other}"),
+    }
+}

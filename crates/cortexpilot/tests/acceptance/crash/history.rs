@@ -1,0 +1,145 @@
+//! What all callers were told, held against what is on disk and what the next server says.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use super::Chance;
+use super::callers::{Doubt, Log};
+use crate::sound::{assert_sound, text};
+use crate::support::{GATE_OPEN, Home, Request, Server, VERSIONS, apply};
+
+/// Everything that callers of one home know.
+#[derive(Default)]
+pub(crate) struct History {
+    /// Lines that must be there for ever: event and queue id.
+    acknowledged: BTreeSet<(String, String)>,
+    /// Commands whose line may be there or not.
+    doubts: Vec<Doubt>,
+    /// Enqueues without an answer that nobody has asked for again yet.
+    open: Vec<Doubt>,
+    /// Over all homes: acknowledged lines, calls without an answer, and those of them whose line was there.
+    lines: usize,
+    pub(crate) in_doubt: usize,
+    pub(crate) written_in_doubt: usize,
+}
+
+impl History {
+    /// Takes what callers logged.
+    pub(crate) fn take(&mut self, logs: Vec<Log>) {
+        for Log { acknowledged, in_doubt } in logs {
+            for (event, queue_id) in acknowledged {
+                let line = (event.to_owned(), queue_id);
+                assert!(self.acknowledged.insert(line.clone()), "acknowledged twice: {line:?}");
+            }
+            self.in_doubt += in_doubt.len();
+            self.open.extend(in_doubt.iter().filter(|doubt| matches!(doubt, Doubt::Enqueue { .. })).cloned());
+            self.doubts.extend(in_doubt);
+        }
+    }
+
+    /// How many lines were acknowledged.
+    pub(crate) fn acknowledged(&self) -> usize {
+        self.lines + self.acknowledged.len()
+    }
+
+    /// Adds another home's figures.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.lines += other.acknowledged();
+        self.in_doubt += other.in_doubt;
+        self.written_in_doubt += other.written_in_doubt;
+    }
+
+    /// Cuts the last line if nobody was told of it: as a kill leaves it that strikes inside the write, which it seldom does
+    /// by itself. Says whether the ledger ends torn.
+    pub(crate) fn tear(&self, home: &Home, chance: &mut Chance) -> bool {
+        let queue = home.queue();
+        let Some(last) = queue.lines().pop() else { return false };
+        if queue.bytes().ends_with(b"\n") {
+            let line: Value = serde_json::from_str(&last).expect("whole lines are JSON");
+            if self.acknowledged.contains(&(text(&line, "event").to_owned(), text(&line, "queue_id").to_owned())) {
+                return false;
+            }
+            // Up to all of it but its first byte, and at least its newline.
+            let length = queue.bytes().len() - 1 - chance.below(last.len());
+            let path = home.runtime().join("queue.jsonl");
+            let file = std::fs::File::options().write(true).open(path).expect("the ledger can be opened");
+            file.set_len(length as u64).expect("the ledger can be cut");
+        }
+        let ran = home.cli(&["audit", "verify"], &[]);
+        assert_eq!(ran.exit, Some(10), "a torn ledger is called torn: {ran:#?}");
+        true
+    }
+
+    /// The ledger is sound; it holds every acknowledged line once, and beside them only whole lines of commands without an
+    /// answer. What the server lists is the fold of these lines, and just the contracts of live items are pinned.
+    pub(crate) fn check(&self, home: &Home, server: &Server) {
+        let lines = assert_sound(home);
+        let mut seen = BTreeSet::new();
+        for line in &lines {
+            let key = (text(line, "event").to_owned(), text(line, "queue_id").to_owned());
+            let known = self.acknowledged.contains(&key) || self.doubts.iter().any(|doubt| doubt.is_of(line));
+            assert!(known, "nobody asked for this line: {line}");
+            assert!(seen.insert(key), "a line stands twice: {line}");
+        }
+        let lost: Vec<_> = self.acknowledged.difference(&seen).collect();
+        assert!(lost.is_empty(), "acknowledged and lost: {lost:?}");
+
+        let mut folded = BTreeMap::<&str, &str>::new();
+        let mut contracts = BTreeMap::<&str, &str>::new();
+        for line in &lines {
+            folded.insert(text(line, "queue_id"), text(line, "status"));
+            if line["event"] == "QUEUE_ENQUEUE" {
+                contracts.insert(text(line, "queue_id"), text(line, "contract_sha256"));
+            }
+        }
+        let listed = server.send(&Request::get("/api/queue")).answer();
+        let listed = listed.as_array().expect("a list");
+        let listed: BTreeMap<&str, &str> = listed.iter().map(|item| (text(item, "queue_id"), text(item, "status"))).collect();
+        assert_eq!(listed, folded);
+
+        let live = folded.iter().filter(|(_, status)| ["PENDING", "CLAIMED"].contains(status));
+        let wanted: BTreeSet<String> = live.map(|(id, _)| format!("{}.json", contracts[id])).collect();
+        let pinned = std::fs::read_dir(home.runtime().join("contracts")).expect("pins can be listed");
+        let pinned: BTreeSet<String> =
+            pinned.map(|entry| entry.expect("an entry can be read").file_name().to_string_lossy().into_owned()).collect();
+        assert_eq!(pinned, wanted);
+    }
+
+    /// Does what a careful client does after a lost answer: it asks again, with the same preview. It is told of the line
+    /// that is there, or the line is written now.
+    pub(crate) fn retry(&mut self, home: &Home, server: &Server) {
+        let lines = home.queue().events();
+        self.written_in_doubt +=
+            lines.iter().filter(|line| self.open.iter().any(|doubt| doubt.is_of(line))).count();
+        let mut pilot = None;
+        for doubt in std::mem::take(&mut self.open) {
+            let Doubt::Enqueue { run, preview_token, over_mcp } = &doubt else { continue };
+            let was_there = lines.iter().any(|line| doubt.is_of(line));
+            let applied = if *over_mcp {
+                let pilot = pilot.get_or_insert_with(|| home.pilot(VERSIONS[3], &[GATE_OPEN]));
+                let arguments = apply(run, json!({"preview_token": preview_token}));
+                pilot.call("enqueue_from_run", &arguments).answer().clone()
+            } else {
+                let body = json!({
+                    "confirm": true, "requested_by": "Ada", "approval_reason": "once more", "preview_token": preview_token,
+                });
+                server.send(&Request::post(&format!("/api/queue/from-run/{run}"), &body.to_string())).answer()
+            };
+            assert_eq!(applied["already_applied"], was_there, "{applied}");
+            assert_eq!(applied["source_run_id"], **run);
+            self.acknowledged.insert(("QUEUE_ENQUEUE".to_owned(), text(&applied, "queue_id").to_owned()));
+        }
+    }
+}
+
+impl Doubt {
+    /// Whether a line is the one that this command would have written.
+    fn is_of(&self, line: &Value) -> bool {
+        match self {
+            Self::Enqueue { run, .. } => line["event"] == "QUEUE_ENQUEUE" && line["source_run_id"] == **run,
+            Self::Cancel { queue_id } => line["event"] == "QUEUE_CANCEL" && line["queue_id"] == **queue_id,
+            Self::Claim { worker } => line["event"] == "QUEUE_CLAIM" && line["worker"] == **worker,
+        }
+    }
+}

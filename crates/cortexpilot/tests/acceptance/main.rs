@@ -1,0 +1,20 @@
+//! Acceptance: the built binary, on real files, through every surface that a person, a program or a model can reach. No
+//! stub stands between the bytes that go in and the ledger that is read afterwards.
+//!
+//! - `gate_matrix`: every combination of what can be wrong with an apply; only the one with nothing wrong enqueues.
+//! - `no_second_path`: every operation there is, called by somebody without rights; nothing changes but the record of it.
+//! - `bytes_to_ledger`: bytes in, golden ledger lines out; and each known way to get a wrong line, refused.
+//!
+//! What they share is in `support`: a private home, processes that never outlive their test, clients, snapshots.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests stop at the first surprise, as tests do")]
+
+mod support;
+
+mod bytes_to_ledger;
+mod crash;
+mod gate_matrix;
+mod no_second_path;
+mod races;
+mod readonly_random;
+mod sound;

@@ -1,0 +1,380 @@
+//! There is one way to change anything. Every operation there is, as the product itself lists them (the route table, the two
+//! tool tables, the command tree), is called by callers who have no right to it: nothing changes but the record of the
+//! refusal. And what must never be possible through MCP is tried through both servers, under names and methods that a
+//! client could think of.
+//!
+//! An operation without a row here fails the test: whoever adds one says how it is called, and who may.
+
+mod forbidden;
+mod tools;
+
+use std::path::Path;
+
+use cortexpilot_runs::fixture::RunFixture;
+use cortexpilot_server::http::{Effect, Operation, Verb, operations};
+use cortexpilot_server::mcp;
+use serde_json::{Value, json};
+
+use super::support::process::Process;
+use super::support::snapshot::Difference;
+use super::support::{GATE_OPEN, Home, Ran, Request, Response, Server, Snapshot, TOKEN, apply};
+
+/// A caller, by what it lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Who {
+    /// Sends no token.
+    Nobody,
+    /// Sends a token that no server gave out.
+    Stranger,
+    /// Is known and holds a role that may do nothing.
+    Powerless,
+    /// Nobody is asked who they are, so everybody is this.
+    Anonymous,
+    /// Holds every role, where queueing is switched off.
+    GateShut,
+}
+
+/// A place with everything that an operation could be aimed at: a run that can be queued, an item that waits, an item that
+/// is being worked on. Keys are made, so a process that starts has nothing left to make.
+struct Scene {
+    home: Home,
+    waiting: String,
+    claimed: String,
+    lease_token: String,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let home = Home::new();
+        for run in ["run_sound", "run_waiting", "run_claimed"] {
+            home.run(
+                &RunFixture::new(run)
+                    .workflow("wf-1")
+                    .event("STARTED", json!({}))
+                    .report("compare_report.json", json!({})),
+            );
+        }
+        let mut pilot = home.pilot("2025-06-18", &[GATE_OPEN]);
+        let claimed = pilot.enqueue("run_claimed")["queue_id"].as_str().unwrap().to_owned();
+        let claim = home.cli(&["queue", "claim", "--lease", "24h"], &[]).answer();
+        let waiting = pilot.enqueue("run_waiting")["queue_id"].as_str().unwrap().to_owned();
+        assert!(pilot.finish().status.success());
+        let lease_token = claim["lease_token"].as_str().unwrap().to_owned();
+        Self { home, waiting, claimed, lease_token }
+    }
+
+    /// What a caller finds set where its server or command is started.
+    fn environment(who: Who) -> Vec<(&'static str, &'static str)> {
+        let powerless = [("CORTEXPILOT_PRINCIPAL_ROLES", "VIEWER"), ("CORTEXPILOT_API_TOKEN_ROLES", "VIEWER")];
+        match who {
+            Who::Nobody | Who::Stranger => vec![GATE_OPEN],
+            Who::Powerless => [&powerless[..], &[GATE_OPEN]].concat(),
+            Who::Anonymous => vec![GATE_OPEN, ("CORTEXPILOT_API_AUTH_REQUIRED", "0")],
+            Who::GateShut => Vec::new(),
+        }
+    }
+}
+
+/// What a refused write may leave: one record, and the lock file that was taken to write it.
+fn assert_only_a_denial(before: &Snapshot, home: &Home, what: &str) {
+    let mut records = Vec::new();
+    for difference in before.differences(&home.snapshot()) {
+        match difference {
+            Difference::Appended(path, tail) if path == Path::new("runtime/decisions.jsonl") => records.push(tail),
+            // The first refusal of all makes the file.
+            Difference::Added(path) if path == Path::new("runtime/decisions.jsonl") => {
+                records.push(home.decisions().bytes().to_vec());
+            }
+            Difference::Changed(path) | Difference::Touched(path) if path == Path::new("runtime/ledger.lock") => {}
+            Difference::Added(_)
+            | Difference::Removed(_)
+            | Difference::Appended(..)
+            | Difference::Changed(_)
+            | Difference::Touched(_) => panic!("{what} left more than a refusal: {difference:?}"),
+        }
+    }
+    let lines: Vec<Value> = records
+        .iter()
+        .flat_map(|tail| std::str::from_utf8(tail).unwrap().lines())
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(lines.len(), 1, "{what}: one refusal, one record, not {lines:?}");
+    assert_eq!(lines[0]["event"], "DENIED", "{what}");
+}
+
+/// How an HTTP operation is called here: its path, its body, and which callers may do it although they lack something.
+struct Route {
+    path: String,
+    body: Value,
+    allowed: &'static [Who],
+}
+
+fn route(operation: &Operation, scene: &Scene) -> Route {
+    let get = |path: &str| Route { path: path.to_owned(), body: json!({}), allowed: &[] };
+    let sound: Value = serde_json::from_str(&apply("run_sound", json!({"actor_role": null}))).unwrap();
+    match operation.id {
+        "queue_preview" => get("/api/queue/from-run/run_sound/preview"),
+        "queue_enqueue" => Route { body: sound, ..get("/api/queue/from-run/run_sound") },
+        // The rollback works when all else is shut.
+        "queue_cancel" => Route {
+            allowed: &[Who::Anonymous, Who::GateShut],
+            body: json!({"reason": "not needed"}),
+            ..get(&format!("/api/queue/{}/cancel", scene.waiting))
+        },
+        // So does the work on what was queued before.
+        "queue_claim" => Route { allowed: &[Who::GateShut], body: json!({"worker": "w"}), ..get("/api/queue/claim") },
+        "queue_complete" => Route {
+            allowed: &[Who::GateShut],
+            body: json!({"lease_token": scene.lease_token, "status": "SUCCESS"}),
+            ..get(&format!("/api/queue/{}/complete", scene.claimed))
+        },
+        "queue_list" => get("/api/queue?limit=10"),
+        "queue_get" => get(&format!("/api/queue/{}", scene.waiting)),
+        "runs_list" => get("/api/runs"),
+        "run_get" => get("/api/runs/run_sound"),
+        "run_events" => get("/api/runs/run_sound/events"),
+        "run_reports" => get("/api/runs/run_sound/reports"),
+        "workflows_list" => get("/api/workflows"),
+        "workflow_get" => get("/api/workflows/wf-1"),
+        "health" => get("/health"),
+        "api_health" => get("/api/health"),
+        "readyz" => get("/readyz"),
+        "metrics" => get("/metrics"),
+        "page" => get("/"),
+        other => panic!("the HTTP operation {other} has no row here: say how it is called, and who may"),
+    }
+}
+
+#[test]
+fn no_http_operation_changes_anything_for_a_caller_without_rights() {
+    let scene = Scene::new();
+    let mut tried = 0;
+    for who in [Who::Nobody, Who::Stranger, Who::Powerless, Who::Anonymous, Who::GateShut] {
+        let server = scene.home.serve(&Scene::environment(who));
+        for operation in operations() {
+            let route = route(operation, &scene);
+            if operation.effect == Effect::Write && route.allowed.contains(&who) {
+                continue;
+            }
+            let before = scene.home.snapshot();
+            let response = server.send(&request(operation, &route, who));
+            let what = format!("{} by {who:?}, answered {} {}", operation.id, response.status, response.text());
+            check_http(operation, who, &response, &what);
+            let recorded = operation.effect == Effect::Write && !matches!(who, Who::Nobody | Who::Stranger);
+            if recorded {
+                assert_only_a_denial(&before, &scene.home, &what);
+            } else {
+                before.assert_unchanged(scene.home.root(), &what);
+            }
+            tried += 1;
+        }
+        assert!(server.stop().status.success());
+    }
+    println!(
+        "figure: {tried} calls of {} HTTP operations by callers without the right to change anything",
+        operations().len()
+    );
+}
+
+#[test]
+fn no_read_over_http_writes_a_byte_whoever_asks() {
+    let scene = Scene::new();
+    let server = scene.home.serve(&[GATE_OPEN]);
+    let before = scene.home.snapshot();
+    let mut connection = server.connect();
+    for operation in operations().iter().filter(|operation| operation.effect == Effect::Read) {
+        let route = route(operation, &scene);
+        let response = match operation.verb {
+            Verb::Get => {
+                let head = connection.send(&Request::new("HEAD", &route.path).bearer(TOKEN));
+                assert_eq!((head.status, head.body.len()), (200, 0), "HEAD {}", operation.id);
+                connection.send(&Request::get(&route.path))
+            }
+            Verb::Post => connection.send(&Request::post(&route.path, &route.body.to_string())),
+        };
+        assert_eq!(response.status, 200, "{}: {}", operation.id, response.text());
+        before.assert_unchanged(scene.home.root(), operation.id);
+    }
+}
+
+fn request(operation: &Operation, route: &Route, who: Who) -> Request {
+    let request = Request::new(operation.verb.as_str(), &route.path);
+    // Whoever lacks the role states one that would do: what is stated gives nothing.
+    let request = match who {
+        Who::Nobody | Who::Anonymous => request,
+        Who::Stranger => request.bearer("a-token-that-nobody-was-given"),
+        Who::Powerless | Who::GateShut => request.bearer(TOKEN).header("x-cortexpilot-role", "OWNER"),
+    };
+    match operation.verb {
+        Verb::Get => request,
+        Verb::Post => request.json(&route.body.to_string()),
+    }
+}
+
+fn check_http(operation: &Operation, who: Who, response: &Response, what: &str) {
+    use cortexpilot_server::http::Access;
+    let refused = match (operation.effect, operation.access, who) {
+        (_, Access::Token, Who::Nobody | Who::Stranger) => Some(401..=401),
+        (Effect::Write, _, _) => Some(403..=403),
+        // A preview over HTTP needs the role that its apply needs.
+        (Effect::Read, Access::Token, Who::Powerless) if operation.verb == Verb::Post => Some(403..=403),
+        (Effect::Read, _, _) => None,
+    };
+    match refused {
+        Some(statuses) => assert!(statuses.contains(&response.status), "{what}"),
+        None => assert_eq!(response.status, 200, "{what}"),
+    }
+}
+
+/// The arguments with which a tool of either server is called here.
+fn arguments(tool: &str) -> String {
+    match tool {
+        "preview_enqueue_from_run" => json!({"run_id": "run_sound"}).to_string(),
+        "enqueue_from_run" => apply("run_sound", json!({})),
+        "list_runs" | "list_workflows" | "list_queue" | "get_pending_approvals" | "get_diff_gate_state" => {
+            "{}".to_owned()
+        }
+        "get_run"
+        | "get_run_events"
+        | "get_run_reports"
+        | "get_compare_summary"
+        | "get_proof_summary"
+        | "get_incident_summary" => json!({"run_id": "run_sound"}).to_string(),
+        "get_workflow" => json!({"workflow_id": "wf-1"}).to_string(),
+        other => panic!("the tool {other} has no row here: say how it is called"),
+    }
+}
+
+#[test]
+fn no_tool_changes_anything_for_a_caller_without_rights() {
+    let scene = Scene::new();
+    let mut tried = 0;
+    for who in [Who::Powerless, Who::GateShut] {
+        for (server, table) in
+            [("mcp-readonly-server", mcp::readonly::TOOLS), ("mcp-queue-pilot-server", mcp::pilot::TOOLS)]
+        {
+            let mut client = scene.home.mcp(server, "2025-06-18", &Scene::environment(who));
+            for tool in table {
+                let before = scene.home.snapshot();
+                let called = client.call(tool.name, &arguments(tool.name));
+                let what = format!("{} by {who:?}: {called:?}", tool.name);
+                match tool.effect {
+                    mcp::Effect::Read => {
+                        called.answer();
+                        before.assert_unchanged(scene.home.root(), &what);
+                    }
+                    mcp::Effect::Append => {
+                        let code = if who == Who::GateShut { "MUTATION_GATE_CLOSED" } else { "ROLE_FORBIDDEN" };
+                        assert_eq!(called.code(), code, "{what}");
+                        assert_only_a_denial(&before, &scene.home, &what);
+                    }
+                }
+                tried += 1;
+            }
+            client.finish();
+        }
+    }
+    let tools = mcp::readonly::TOOLS.len() + mcp::pilot::TOOLS.len();
+    println!("figure: {tried} calls of {tools} tools by callers without the right to change anything");
+}
+
+/// How a command is called here.
+enum Row {
+    /// It answers and ends; nothing may have changed.
+    Reads(Vec<String>),
+    /// It asks for a change and is refused, with the record of it.
+    Refused(Vec<String>),
+    /// It asks for a change that there is no ground for, and says so; nothing may have changed.
+    Declines(Vec<String>),
+    /// It serves until it is stopped; nothing may have changed when it ends.
+    Serves(Vec<String>),
+}
+
+fn command(path: &str, scene: &Scene) -> Row {
+    let line = |more: &[&str]| path.split(' ').chain(more.iter().copied()).map(str::to_owned).collect();
+    let why = ["--role", "OWNER", "--requested-by", "Ada", "--reason", "again", "--confirm"];
+    match path {
+        "up" | "serve" => Row::Serves(line(&["--port", "0"])),
+        "mcp-readonly-server" | "mcp-queue-pilot-server" => Row::Serves(line(&[])),
+        "runs list" | "queue list" | "audit verify" | "config show" | "help" => Row::Reads(line(&[])),
+        "runs check" => Row::Reads(line(&[&scene.home.runs().display().to_string()])),
+        "runs show" | "queue preview" | "gate explain" => Row::Reads(line(&["run_sound"])),
+        "queue show" => Row::Reads(line(&[&scene.waiting])),
+        "completions" => Row::Reads(line(&["bash"])),
+        "gen-doc" => Row::Reads(line(&["gates"])),
+        "queue enqueue" => Row::Refused(line(&[&["run_sound"], &why[..]].concat())),
+        "queue cancel" => Row::Refused(line(&[&scene.waiting, "--role", "OWNER"])),
+        "queue claim" => Row::Refused(line(&["--role", "OWNER"])),
+        "queue complete" => Row::Refused(line(&[
+            &scene.claimed,
+            "--lease-token",
+            &scene.lease_token,
+            "--status",
+            "SUCCESS",
+            "--role",
+            "OWNER",
+        ])),
+        // The ledger is sound: there is nothing to repair.
+        "audit repair" => Row::Declines(line(&["--reason", "just so"])),
+        other => panic!("the command `{other}` has no row here: say how it is called"),
+    }
+}
+
+/// The commands that there are, as the product's own reference of operations lists them.
+fn commands(home: &Home) -> Vec<String> {
+    let page = Ran::to_the_end(Process::spawn(home.command(&["gen-doc", "operations"], &[]), "gen-doc"));
+    let rows = page.stdout.lines().filter(|line| line.contains("| command line |"));
+    let commands: Vec<String> =
+        rows.filter_map(|row| Some(row.strip_prefix("| `cortexpilot ")?.split_once('`')?.0.to_owned())).collect();
+    assert!(commands.len() > 10, "{}", page.stdout);
+    commands
+}
+
+#[test]
+fn no_command_changes_anything_for_a_principal_without_rights() {
+    let scene = Scene::new();
+    let commands = commands(&scene.home);
+    for path in &commands {
+        let environment = [&Scene::environment(Who::Powerless)[..], &[("CORTEXPILOT_API_TOKEN", TOKEN)]].concat();
+        let before = scene.home.snapshot();
+        match command(path, &scene) {
+            Row::Reads(line) => {
+                let ran = run(&scene.home, &line, &environment);
+                assert_eq!(ran.exit, Some(0), "{ran:#?}");
+                before.assert_unchanged(scene.home.root(), path);
+            }
+            Row::Declines(line) => {
+                let ran = run(&scene.home, &line, &environment);
+                assert_ne!(ran.exit, Some(0), "{ran:#?}");
+                before.assert_unchanged(scene.home.root(), path);
+            }
+            Row::Refused(line) => {
+                let ran = run(&scene.home, &line, &environment);
+                assert_eq!((ran.exit, ran.code().as_str()), (Some(3), "ROLE_FORBIDDEN"), "{ran:#?}");
+                assert_only_a_denial(&before, &scene.home, path);
+            }
+            Row::Serves(line) => {
+                let line: Vec<&str> = line.iter().map(String::as_str).collect();
+                let mut server = Process::spawn(scene.home.command(&line, &environment), path);
+                let ended = if path.starts_with("mcp-") {
+                    server.send(br#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#);
+                    server.expect_line();
+                    server.terminate()
+                } else {
+                    let server = Server::listening(server);
+                    assert_eq!(server.send(&Request::get("/health")).status, 200);
+                    server.stop()
+                };
+                assert!(ended.status.success(), "{path}: {:?}", ended.status);
+                before.assert_unchanged(scene.home.root(), path);
+            }
+        }
+    }
+    println!("figure: {} commands called by a principal without the right to change anything", commands.len());
+}
+
+/// Runs a command, asking for its answer as JSON.
+fn run(home: &Home, line: &[String], environment: &[(&str, &str)]) -> Ran {
+    let line: Vec<&str> = line.iter().map(String::as_str).collect();
+    home.cli(&line, environment)
+}
