@@ -174,7 +174,7 @@ impl Settings {
     fn parse(sources: &mut Sources, environment: &Environment, overrides: &Overrides, base: &Path) -> Self {
         let (runtime_root, runs_root, runs_root_follows) = roots_of(sources, environment, overrides, base);
         store(sources);
-        let gate = sources.parsed(&table::ENABLE_APPLY, value::switch).unwrap_or(false);
+        let gate = mutation_gate(sources);
         sources.show(&table::ENABLE_APPLY, if gate { "on" } else { "off" }.to_owned());
         approval(sources);
         let allowed_roles = sources.roles(&table::ALLOWED_ROLES).unwrap_or_else(default_roles);
@@ -287,6 +287,17 @@ fn roots_of(
     sources.show(&table::RUNTIME_ROOT, runtime_root.display().to_string());
     sources.show(&table::RUNS_ROOT, runs_root.display().to_string());
     (runtime_root, runs_root, follows)
+}
+
+/// The switch for the apply path. A file can shut it, never open it: it stands in a directory where agents work.
+fn mutation_gate(sources: &mut Sources) -> bool {
+    let open = sources.parsed(&table::ENABLE_APPLY, value::switch).unwrap_or(false);
+    if open && matches!(sources.origin(&table::ENABLE_APPLY), Origin::File(_)) {
+        let only = format!("can be opened by the environment alone: set {} where the process is started", table::ENABLE_APPLY.name);
+        sources.problem(&table::ENABLE_APPLY, &only);
+        return false;
+    }
+    open
 }
 
 fn store(sources: &mut Sources) {

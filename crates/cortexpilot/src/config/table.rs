@@ -51,7 +51,7 @@ pub(crate) const ENABLE_APPLY: Variable = variable(
     "CORTEXPILOT_MCP_QUEUE_PILOT_ENABLE_APPLY",
     "mcp_queue_pilot_enable_apply",
     "off",
-    "Opens the mutation gate of this process: `1`, `true`, `yes`, `on`. Shut: `0`, `false`, `no`, `off` or blank. Anything else refuses to start. It holds for every surface, not for MCP alone, and is read once at start.",
+    "Opens the mutation gate of this process: `1`, `true`, `yes`, `on`. Shut: `0`, `false`, `no`, `off` or blank. Anything else refuses to start. It holds for every surface, not for MCP alone, and is read once at start. `cortexpilot.toml` can shut it, never open it.",
 );
 pub(crate) const APPROVAL: Variable = variable(
     "CORTEXPILOT_MCP_QUEUE_PILOT_APPROVAL",

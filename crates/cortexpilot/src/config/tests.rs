@@ -198,6 +198,18 @@ fn a_problem_in_the_file_names_the_file_and_the_key() {
 }
 
 #[test]
+fn the_file_can_shut_the_mutation_gate_and_never_open_it() {
+    for open in ["\"1\"", "\"on\"", "true"] {
+        let said = case(&[]).file(&format!("mcp_queue_pilot_enable_apply = {open}\n")).load().unwrap_err().to_string();
+        assert!(said.contains("can be opened by the environment alone"), "{open}: {said}");
+    }
+    let shut = case(&[]).file("mcp_queue_pilot_enable_apply = \"off\"\n").load().unwrap();
+    assert_eq!(shut.mutation_gate, MutationGate::Shut);
+    let opened = case(&[(table::ENABLE_APPLY.name, "1")]).file("mcp_queue_pilot_enable_apply = \"off\"\n").load().unwrap();
+    assert_eq!(opened.mutation_gate, MutationGate::Open, "the environment wins, as for every key");
+}
+
+#[test]
 fn all_problems_are_named_at_once() {
     let said = refusal(&[("CORTEXPILOT_API_PORT", "x"), ("CORTEXPILOT_STORE", "y"), ("CORTEXPILOT_LOG", "loud")]);
     assert_eq!(said.lines().count(), 3, "{said}");

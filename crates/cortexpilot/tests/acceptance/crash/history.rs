@@ -50,16 +50,18 @@ impl History {
         self.written_in_doubt += other.written_in_doubt;
     }
 
-    /// Cuts the last line if nobody was told of it: as a kill leaves it that strikes inside the write, which it seldom does
-    /// by itself. Says whether the ledger ends torn.
+    /// Cuts the last line if the victim died before it was synced: as a kill leaves it that strikes inside the write, which
+    /// it seldom does by itself. Says whether the ledger ends torn.
     pub(crate) fn tear(&self, home: &Home, chance: &mut Chance) -> bool {
         let queue = home.queue();
         let Some(last) = queue.lines().pop() else { return false };
         if queue.bytes().ends_with(b"\n") {
-            let line: Value = serde_json::from_str(&last).expect("whole lines are JSON");
-            if self.acknowledged.contains(&(text(&line, "event").to_owned(), text(&line, "queue_id").to_owned())) {
+            if not_durable_from(home).is_none_or(|from| queue.bytes().len() - 1 - last.len() < from) {
                 return false;
             }
+            let line: Value = serde_json::from_str(&last).expect("whole lines are JSON");
+            let key = (text(&line, "event").to_owned(), text(&line, "queue_id").to_owned());
+            assert!(!self.acknowledged.contains(&key), "acknowledged before it was durable: {line}");
             // Up to all of it but its first byte, and at least its newline.
             let length = queue.bytes().len() - 1 - chance.below(last.len());
             let path = home.runtime().join("queue.jsonl");
@@ -131,6 +133,15 @@ impl History {
             self.acknowledged.insert(("QUEUE_ENQUEUE".to_owned(), text(&applied, "queue_id").to_owned()));
         }
     }
+}
+
+/// From where on the lock file's mark says that bytes of `queue.jsonl` may not be durable; `None` when all are.
+fn not_durable_from(home: &Home) -> Option<usize> {
+    let marks = std::fs::read_to_string(home.runtime().join("ledger.lock")).expect("the marks can be read");
+    let mut words = marks.lines().next()?.split_whitespace();
+    let (name, state, from) = (words.next()?, words.next()?, words.nth(1)?);
+    assert_eq!(name, "queue.jsonl");
+    (state == "set").then(|| from.parse().expect("an offset"))
 }
 
 impl Doubt {
