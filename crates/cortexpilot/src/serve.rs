@@ -172,7 +172,7 @@ pub(crate) fn base_url(bound: SocketAddr) -> String {
     }
 }
 
-/// Serves the control plane until the process is told to stop; what was begun is carried to its end.
+/// Serves the control plane until `stop` is ready; what was begun is carried to its end.
 pub(crate) async fn control_plane(
     settings: &Settings,
     listener: TcpListener,
@@ -180,6 +180,7 @@ pub(crate) async fn control_plane(
     app: App,
     store: Arc<FileStore>,
     demo: bool,
+    stop: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<()> {
     let bound = listener.local_addr().context("the listener has no address")?;
     let mut options = HttpOptions::new(bound, env!("CARGO_PKG_VERSION"));
@@ -188,7 +189,6 @@ pub(crate) async fn control_plane(
     for entry in &settings.allowed_origins {
         options.hosts.allow(entry).with_context(|| format!("CORTEXPILOT_API_ALLOWED_ORIGINS: {entry}"))?;
     }
-    let stop = stop_signal()?;
     let scrubbing = scrub_now_and_then(store);
     let served = http::serve(listener, http::router(Arc::new(app), auth, options), stop).await;
     scrubbing.abort();

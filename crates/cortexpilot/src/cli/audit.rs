@@ -294,6 +294,13 @@ struct LostAnswer<'a> {
 }
 
 fn mend(context: &Context, root: &Path, reason: &str, yes: bool) -> Result<Answer, Stopped> {
+    // A repair is an operator's act like any other, though no command of the queue: who may not apply may not begin a new
+    // ledger either.
+    let settings = &context.settings;
+    if settings.operator().roles.is_disjoint(&settings.allowed_roles) {
+        let said = format!("{} holds no role that may do this. Nothing was changed.", settings.principal);
+        return Err(Stopped::code(ErrorCode::RoleForbidden, said, &OsIds));
+    }
     let reason = match Stated::<Reason>::read(Some(reason)) {
         Stated::Given(reason) => reason,
         Stated::Absent => {

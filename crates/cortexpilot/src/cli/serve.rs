@@ -153,8 +153,10 @@ async fn start(
         sign_in,
         next,
     };
+    // Before the address is printed: whoever reads it may tell the process to stop at once.
+    let stop = serve::stop_signal()?;
     output::print(&screen.text(&context.view)).map_err(anyhow::Error::from)?;
-    serve::control_plane(settings, listener, auth, app, store, screen.demo).await?;
+    serve::control_plane(settings, listener, auth, app, store, screen.demo, stop).await?;
     Ok(Answer::ok(String::new()))
 }
 

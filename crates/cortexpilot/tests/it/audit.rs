@@ -88,6 +88,10 @@ fn a_repair_keeps_the_damaged_file_and_names_what_was_lost() {
     for reason in ["", "a\u{2028}b"] {
         home.cli(&["audit", "repair", "--reason", reason, "--yes"]).expect(3);
     }
+    let viewer = [("CORTEXPILOT_PRINCIPAL_ROLES", "VIEWER")];
+    let refused = home.json(&viewer, &["audit", "repair", "--reason", "ticket 4711", "--yes"], 3);
+    assert_eq!(refused["code"], "ROLE_FORBIDDEN");
+    assert_eq!(std::fs::read(home.root().join("queue.jsonl")).unwrap(), damaged, "who may not apply may not repair");
     let done = home.json(&[], &["audit", "repair", "--reason", "ticket 4711", "--yes"], 0);
     let kept = done["files"][0]["kept_as"].as_str().unwrap();
     assert_eq!(std::fs::read(home.root().join(kept)).unwrap(), damaged);

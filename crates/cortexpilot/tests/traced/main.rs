@@ -1,0 +1,22 @@
+//! What the binary asks of the system, seen by `strace`: these tests read the calls themselves, where the others read
+//! files and answers. They need a machine on which a process may be traced, so they are a suite of their own:
+//! `cargo xtask test --only traced`.
+//!
+//! - `traced_readonly`: a session with the read-only server opens nothing for writing.
+//! - `traced_order`: pinned, written, synced, answered; in this order, for every apply.
+//! - `traced_fault`: one failed sync, and nothing is acknowledged any more.
+
+#[path = "../acceptance"]
+mod acceptance {
+    #[expect(dead_code, unused_imports, reason = "shared with the acceptance tests, which use all of it")]
+    pub(crate) mod support;
+
+    pub(crate) mod sound;
+}
+
+mod strace;
+mod traced_fault;
+mod traced_order;
+mod traced_readonly;
+
+use acceptance::{sound, support};
