@@ -9,6 +9,7 @@ pub mod adapter;
 pub mod arguments;
 pub mod pilot;
 pub mod readonly;
+mod refused;
 pub mod scan;
 pub mod tool;
 pub mod transport;

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::id::Sha256Digest;
 use super::preview::Basis;
 
 #[derive(Serialize)]
@@ -21,8 +22,14 @@ struct Form<'a> {
     allowed_roles: &'a [String],
 }
 
-/// The bytes that a preview's digest is taken over.
-pub(super) fn preview(basis: &Basis) -> Vec<u8> {
+impl Basis {
+    /// SHA-256 over the RFC 8785 form.
+    pub fn digest(&self) -> Sha256Digest {
+        Sha256Digest::of(&canonical(self))
+    }
+}
+
+fn canonical(basis: &Basis) -> Vec<u8> {
     let derived = &basis.derived;
     let form = Form {
         task_id: &derived.task_id,

@@ -114,11 +114,6 @@ impl Basis {
         }
     }
 
-    /// SHA-256 over the RFC 8785 (JSON Canonicalization Scheme) form.
-    pub fn digest(&self) -> Sha256Digest {
-        Sha256Digest::of(&super::canonical::preview(self))
-    }
-
     /// What differs, field by field, in the order of [`Basis::fields`].
     pub fn changes_from(&self, was: &Shown) -> Vec<Change> {
         was.fields()

@@ -3,13 +3,14 @@
 
 use std::sync::Arc;
 
-use cortexpilot_core::app::{App, Failure};
+use cortexpilot_core::app::App;
 use cortexpilot_core::domain::id::hex;
 use cortexpilot_core::domain::principal::{Caller, Principal, StatedRole, Surface};
 use cortexpilot_core::error::ErrorCode;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 
+use super::refused::Refused;
 use super::{
     Annotations, Effect, RawArguments, RequestMeta, ServerInfo, ToolAnswer, ToolSpec, Toolbox, answer_or_refusal,
     schema_of,
@@ -125,40 +126,6 @@ impl PilotTools {
         let view = AppliedView::of(&applied).expect("invariant: an apply answers with an item of ours");
         Ok(ToolAnswer::answer(&view))
     }
-
-    fn refuse(&self, refused: &Refused) -> ToolAnswer {
-        let id = self.request_id();
-        let view = match refused {
-            Refused::Arguments(reason) => {
-                RefusalView::plain(ErrorCode::ArgumentsInvalid, reason.clone(), Surface::Mcp, &id)
-            }
-            Refused::Failure(failure) => {
-                if let Failure::Store(error) = failure {
-                    tracing::error!(request_id = %id, %error, "the store could not carry out a call");
-                }
-                RefusalView::of(failure, &self.caller, &id)
-            }
-        };
-        ToolAnswer::error(&view)
-    }
-}
-
-/// Why a call is answered with an error.
-enum Refused {
-    Arguments(String),
-    Failure(Failure),
-}
-
-impl Refused {
-    fn arguments(problem: impl ToString) -> Self {
-        Self::Arguments(problem.to_string())
-    }
-}
-
-impl From<Failure> for Refused {
-    fn from(failure: Failure) -> Self {
-        Self::Failure(failure)
-    }
 }
 
 impl Toolbox for PilotTools {
@@ -190,7 +157,7 @@ impl Toolbox for PilotTools {
                 Effect::Read => self.preview(arguments).await,
                 Effect::Append => self.enqueue(arguments).await,
             };
-            answer.unwrap_or_else(|refused| self.refuse(&refused))
+            answer.unwrap_or_else(|refused| refused.answer(&self.caller, &self.request_id()))
         })
     }
 

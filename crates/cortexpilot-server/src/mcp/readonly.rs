@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use cortexpilot_core::app::{Failure, Reader};
+use cortexpilot_core::app::Reader;
 use cortexpilot_core::domain::id::hex;
 use cortexpilot_core::domain::principal::{Caller, Surface};
 use cortexpilot_core::error::ErrorCode;
@@ -34,35 +34,6 @@ impl ReadOnlyTools {
     fn request_id(&self) -> String {
         hex(&self.ids.bytes::<16>())
     }
-
-    fn refuse(&self, refused: &Refused) -> ToolAnswer {
-        let id = self.request_id();
-        let view = match refused {
-            Refused::Arguments(reason) => {
-                RefusalView::plain(ErrorCode::ArgumentsInvalid, reason.clone(), Surface::Mcp, &id)
-            }
-            Refused::Failure(failure) => {
-                if let Failure::Store(error) = failure {
-                    tracing::error!(request_id = %id, %error, "the store could not be read");
-                }
-                // Reads are not attributed: there is nothing a principal could change here.
-                RefusalView::of(failure, &Caller { principal: None, surface: Surface::Mcp }, &id)
-            }
-        };
-        ToolAnswer::error(&view)
-    }
-}
-
-/// Why a call is answered with an error.
-enum Refused {
-    Arguments(String),
-    Failure(Failure),
-}
-
-impl From<Failure> for Refused {
-    fn from(failure: Failure) -> Self {
-        Self::Failure(failure)
-    }
 }
 
 impl Toolbox for ReadOnlyTools {
@@ -90,7 +61,8 @@ impl Toolbox for ReadOnlyTools {
         Box::pin(async move {
             match answers::answer(&self.reader, tool.name, arguments).await {
                 Ok(body) => ToolAnswer::answer(&body),
-                Err(refused) => self.refuse(&refused),
+                // Reads are not attributed: there is nothing a principal could change here.
+                Err(refused) => refused.answer(&Caller { principal: None, surface: Surface::Mcp }, &self.request_id()),
             }
         })
     }

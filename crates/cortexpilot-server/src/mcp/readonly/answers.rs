@@ -9,8 +9,8 @@ use cortexpilot_core::port::runs::{EventsQuery, Listing, PageQuery, RootState, R
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::Refused;
 use crate::mcp::RawArguments;
+use crate::mcp::refused::Refused;
 use crate::wire::item::{ItemView, ProblemView};
 use crate::wire::refusal::read_failure;
 
