@@ -175,6 +175,7 @@ fn the_tour_of_the_readme_is_what_the_program_says() {
     std::fs::write(&page, page_for_trycmd(&steps)).expect("the page");
     let _demo = Demo::start(&place);
     trycmd::TestCases::new().register_bin("env", Path::new("/usr/bin/env")).case(&page).run();
+    println!("figure: {} commands of the tour answered as README.md says", steps.len());
 }
 
 /// One error page, as far as it repeats the table.
@@ -238,7 +239,8 @@ fn functions(dir: &Path, found: &mut BTreeSet<String>) {
             functions(&path, found);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let text = read(&path);
-            let names = text.split("fn ").skip(1).map(|rest| rest.split(['(', '<']).next().unwrap_or_default().to_owned());
+            let names =
+                text.split("fn ").skip(1).map(|rest| rest.split(['(', '<']).next().unwrap_or_default().to_owned());
             found.extend(names);
         }
     }
@@ -247,7 +249,8 @@ fn functions(dir: &Path, found: &mut BTreeSet<String>) {
 /// Words in code on a page that are long enough to be the name of a test here, whose names are sentences.
 fn test_names(page: &str) -> impl Iterator<Item = &str> {
     let is_sentence = |word: &&str| {
-        word.matches('_').count() >= 4 && word.bytes().all(|b| b == b'_' || b.is_ascii_lowercase() || b.is_ascii_digit())
+        word.matches('_').count() >= 4
+            && word.bytes().all(|b| b == b'_' || b.is_ascii_lowercase() || b.is_ascii_digit())
     };
     page.lines().flat_map(|line| line.split('`').skip(1).step_by(2)).filter(is_sentence)
 }

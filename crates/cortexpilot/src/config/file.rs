@@ -1,8 +1,9 @@
 //! `cortexpilot.toml`: the variables' keys, for set-ups without a service manager. It stands in the directory that relative
 //! roots are resolved against, and the environment wins over it.
 //!
-//! Whoever can write this file can open the mutation gate of every process that is started there. So a file that others
-//! may write is refused, and so is a secret in a file that others may read.
+//! Whoever can write this file can change what every process that is started there does, though it can only shut the
+//! mutation gate, never open it. So a file that others may write is refused, and so is a secret in a file that others may
+//! read.
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
