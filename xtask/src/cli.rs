@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 
 /// One subcommand.
 pub(crate) struct Command {
-    /// The word after `cargo xtask`.
+    /// The word after `cargo xtask`, or two of them.
     pub(crate) name: &'static str,
     /// One line for the overview.
     pub(crate) about: &'static str,
@@ -54,13 +54,14 @@ pub(crate) fn dispatch(commands: &[Command], words: &[String]) -> Result<ExitCod
         return Ok(ExitCode::from(2));
     };
     if is_help(first) {
-        match rest.first() {
-            Some(name) => print!("{}", help(find(commands, name)?)),
-            None => print!("{}", overview(commands)),
+        if rest.is_empty() {
+            print!("{}", overview(commands));
+        } else {
+            print!("{}", help(find(commands, rest)?.0));
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let command = find(commands, first)?;
+    let (command, rest) = find(commands, words)?;
     if rest.iter().any(|word| is_help(word) && word != "help") {
         print!("{}", help(command));
         return Ok(ExitCode::SUCCESS);
@@ -73,11 +74,20 @@ fn is_help(word: &str) -> bool {
     matches!(word, "--help" | "-h" | "help")
 }
 
-fn find<'a>(commands: &'a [Command], name: &str) -> Result<&'a Command> {
-    if let Some(command) = commands.iter().find(|command| command.name == name) {
-        return Ok(command);
+/// The command that these words begin with, and the words behind its name.
+fn find<'a, 'w>(commands: &'a [Command], words: &'w [String]) -> Result<(&'a Command, &'w [String])> {
+    for length in [2, 1] {
+        let Some((name, rest)) = words.split_at_checked(length) else { continue };
+        if let Some(command) = commands.iter().find(|command| command.name == name.join(" ")) {
+            return Ok((command, rest));
+        }
     }
+    let name = words.first().map_or("", String::as_str);
     let names: Vec<&str> = commands.iter().map(|command| command.name).collect();
+    let longer = names.iter().find(|known| known.split(' ').next() == Some(name));
+    if let Some(longer) = longer {
+        bail!("`cargo xtask {name}` needs one more word: `cargo xtask {longer}`");
+    }
     bail!("`{name}` is not a command of `cargo xtask`{}\nCommands: {}", did_you_mean(name, &names), names.join(", "))
 }
 
@@ -137,7 +147,7 @@ fn distance(left: &str, right: &str) -> usize {
 fn overview(commands: &[Command]) -> String {
     let mut text = String::from("The project's own tasks.\n\nUsage: cargo xtask <command> [options]\n\nCommands:\n");
     for command in commands {
-        let _ = writeln!(text, "  {:<10} {}", command.name, command.about);
+        let _ = writeln!(text, "  {:<18} {}", command.name, command.about);
     }
     text.push_str("\n`cargo xtask <command> --help` says what each does and takes.\n");
     text
@@ -211,7 +221,17 @@ mod tests {
 
     #[test]
     fn an_unknown_command_is_refused_with_the_list() {
-        let message = find(&[COMMAND], "tset").err().unwrap().to_string();
+        let message = find(&[COMMAND], &["tset".to_owned()]).err().unwrap().to_string();
         assert!(message.contains("Did you mean `test`?"), "{message}");
+    }
+
+    #[test]
+    fn a_command_may_have_a_name_of_two_words() {
+        let commands = [COMMAND, Command { name: "bench queue-scale", ..COMMAND }];
+        let words = ["bench", "queue-scale", "--all"].map(str::to_owned);
+        let (command, rest) = find(&commands, &words).unwrap();
+        assert_eq!((command.name, rest), ("bench queue-scale", &words[2..]));
+        let message = find(&commands, &words[..1]).err().unwrap().to_string();
+        assert!(message.contains("`cargo xtask bench queue-scale`"), "{message}");
     }
 }

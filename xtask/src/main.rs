@@ -12,6 +12,7 @@
     reason = "xtask is not part of the product: it reads CI, PATH and CARGO_HOME where it needs them"
 )]
 
+mod bench;
 mod check;
 mod cli;
 mod deps;
@@ -99,6 +100,18 @@ const COMMANDS: &[Command] = &[
         details: "A row that fails, is skipped or matches no test is red. Lines of test output that begin with `figure:` are printed\n\
                   under their row. All `nextest:` rows share one run; each row keeps its own verdict.",
         run: promises::run,
+    },
+    Command {
+        name: "bench queue-scale",
+        about: "What preview, apply, cancel and claim cost on a long queue, against an empty one",
+        options: &[
+            Opt { name: "--items", value: Some("N"), about: "items on the long queue (default 100000)" },
+            Opt { name: "--rounds", value: Some("N"), about: "calls of each kind on each queue (default 300)" },
+            Opt { name: "--debug", value: None, about: "measure the debug build; says little, but starts at once" },
+        ],
+        details: "Starts two servers of the release build side by side, one on an empty ledger and one on a ledger of so many items,\n\
+                  and calls them in turn. Prints medians and their ratio; a ratio above 2 fails. Leave the machine alone meanwhile.",
+        run: bench::queue_scale,
     },
     Command {
         name: "newcomer",

@@ -3,6 +3,7 @@
 pub(crate) mod junit;
 mod python;
 mod rust;
+mod traced;
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -24,7 +25,7 @@ enum Tier {
 /// Every tier, in the order they run, with its name and what it asks of a machine.
 const TIERS: &[(Tier, &str, &str)] = &[
     (Tier::Core, "core", "Rust and Python alone"),
-    (Tier::Clients, "clients", "foreign MCP clients, installed below target/clients"),
+    (Tier::Clients, "clients", "foreign programs: MCP clients, installed below target/clients, and strace"),
     (Tier::Pg, "pg", "a PostgreSQL server of its own"),
     (Tier::Web, "web", "Node and a browser"),
 ];
@@ -45,7 +46,7 @@ const SUITES: &[Suite] = &[
     Suite {
         name: "nextest",
         tier: Tier::Core,
-        command: "cargo nextest run --workspace --profile ci",
+        command: "cargo nextest run --workspace --profile ci -E 'not binary(traced)'",
         needs: "cargo-nextest; without it `cargo test --workspace` runs instead",
         run: rust::nextest,
     },
@@ -62,6 +63,13 @@ const SUITES: &[Suite] = &[
         command: "python3 tests/clients/run.py --binary target/debug/cortexpilot --sdk 1|2",
         needs: "python3 with venv, and PyPI for the first installation",
         run: python::sdk,
+    },
+    Suite {
+        name: "traced",
+        tier: Tier::Clients,
+        command: "cargo nextest run -p cortexpilot --test traced --profile ci",
+        needs: "strace, and a machine on which a process may be traced; as root it is installed with apt-get",
+        run: traced::run,
     },
 ];
 

@@ -76,6 +76,15 @@ fn bits(flags: OFlags) -> i32 {
     i32::try_from(flags.bits()).unwrap_or(0)
 }
 
+/// Why a change could not be made, by what is known of it.
+#[derive(Debug)]
+pub(crate) enum Trouble {
+    /// Nothing was written: the same may be tried again.
+    Before(io::Error),
+    /// A write or a sync failed: what the medium holds is not known, and asking again may give a false yes.
+    During(io::Error),
+}
+
 /// What is about to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
@@ -106,14 +115,16 @@ impl Disk {
         Ok(())
     }
 
-    /// Makes a directory and what is missing above it, 0700. `true`: it was missing.
-    pub(crate) fn make_dirs(&self, path: &Path) -> io::Result<bool> {
+    /// Makes a directory and what is missing above it, 0700, and returns when their names are on stable storage.
+    pub(crate) fn make_dirs(&self, path: &Path) -> io::Result<()> {
         if path.is_dir() {
-            return Ok(false);
+            return Ok(());
         }
         self.step(Step::Create)?;
-        std::fs::DirBuilder::new().recursive(true).mode(DIR_MODE).create(path)?;
-        Ok(true)
+        let path = std::path::absolute(path)?;
+        let missing = path.ancestors().take_while(|above| !above.is_dir()).count();
+        std::fs::DirBuilder::new().recursive(true).mode(DIR_MODE).create(&path)?;
+        path.ancestors().skip(1).take(missing).try_for_each(|above| self.sync_dir(above))
     }
 
     /// Opens for appending, made if missing (0600). Every write goes to the end, wherever that is by then: bytes that

@@ -12,7 +12,7 @@ use cortexpilot_core::domain::fold::Queue;
 use cortexpilot_core::domain::id::Sha256Digest;
 use cortexpilot_core::domain::run::Pinned;
 
-use crate::disk::{self, Disk};
+use crate::disk::{self, Disk, Trouble};
 use crate::follow::read_range;
 
 /// The directory's name in the runtime root.
@@ -23,7 +23,6 @@ const SYNCS_AT_ONCE: usize = 8;
 
 /// The pinned contracts of a runtime root.
 pub(crate) struct Pins {
-    root: PathBuf,
     dir: PathBuf,
     disk: Disk,
 }
@@ -38,20 +37,16 @@ pub(crate) enum Pin {
 
 impl Pins {
     pub(crate) fn new(root: &Path, disk: Disk) -> Self {
-        Self { root: root.to_owned(), dir: root.join(DIR), disk }
+        Self { dir: root.join(DIR), disk }
     }
 
     fn path(&self, digest: &Sha256Digest) -> PathBuf {
         self.dir.join(format!("{digest}.json"))
     }
 
-    fn make_dir(&self) -> io::Result<()> {
-        if self.disk.make_dirs(&self.dir)? { self.disk.sync_dir(&self.root) } else { Ok(()) }
-    }
-
     /// Makes the directory and removes what no live item rests on.
     pub(crate) fn tidy(&self, queue: &Queue) -> io::Result<()> {
-        self.make_dir()?;
+        self.disk.make_dirs(&self.dir)?;
         let live: BTreeSet<String> = queue.live_pins().map(|digest| format!("{digest}.json")).collect();
         for entry in std::fs::read_dir(&self.dir)? {
             let name = entry?.file_name();
@@ -65,12 +60,12 @@ impl Pins {
 
     /// Pins contracts and returns when they are durable. `true` with a contract says that a durable line rests on it, so
     /// that it has been durable before: it is only compared.
-    pub(crate) fn pin<'a>(&self, contracts: impl Iterator<Item = &'a (Pinned, bool)>) -> io::Result<()> {
+    pub(crate) fn pin<'a>(&self, contracts: impl Iterator<Item = &'a (Pinned, bool)>) -> Result<(), Trouble> {
         let mut new = Vec::new();
         for (contract, live) in contracts {
             if !*live {
                 new.push(contract);
-            } else if !self.holds(contract)? {
+            } else if !self.holds(contract).map_err(Trouble::Before)? {
                 tracing::warn!(digest = %contract.sha256(), "the pinned contract of a live item was missing or altered; it is pinned again");
                 self.replace(contract)?;
             }
@@ -78,13 +73,13 @@ impl Pins {
         if new.is_empty() {
             return Ok(());
         }
-        self.make_dir()?;
+        self.disk.make_dirs(&self.dir).map_err(Trouble::Before)?;
         self.write_all(&new)?;
-        self.disk.sync_dir(&self.dir)
+        self.disk.sync_dir(&self.dir).map_err(Trouble::During)
     }
 
     /// Syncs that are asked for at once share a commit of the file system's journal.
-    fn write_all(&self, contracts: &[&Pinned]) -> io::Result<()> {
+    fn write_all(&self, contracts: &[&Pinned]) -> Result<(), Trouble> {
         if let [contract] = contracts {
             return self.write(contract, &self.path(&contract.sha256()));
         }
@@ -94,8 +89,8 @@ impl Pins {
         };
         std::thread::scope(|scope| {
             let writers: Vec<_> = contracts.chunks(share).map(|share| scope.spawn(move || write(share))).collect();
-            let panicked = || Err(io::Error::other("a thread that pins contracts panicked"));
-            writers.into_iter().map(|writer| writer.join().unwrap_or_else(|_| panicked())).collect()
+            let panicked = || Err(Trouble::During(io::Error::other("a thread that pins contracts panicked")));
+            writers.into_iter().try_for_each(|writer| writer.join().unwrap_or_else(|_| panicked()))
         })
     }
 
@@ -119,19 +114,19 @@ impl Pins {
 
     /// Nobody looks at a contract before a line rests on it, so it gets its own name at once: the file's sync then covers
     /// the name as well on most file systems, and the directory's finds nothing left to do.
-    fn write(&self, contract: &Pinned, path: &Path) -> io::Result<()> {
-        let file = self.disk.create_empty(path)?;
-        self.disk.fill(&file, contract.bytes())?;
-        self.disk.sync(&file)
+    fn write(&self, contract: &Pinned, path: &Path) -> Result<(), Trouble> {
+        let file = self.disk.create_empty(path).map_err(Trouble::Before)?;
+        self.disk.fill(&file, contract.bytes()).map_err(Trouble::During)?;
+        self.disk.sync(&file).map_err(Trouble::During)
     }
 
     /// Somebody may be looking at this one.
-    fn replace(&self, contract: &Pinned) -> io::Result<()> {
-        self.make_dir()?;
+    fn replace(&self, contract: &Pinned) -> Result<(), Trouble> {
+        self.disk.make_dirs(&self.dir).map_err(Trouble::Before)?;
         let part = self.dir.join(format!("{}.json.tmp", contract.sha256()));
         self.write(contract, &part)?;
-        self.disk.rename(&part, &self.path(&contract.sha256()))?;
-        self.disk.sync_dir(&self.dir)
+        self.disk.rename(&part, &self.path(&contract.sha256())).map_err(Trouble::During)?;
+        self.disk.sync_dir(&self.dir).map_err(Trouble::During)
     }
 
     /// How the pin of this digest stands.

@@ -80,7 +80,7 @@ pub(crate) fn make_durable(
 ) -> io::Result<()> {
     held.set(file.kind, unsettled.from, unsettled.epoch)?;
     if unsettled.tail > 0 && file.damage.is_none() {
-        deal_with_tail(disk, file, queue, unsettled.size)?;
+        deal_with_tail(disk, file, unsettled.size)?;
     }
     if file.file().is_some() {
         rewrite(disk, file, unsettled.from)?;
@@ -94,7 +94,7 @@ pub(crate) fn make_durable(
 }
 
 /// Completes a last line that lacks only its newline; sets a torn one aside and cuts it off. Damage stays as it is.
-fn deal_with_tail(disk: &Disk, tracked: &mut Tracked, queue: &mut Queue, size: u64) -> io::Result<()> {
+fn deal_with_tail(disk: &Disk, tracked: &mut Tracked, size: u64) -> io::Result<()> {
     let Some(file) = tracked.file() else { return Ok(()) };
     let begins = tracked.chain.offset;
     let tail = read_range(file, begins, size)?;
@@ -122,7 +122,11 @@ fn deal_with_tail(disk: &Disk, tracked: &mut Tracked, queue: &mut Queue, size: u
     if keep > 0 {
         disk.write_at(&writable, b"\n", begins + keep as u64)?;
         disk.sync(&writable)?;
-        tracing::warn!(file = name, offset = begins, "the last line verifies and lacked only its newline: it was completed");
+        tracing::warn!(
+            file = name,
+            offset = begins,
+            "the last line verifies and lacked only its newline: it was completed"
+        );
     }
     Ok(())
 }

@@ -25,6 +25,8 @@ pub(crate) struct Shared {
     pub(crate) in_flight: Option<InFlight>,
     /// A write of this process failed: it acknowledges nothing more.
     pub(crate) failed: Option<String>,
+    /// Raised whenever staged lines were taken back: what was answered from them does not hold.
+    pub(crate) generation: u64,
 }
 
 /// A commit under way.
@@ -44,6 +46,7 @@ impl Shared {
             decisions_file: Tracked::new(root, FileKind::Decisions),
             in_flight: None,
             failed: None,
+            generation: 0,
         }
     }
 
@@ -74,7 +77,9 @@ impl Shared {
     }
 
     /// Begins anew with both files, after lines were staged that may not be durable.
-    pub(crate) fn forget(&mut self) {
+    pub(crate) fn take_back(&mut self) {
+        self.generation += 1;
+        self.in_flight = None;
         self.queue_file.forget(&mut self.queue);
         self.decisions_file.forget(&mut self.queue);
     }
@@ -139,9 +144,9 @@ impl Engine {
         self.shared.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Answers from the state after looking at the files, so that what another process acknowledged is in the answer. The
-    /// number is that of this process's own commit that the answer rests on and that is not durable yet.
-    pub(crate) fn look<T>(&self, answer: impl Fn(&Shared) -> T) -> Result<(T, Option<u64>), StoreError> {
+    /// Answers from the state after looking at the files, so that what another process acknowledged is in the answer. Beside
+    /// it stands what it rests on that is not durable yet.
+    pub(crate) fn look<T>(&self, answer: impl Fn(&Shared) -> T) -> Result<(T, Option<RestsOn>), StoreError> {
         {
             let shared = self.read();
             if shared.in_flight.is_some() || shared.is_current().map_err(unavailable)? {
@@ -175,8 +180,18 @@ impl Engine {
     }
 }
 
-fn rests_on(shared: &Shared) -> Option<u64> {
-    shared.in_flight.filter(|commit| commit.changes_queue).map(|commit| commit.commit)
+/// What must happen before an answer may be given.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RestsOn {
+    /// This commit of this process must come to its end…
+    pub(crate) commit: u64,
+    /// …and nothing be taken back.
+    pub(crate) generation: u64,
+}
+
+fn rests_on(shared: &Shared) -> Option<RestsOn> {
+    let in_flight = shared.in_flight.filter(|commit| commit.changes_queue)?;
+    Some(RestsOn { commit: in_flight.commit, generation: shared.generation })
 }
 
 pub(crate) fn unavailable(error: io::Error) -> StoreError {

@@ -23,7 +23,7 @@ use crate::pins::Pins;
 use crate::reader::list;
 use crate::scrub::{self, ScrubReport};
 use crate::state::{Engine, Shared};
-use crate::writer::{Progress, Waiting, Writer};
+use crate::writer::{Waiting, Writer};
 
 /// Commands that may wait at once. Surfaces bound their callers far below; past this, a command is not taken at all.
 const WAITING_MAX: usize = 4096;
@@ -79,7 +79,8 @@ impl From<LockProblem> for OpenError {
 pub struct FileStore {
     root: PathBuf,
     engine: Arc<Engine>,
-    progress: watch::Receiver<Progress>,
+    /// The last of this process's own commits that came to its end.
+    ended: watch::Receiver<u64>,
     unrecorded: Arc<AtomicU64>,
     commands: Option<SyncSender<Waiting>>,
     thread: Option<JoinHandle<()>>,
@@ -107,18 +108,17 @@ impl FileStore {
             tracing::warn!(%error, "the ledger could not be read before it was locked");
         }
         let lock = LockFile::open(&root, lock_wait, disk.clone())?;
-        let (progress, watched) = watch::channel(Progress::default());
+        let (ending, ended) = watch::channel(0);
         let unrecorded = Arc::new(AtomicU64::new(0));
         let pins = Pins::new(&root, disk.clone());
-        let mut writer =
-            Writer::new(engine.clone(), lock, pins, disk, clock, progress, unrecorded.clone(), idle);
+        let mut writer = Writer::new(engine.clone(), lock, pins, disk, clock, ending, unrecorded.clone(), idle);
         writer.begin(&root)?;
         let (commands, waiting) = sync_channel(WAITING_MAX);
         let thread = std::thread::Builder::new()
             .name("ledger-writer".into())
             .spawn(move || writer.run(&waiting))
             .map_err(problem)?;
-        Ok(Self { root, engine, progress: watched, unrecorded, commands: Some(commands), thread: Some(thread) })
+        Ok(Self { root, engine, ended, unrecorded, commands: Some(commands), thread: Some(thread) })
     }
 
     /// Reads both files again from their beginning and verifies them, in bounded memory. Blocking; for a background
@@ -138,16 +138,16 @@ impl FileStore {
 
     /// Answers when what the answer rests on is durable.
     async fn answer<T>(&self, answer: impl Fn(&Shared) -> T) -> Result<T, StoreError> {
-        let mut progress = self.progress.clone();
+        let mut ended = self.ended.clone();
         loop {
             let (value, rests_on) = self.engine.look(&answer)?;
-            let Some(commit) = rests_on else { return Ok(value) };
-            let reached = progress.wait_for(|progress| progress.failed || progress.durable >= commit).await;
-            match reached.map(|progress| progress.durable >= commit) {
-                Ok(true) => return Ok(value),
-                // The commit failed: the answer rested on lines that may not last. What is durable was read again.
-                Ok(false) => {}
-                Err(_) => return Err(StoreError::Unavailable("the writer stopped".into())),
+            let Some(rests_on) = rests_on else { return Ok(value) };
+            if ended.wait_for(|ended| *ended >= rests_on.commit).await.is_err() {
+                return Err(StoreError::Unavailable("the writer stopped".into()));
+            }
+            // Else its lines were taken back, and the answer with them.
+            if self.engine.read().generation == rests_on.generation {
+                return Ok(value);
             }
         }
     }

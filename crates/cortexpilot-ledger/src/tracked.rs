@@ -319,3 +319,63 @@ impl Tracked {
         damage.into_iter().chain(newer)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::FileExt as _;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use cortexpilot_core::domain::id::Sha256Digest;
+    use cortexpilot_core::domain::ledger;
+
+    use super::*;
+    use crate::disk::Disk;
+    use crate::lock::LOCK_NAME;
+    use crate::marks::{self, Record};
+
+    /// The writer here breaks every habit of a real one but the marks: it cuts and appends without pause, and what it
+    /// appends behind the first line is never durable.
+    #[test]
+    fn a_line_that_was_never_durable_is_never_read_whatever_happens_meanwhile() {
+        let dir = tempfile::tempdir().unwrap();
+        let line = |prev: &Sha256Digest| ledger::seal(prev, "{\"event\": \"X\", \"ts\": \"2026-01-01T00:00:00Z\"");
+        let (first, head) = line(&Sha256Digest::ZERO);
+        let (second, _) = line(&head);
+        let (first, second) = (format!("{first}\n").into_bytes(), format!("{second}\n").into_bytes());
+        let torn = vec![b'x'; second.len() + 10];
+        let begins = first.len() as u64;
+        let path = dir.path().join(FileKind::Decisions.name());
+        std::fs::write(&path, [&first[..], &torn].concat()).unwrap();
+        let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+        let lock_path = dir.path().join(LOCK_NAME);
+        let lock = File::create(&lock_path).unwrap();
+        let mark = |mark, epoch| marks::write(&Disk::default(), &lock, FileKind::Decisions, Record { mark, epoch });
+        mark(Mark::Clear, 0).unwrap();
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let writer = scope.spawn(|| {
+                let mut epoch = 0;
+                while !done.load(Ordering::SeqCst) {
+                    epoch += 1;
+                    mark(Mark::From(begins), epoch).unwrap();
+                    file.set_len(begins).unwrap();
+                    mark(Mark::Clear, epoch).unwrap();
+                    mark(Mark::From(begins), epoch).unwrap();
+                    file.write_all_at(&second, begins).unwrap();
+                    file.set_len(begins).unwrap();
+                    file.write_all_at(&torn, begins).unwrap();
+                    mark(Mark::Clear, epoch).unwrap();
+                }
+            });
+            for _ in 0..5000 {
+                let mut reading = Tracked::unfolded(dir.path(), FileKind::Decisions);
+                // It may change faster than it can be read; then nothing is answered.
+                let _ = reading.catch_up(&Marks::new(lock_path.clone()), &mut Queue::default());
+                assert!(reading.chain.lines <= 1, "a line that was never durable was read");
+                assert_eq!(reading.damage, None);
+            }
+            done.store(true, Ordering::SeqCst);
+            writer.join().unwrap();
+        });
+    }
+}

@@ -131,7 +131,8 @@ fn inspect(root: &Path) -> io::Result<VerifyReport> {
     for file in [&mut queue_file, &mut decisions_file] {
         files.push(inspect_file(root, &marks, file, &mut queue)?);
     }
-    let pins = if queue_file.damage.is_none() { inspect_pins(root, &marks, &mut queue_file, &mut queue)? } else { Vec::new() };
+    let pins =
+        if queue_file.damage.is_none() { inspect_pins(root, &marks, &mut queue_file, &mut queue)? } else { Vec::new() };
     let worst = files.iter().map(FileReport::verdict).max().unwrap_or(Verdict::Sound);
     let verdict = if pins.is_empty() { worst } else { Verdict::Altered };
     Ok(VerifyReport { files, live_contracts: queue.live_pins().count(), pins, verdict })

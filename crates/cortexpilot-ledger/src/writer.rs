@@ -20,7 +20,7 @@ use tokio::sync::{oneshot, watch};
 
 use crate::chain::FileKind;
 use crate::commit::{BatchTurn, RefusingTurn, Staged};
-use crate::disk::{self, Disk, Identity, Stat};
+use crate::disk::{self, Disk, Identity, Stat, Trouble};
 use crate::lock::{Held, LockFile, LockProblem};
 use crate::pins::Pins;
 use crate::settle;
@@ -37,15 +37,6 @@ pub(crate) struct Waiting {
 
 type Answer = Result<Verdict, StoreError>;
 
-/// How far this process's own commits are.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Progress {
-    /// The last one that is durable.
-    pub(crate) durable: u64,
-    /// One failed: the state was read again from what is durable.
-    pub(crate) failed: bool,
-}
-
 /// The writing half of a store. Lives on its own thread.
 pub(crate) struct Writer {
     pub(crate) engine: Arc<Engine>,
@@ -53,7 +44,7 @@ pub(crate) struct Writer {
     pub(crate) pins: Pins,
     pub(crate) disk: Disk,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) progress: watch::Sender<Progress>,
+    pub(crate) ended: watch::Sender<u64>,
     pub(crate) unrecorded: Arc<AtomicU64>,
     pub(crate) idle: Duration,
     meter: RefusalMeter,
@@ -83,6 +74,8 @@ enum Obstacle {
 /// Where writing out a batch stopped.
 struct Broken {
     why: String,
+    /// A write or sync failed. Otherwise nothing was tried, and the next batch may try again.
+    fatal: bool,
     /// Whether its refusals are durable.
     refusals_durable: bool,
     /// Whether bytes of the queue may have been written: then the outcome is unknown.
@@ -97,7 +90,7 @@ impl Writer {
         pins: Pins,
         disk: Disk,
         clock: Arc<dyn Clock>,
-        progress: watch::Sender<Progress>,
+        ended: watch::Sender<u64>,
         unrecorded: Arc<AtomicU64>,
         idle: Duration,
     ) -> Self {
@@ -107,7 +100,7 @@ impl Writer {
             pins,
             disk,
             clock,
-            progress,
+            ended,
             unrecorded,
             idle,
             meter: RefusalMeter::default(),
@@ -139,7 +132,8 @@ impl Writer {
     }
 
     fn serve(&mut self, batch: Vec<Waiting>) {
-        let (commands, answers): (Vec<_>, Vec<_>) = batch.into_iter().map(|waiting| (waiting.command, waiting.answer)).unzip();
+        let (commands, answers): (Vec<_>, Vec<_>) =
+            batch.into_iter().map(|waiting| (waiting.command, waiting.answer)).unzip();
         let served = catch_unwind(AssertUnwindSafe(|| self.answers(&commands)));
         let verdicts = served.unwrap_or_else(|_| {
             // Half a batch may be staged, or written. What is durable is read again; nothing more is written here.
@@ -156,7 +150,9 @@ impl Writer {
         let held = match self.prepare() {
             Ok(held) => held,
             Err(Obstacle::Refuses(error)) => return commands.iter().map(|_| Err(error.clone())).collect(),
-            Err(Obstacle::Unavailable(error)) => return commands.iter().map(|one| self.only_refuse(one, &error)).collect(),
+            Err(Obstacle::Unavailable(error)) => {
+                return commands.iter().map(|one| self.only_refuse(one, &error)).collect();
+            }
             Err(Obstacle::Failed(why)) => {
                 self.fail(&why);
                 let error = StoreError::Unavailable(why);
@@ -171,9 +167,8 @@ impl Writer {
                 judged.into_iter().map(|(answer, _)| answer).collect()
             }
             Err(broken) => {
-                // The marks stay set: whoever takes the lock next deals with what was written.
                 drop(held);
-                self.fail(&broken.why);
+                self.break_off(&broken);
                 self.after_failure(commands, judged, &broken)
             }
         }
@@ -197,12 +192,14 @@ impl Writer {
         for (slot, kind) in FileKind::ALL.into_iter().enumerate() {
             let mut shared = self.engine.write();
             let (file, queue) = shared.split(kind);
-            let found = settle::read_on(held, file, queue).map_err(|error| Obstacle::Unavailable(unavailable(error)))?;
+            let found =
+                settle::read_on(held, file, queue).map_err(|error| Obstacle::Unavailable(unavailable(error)))?;
             self.epochs[slot] = found.epoch;
             if let Some(unsettled) = found.unsettled {
                 self.appenders[slot] = None;
                 let durable = settle::make_durable(held, &self.disk, file, queue, unsettled);
-                durable.map_err(|error| Obstacle::Failed(failure(kind, "settling", &error)))?;
+                let why = |error| failure(&format!("settling {}", kind.name()), Trouble::During(error)).1;
+                durable.map_err(|error| Obstacle::Failed(why(error)))?;
             }
         }
         Ok(())
@@ -222,36 +219,42 @@ impl Writer {
 
     /// Refusals first: where they cannot be recorded, nothing else is written, and so nothing is in doubt.
     fn write_out(&mut self, held: &Held, staged: &Staged) -> Result<(), Broken> {
-        let broken = |refusals_durable, queue_touched| {
-            move |why: String| Broken { why, refusals_durable, queue_touched }
+        let broken = |refusals_durable, queue: bool| {
+            move |(trouble, why): (Trouble, String)| {
+                let fatal = matches!(trouble, Trouble::During(_));
+                Broken { why, fatal, refusals_durable, queue_touched: queue && fatal }
+            }
         };
         self.append(held, FileKind::Decisions, &staged.decisions).map_err(broken(false, false))?;
         if staged.queue.is_empty() {
             return Ok(());
         }
         let pinned = self.pins.pin(staged.pins.values());
-        let pinned = pinned.map_err(|error| format!("pinning a contract failed: {error}; restart when it is put right"));
-        pinned.map_err(broken(true, false))?;
+        pinned.map_err(|trouble| failure("pinning a contract", trouble)).map_err(broken(true, false))?;
         self.append(held, FileKind::Queue, &staged.queue).map_err(broken(true, true))?;
         self.pins.release(staged.released.iter(), &self.engine.read().queue);
         Ok(())
     }
 
     /// Mark, one write, one sync, mark.
-    fn append(&mut self, held: &Held, kind: FileKind, lines: &[u8]) -> Result<(), String> {
+    fn append(&mut self, held: &Held, kind: FileKind, lines: &[u8]) -> Result<(), (Trouble, String)> {
         if lines.is_empty() {
             return Ok(());
         }
-        let end = self.engine.read().file(kind).chain.offset;
+        let (path, end) = {
+            let shared = self.engine.read();
+            (shared.file(kind).path().to_owned(), shared.file(kind).chain.offset)
+        };
         let begin = end - lines.len() as u64;
         let (slot, epoch) = match kind {
             FileKind::Queue => (0, self.epochs[0]),
             FileKind::Decisions => (1, self.epochs[1]),
         };
-        let step = |what: &'static str| move |error: io::Error| failure(kind, what, &error);
-        let path = self.engine.read().file(kind).path().to_owned();
-        let appender = Appender::at(self.appenders[slot].take(), path, &self.disk).map_err(step("opening"))?;
-        appender.expect_size(begin).map_err(step("looking at"))?;
+        let before = |error| failure(&format!("opening {}", kind.name()), Trouble::Before(error));
+        let step =
+            |what: &'static str| move |error| failure(&format!("{what} {}", kind.name()), Trouble::During(error));
+        let appender = Appender::at(self.appenders[slot].take(), path, &self.disk).map_err(before)?;
+        appender.expect_size(begin).map_err(before)?;
         held.set(kind, begin, epoch).map_err(step("marking"))?;
         self.disk.append(&appender.file, lines).map_err(step("writing"))?;
         let stat = appender.expect_size(end).map_err(step("writing"))?;
@@ -263,29 +266,40 @@ impl Writer {
     }
 
     fn done(&mut self, staged: &Staged) {
-        if staged.is_empty() {
-            return;
+        if !staged.is_empty() {
+            self.engine.write().in_flight = None;
+            self.ended.send_replace(self.commits);
         }
-        let mut shared = self.engine.write();
-        shared.in_flight = None;
-        drop(shared);
-        let commit = self.commits;
-        self.progress.send_modify(|progress| progress.durable = commit);
     }
 
-    /// From here on this process acknowledges nothing. The state is read again from what is durable.
+    /// The batch is not durable: its lines are taken back. After a failed write or sync the marks stay set, so that whoever
+    /// takes the lock next deals with what was written; this process writes nothing more.
+    fn break_off(&mut self, broken: &Broken) {
+        if broken.fatal {
+            self.fail(&broken.why);
+        } else {
+            tracing::warn!(why = broken.why, "nothing was written");
+            self.take_back();
+        }
+    }
+
+    /// From here on this process acknowledges nothing.
     fn fail(&mut self, why: &str) {
         tracing::error!(why, "a write failed: this process acknowledges nothing more");
         self.failed = Some(why.to_owned());
+        self.engine.write().failed = Some(why.to_owned());
+        self.take_back();
+    }
+
+    /// The state is read again from what is durable.
+    fn take_back(&self) {
         let mut shared = self.engine.write();
-        shared.failed = Some(why.to_owned());
-        shared.in_flight = None;
-        shared.forget();
+        shared.take_back();
         if let Err(error) = shared.catch_up(self.engine.marks()) {
             tracing::error!(%error, "the ledger could not be read again");
         }
         drop(shared);
-        self.progress.send_modify(|progress| progress.failed = true);
+        self.ended.send_replace(self.commits);
     }
 
     /// Answers a batch whose lines could not be made durable.
@@ -363,7 +377,7 @@ impl Writer {
             }
             Err(broken) => {
                 drop(held);
-                self.fail(&broken.why);
+                self.break_off(&broken);
                 Err(broken.why)
             }
         }
@@ -388,7 +402,9 @@ impl Writer {
         }
         match self.settle(&held) {
             Ok(()) => {}
-            Err(Obstacle::Refuses(error) | Obstacle::Unavailable(error)) => return Err(io(io::Error::other(error.to_string()))),
+            Err(Obstacle::Refuses(error) | Obstacle::Unavailable(error)) => {
+                return Err(io(io::Error::other(error.to_string())));
+            }
             Err(Obstacle::Failed(why)) => return Err(io(io::Error::other(why))),
         }
         let shared = self.engine.read();
@@ -400,8 +416,12 @@ impl Writer {
     }
 }
 
-fn failure(kind: FileKind, what: &str, error: &io::Error) -> String {
-    format!("{what} {} failed: {error}; restart when it is put right", kind.name())
+fn failure(what: &str, trouble: Trouble) -> (Trouble, String) {
+    let why = match &trouble {
+        Trouble::Before(error) => format!("{what} failed: {error}"),
+        Trouble::During(error) => format!("{what} failed: {error}; restart when it is put right"),
+    };
+    (trouble, why)
 }
 
 impl Appender {

@@ -44,9 +44,8 @@ fn processes_that_start_at_once_agree_on_one_key() {
         let root = root();
         let ids = Arc::new(SeqIds::default());
         let tokens: Vec<String> = std::thread::scope(|scope| {
-            let starters: Vec<_> = (0..8)
-                .map(|_| scope.spawn(|| token(&load_or_make_key(&root.path, &*ids).unwrap())))
-                .collect();
+            let starters: Vec<_> =
+                (0..8).map(|_| scope.spawn(|| token(&load_or_make_key(&root.path, &*ids).unwrap()))).collect();
             starters.into_iter().map(|starter| starter.join().unwrap()).collect()
         });
         assert!(tokens.iter().all(|other| *other == tokens[0]));

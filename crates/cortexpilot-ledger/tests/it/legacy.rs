@@ -3,8 +3,8 @@
 use cortexpilot_core::Verdict;
 use cortexpilot_core::domain::id::Sha256Digest;
 use cortexpilot_core::domain::listing::QueueFilter;
-use cortexpilot_core::port::conformance::{Ask, block_on, cancel, claim, execute, soon};
 use cortexpilot_core::port::StoreRead;
+use cortexpilot_core::port::conformance::{Ask, block_on, cancel, claim, execute, soon};
 use cortexpilot_ledger::{FileReader, verify};
 
 use crate::support::{Root, World};

@@ -1,5 +1,7 @@
 //! The embedded store from outside: what it answers, what it writes, what it survives.
 
+#![expect(clippy::unwrap_used, reason = "clippy excepts test functions from the rule, but not what they call")]
+
 mod support;
 
 mod conformance;

@@ -96,7 +96,9 @@ fn at_a_hundred_thousand_items_each_call_costs_at_most_twice_what_it_costs_at_no
     let rounds = 200;
     calls(&empty, 20);
     let (at_none, at_full) = (calls(&empty, rounds), calls(&full, rounds));
-    for (what, (none, full)) in ["preview", "apply", "cancel", "claim", "item"].iter().zip(at_none.into_iter().zip(at_full)) {
+    for (what, (none, full)) in
+        ["preview", "apply", "cancel", "claim", "item"].iter().zip(at_none.into_iter().zip(at_full))
+    {
         println!("figure: {what}: {none:.0?} at none, {full:.0?} at {ITEMS}");
         // Below a tenth of a millisecond the scheduler decides, not the ledger.
         assert!(full <= none * 2 + Duration::from_micros(100), "{what}: {none:?} against {full:?}");

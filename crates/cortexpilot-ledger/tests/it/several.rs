@@ -42,8 +42,10 @@ fn one_preview_applied_by_four_processes_appends_one_item() {
     let ask = Ask::of("run_a");
     let seen = block_on(ask.preview(&stores[0]));
     let verdicts: Vec<Verdict> = std::thread::scope(|scope| {
-        let appliers: Vec<_> =
-            (0..16).map(|n| (&stores[n % 4], &ask)).map(|(store, ask)| scope.spawn(move || block_on(execute(store, ask.command(seen))))).collect();
+        let appliers: Vec<_> = (0..16)
+            .map(|n| (&stores[n % 4], &ask))
+            .map(|(store, ask)| scope.spawn(move || block_on(execute(store, ask.command(seen)))))
+            .collect();
         appliers.into_iter().map(|applier| applier.join().unwrap()).collect()
     });
     let appended = verdicts.iter().filter(|verdict| matches!(verdict, Verdict::Enqueued(_))).count();
@@ -72,7 +74,8 @@ fn processes_that_write_at_once_lose_nothing_and_readers_see_only_what_lasts() {
             .enumerate()
             .map(|(which, store)| {
                 scope.spawn(move || {
-                    let one = |n: i32| block_on(Ask::of(&format!("run_{which}_{n}")).enqueue(store)).queue_id().to_string();
+                    let one =
+                        |n: i32| block_on(Ask::of(&format!("run_{which}_{n}")).enqueue(store)).queue_id().to_string();
                     (0..50).map(one).collect::<Vec<_>>()
                 })
             })

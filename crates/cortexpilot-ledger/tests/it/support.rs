@@ -13,7 +13,6 @@ use cortexpilot_ledger::{FileStore, OpenError, StoreOptions};
 /// A runtime root and a store on it. Dropped in this order.
 pub(crate) struct World {
     pub(crate) store: FileStore,
-    pub(crate) clock: Arc<ManualClock>,
     pub(crate) root: Root,
 }
 
@@ -117,9 +116,8 @@ impl World {
     }
 
     pub(crate) fn on(root: Root) -> Self {
-        let clock = Arc::new(ManualClock::at(start()));
-        let store = FileStore::open(options(&root.path), clock.clone()).expect("the store opens");
-        Self { store, clock, root }
+        let store = root.open();
+        Self { store, root }
     }
 
     /// Ends this process and starts another one.
@@ -141,8 +139,6 @@ impl Subject for World {
 
 /// The file and line of the damage that an error names.
 pub(crate) fn corrupt(error: StoreError) -> (String, u64) {
-    match error {
-        StoreError::Corrupt { file, line } => (file, line),
-        other => panic!("not damage: {other}"),
-    }
+    let StoreError::Corrupt { file, line } = error else { panic!("not damage: {error}") };
+    (file, line)
 }

@@ -64,7 +64,10 @@ fn an_incomplete_last_line_is_torn_and_says_what_will_become_of_it() {
 fn a_changed_line_is_altered_and_named_with_its_place() {
     let world = story();
     let text = world.root.queue();
-    world.root.write("queue.jsonl", text.replacen("\"PENDING\", \"task_id\": \"task_of_run_b\"", "\"PENDING\", \"task_id\": \"task_of_run_c\"", 1));
+    world.root.write(
+        "queue.jsonl",
+        text.replacen("\"PENDING\", \"task_id\": \"task_of_run_b\"", "\"PENDING\", \"task_id\": \"task_of_run_c\"", 1),
+    );
     let report = look(&world);
     assert_eq!(report.verdict, Verdict::Altered);
     let damage = report.files[0].damage.as_ref().unwrap();
@@ -98,7 +101,9 @@ fn a_pinned_contract_that_was_changed_or_removed_is_found_while_an_item_rests_on
     let report = look(&world);
     assert_eq!((report.verdict, report.pins[0].altered), (Verdict::Altered, false));
     // Once nothing rests on it, nothing is missing.
-    let cortexpilot_core::Verdict::Claimed(item) = block_on(execute(&world.store, claim(soon(5)))) else { panic!("none") };
+    let cortexpilot_core::Verdict::Claimed(item) = block_on(execute(&world.store, claim(soon(5)))) else {
+        panic!("none")
+    };
     assert_eq!(look(&world).verdict, Verdict::Altered, "a claimed item rests on it too");
     let token = cortexpilot_core::port::conformance::lease(&item);
     let done = cortexpilot_core::port::conformance::complete(item.queue_id(), &token, soon(6));

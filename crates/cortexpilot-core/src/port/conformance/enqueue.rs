@@ -11,17 +11,13 @@ use crate::domain::queue::QueueItem;
 use crate::error::ErrorCode;
 
 fn denied(verdict: Verdict) -> Denial {
-    match verdict {
-        Verdict::Denied(denial) => denial,
-        other => panic!("not denied: {other:?}"),
-    }
+    let Verdict::Denied(denial) = verdict else { panic!("not denied: {verdict:?}") };
+    denial
 }
 
 fn again(verdict: Verdict) -> QueueItem {
-    match verdict {
-        Verdict::AlreadyApplied(item) => item,
-        other => panic!("not answered with the item of before: {other:?}"),
-    }
+    let Verdict::AlreadyApplied(item) = verdict else { panic!("not answered with the item of before: {verdict:?}") };
+    item
 }
 
 /// One apply, one line, one pending item with its stamps.
@@ -135,9 +131,10 @@ pub async fn sixteen_applies_of_one_preview_append_one_item(subject: &dyn Subjec
     let verdicts = join_all((0..16).map(|_| execute(store, ask.command(seen)))).await;
     let mut appended = 0;
     for verdict in verdicts {
-        match verdict {
-            Verdict::Enqueued(_) => appended += 1,
-            other => drop(again(other)),
+        if matches!(verdict, Verdict::Enqueued(_)) {
+            appended += 1;
+        } else {
+            again(verdict);
         }
     }
     assert_eq!((appended, all(store).await.len(), head(store).await.0), (1, 1, 1));

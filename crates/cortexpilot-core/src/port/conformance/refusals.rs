@@ -8,10 +8,9 @@ use crate::domain::text::Stated;
 use crate::error::ErrorCode;
 
 async fn refused(subject: &dyn Subject, command: Command) -> ErrorCode {
-    match execute(subject.store(), command).await {
-        Verdict::Denied(denial) => denial.code,
-        other => panic!("not denied: {other:?}"),
-    }
+    let verdict = execute(subject.store(), command).await;
+    let Verdict::Denied(denial) = verdict else { panic!("not denied: {verdict:?}") };
+    denial.code
 }
 
 fn unconfirmed(run: &str) -> Ask {

@@ -185,10 +185,9 @@ impl Ask {
     /// # Panics
     /// When the item is not appended.
     pub async fn enqueue(&self, store: &dyn Store) -> QueueItem {
-        match self.apply(store).await {
-            Verdict::Enqueued(item) => item,
-            other => panic!("not enqueued: {other:?}"),
-        }
+        let verdict = self.apply(store).await;
+        let Verdict::Enqueued(item) = verdict else { panic!("not enqueued: {verdict:?}") };
+        item
     }
 }
 
@@ -245,10 +244,9 @@ pub fn complete(id: &QueueItemId, lease_token: &str, now: Timestamp) -> Command 
 }
 
 pub(super) async fn claimed(store: &dyn Store, now: Timestamp) -> QueueItem {
-    match execute(store, claim(now)).await {
-        Verdict::Claimed(item) => item,
-        other => panic!("not claimed: {other:?}"),
-    }
+    let verdict = execute(store, claim(now)).await;
+    let Verdict::Claimed(item) = verdict else { panic!("not claimed: {verdict:?}") };
+    item
 }
 
 /// Every item, as a list shows it.

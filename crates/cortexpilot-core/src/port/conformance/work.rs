@@ -8,10 +8,8 @@ use crate::Verdict;
 use crate::error::ErrorCode;
 
 fn code(verdict: Verdict) -> ErrorCode {
-    match verdict {
-        Verdict::Denied(denial) => denial.code,
-        other => panic!("not denied: {other:?}"),
-    }
+    let Verdict::Denied(denial) = verdict else { panic!("not denied: {verdict:?}") };
+    denial.code
 }
 
 /// Priority high to low; among equals the unscheduled, then the earlier instant (whatever its text); then the older.
@@ -84,9 +82,10 @@ pub async fn each_item_is_claimed_once(subject: &dyn Subject) {
     let verdicts = join_all((0..16).map(|_| execute(store, claim(soon(1))))).await;
     let mut taken: Vec<String> = Vec::new();
     for verdict in verdicts {
-        match verdict {
-            Verdict::Claimed(item) => taken.push(item.queue_id().to_string()),
-            other => assert_eq!(other, Verdict::NothingToClaim),
+        if let Verdict::Claimed(item) = verdict {
+            taken.push(item.queue_id().to_string());
+        } else {
+            assert_eq!(verdict, Verdict::NothingToClaim);
         }
     }
     taken.sort_unstable();
