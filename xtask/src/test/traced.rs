@@ -1,0 +1,68 @@
+//! The tests that read system calls, in the test binary `traced`.
+
+use anyhow::Result;
+
+use super::{Counts, Ran, rust};
+use crate::workspace::{Workspace, has_cargo_subcommand, last_line};
+
+/// What the product's tests are called in.
+const WHAT: [&str; 4] = ["-p", "cortexpilot", "--test", "traced"];
+
+/// Runs them where a process can be traced. Their figures are printed here: the promises read them from our output.
+pub(super) fn run(workspace: &Workspace) -> Result<Ran> {
+    if let Err(reason) = strace(workspace) {
+        return Ok(Ran::NotRun(reason));
+    }
+    if !has_cargo_subcommand(workspace, "nextest") {
+        let counts = rust::by_cargo(workspace, &[&WHAT[..], &["--", "--nocapture", "--test-threads", "1"]].concat())?;
+        return Ok(Ran::Counted(counted(counts)));
+    }
+    let (counts, cases) = rust::by_nextest(workspace, &WHAT)?;
+    for figure in cases.iter().flat_map(|case| case.output.lines()).filter(|line| line.starts_with("figure:")) {
+        println!("{figure}");
+    }
+    Ok(Ran::Counted(counted(counts)))
+}
+
+/// A suite of which nothing ran shows nothing.
+fn counted(mut counts: Counts) -> Counts {
+    if counts.passed + counts.failed == 0 {
+        counts.failed = 1;
+        counts.remark = Some("there are no tests in it".to_owned());
+    }
+    counts
+}
+
+/// Whether strace is there and may trace; installed with apt-get where we may. Else why not.
+fn strace(workspace: &Workspace) -> Result<(), String> {
+    let traces = || workspace.command("strace").args(["-f", "-o", "/dev/null", "true"]).output();
+    let ran = match traces() {
+        Ok(ran) => ran,
+        Err(missing) => {
+            install(workspace).map_err(|why| format!("strace cannot be started ({missing}); {why}"))?;
+            traces().map_err(|error| format!("strace was installed and cannot be started: {error}"))?
+        }
+    };
+    if ran.status.success() { Ok(()) } else { Err(format!("strace may not trace here: {}", last_line(&ran.stderr))) }
+}
+
+fn install(workspace: &Workspace) -> Result<(), String> {
+    let root = workspace.command("id").arg("-u").output().is_ok_and(|id| id.stdout.trim_ascii() == b"0");
+    if !root {
+        return Err("only root can install it here: apt-get install strace".to_owned());
+    }
+    println!("installing strace");
+    // A fresh machine has no list of packages yet; where there is one, it is not fetched again.
+    apt_get(workspace, &["install", "-y", "--no-install-recommends", "strace"]).or_else(|_| {
+        apt_get(workspace, &["update"])?;
+        apt_get(workspace, &["install", "-y", "--no-install-recommends", "strace"])
+    })
+}
+
+fn apt_get(workspace: &Workspace, args: &[&str]) -> Result<(), String> {
+    match workspace.command("apt-get").args(args).env("DEBIAN_FRONTEND", "noninteractive").output() {
+        Ok(done) if done.status.success() => Ok(()),
+        Ok(done) => Err(format!("apt-get cannot install it: {}", last_line(&done.stderr))),
+        Err(error) => Err(format!("apt-get cannot be started: {error}")),
+    }
+}
