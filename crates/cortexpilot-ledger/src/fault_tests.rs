@@ -350,8 +350,32 @@ fn a_list_that_waited_for_a_commit_that_failed_shows_what_is_durable() {
     let mut listing = pin!(store.items(&filter));
     let mut context = Context::from_waker(Waker::noop());
     assert!(listing.as_mut().poll(&mut context).is_pending());
-    hold.fail_from_now_on();
+    hold.fail_after(0);
     hold.release();
     assert!(matches!(block_on(cancelling), Err(StoreError::OutcomeUnknown(_))));
     assert!(matches!(listing.poll(&mut context), Poll::Ready(Ok(listing)) if listing.items == [item]));
+}
+
+#[test]
+fn a_refusal_that_rests_on_a_line_that_was_lost_is_not_given() {
+    let root = Root::new();
+    let hold = Faults::later(Fault::Hold, Step::Sync);
+    let store = root.open(hold.disk()).unwrap();
+    let (first, second) = (block_on(Ask::of("run_a").enqueue(&store)), block_on(Ask::of("run_b").enqueue(&store)));
+    hold.arm(0);
+    let holding = store.execute(cancel(first.queue_id(), soon(1)));
+    hold.wait_until_held();
+    // These three are one batch. Its refusals are synced, its lines are not.
+    let refused = store.execute(Ask::of("run_x").unseen());
+    let lost = store.execute(cancel(second.queue_id(), soon(2)));
+    let rests_on_it = store.execute(cancel(second.queue_id(), soon(3)));
+    hold.fail_after(2);
+    hold.release();
+    assert!(matches!(block_on(holding), Ok(Verdict::Cancelled(_))));
+    assert!(matches!(block_on(refused), Ok(Verdict::Denied(_))));
+    assert!(matches!(block_on(lost), Err(StoreError::OutcomeUnknown(_))));
+    let answer = block_on(rests_on_it);
+    assert!(matches!(answer, Err(StoreError::Unavailable(_))), "nobody knows yet whether it was cancelled: {answer:?}");
+    assert!(items(&store)[1].is_pending());
+    assert_eq!(store.unrecorded_refusals(), 0);
 }

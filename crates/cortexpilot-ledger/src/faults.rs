@@ -1,7 +1,7 @@
 //! Faults for tests: the n-th change on disk fails once, is the last thing this process does, or waits to be let go.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
@@ -32,7 +32,8 @@ pub(crate) struct Faults {
     syncs: AtomicU64,
     held: Mutex<Held>,
     changed: Condvar,
-    broken: AtomicBool,
+    /// How many changes still work after the one that was held.
+    work: AtomicI64,
 }
 
 #[derive(Debug, Default)]
@@ -60,7 +61,7 @@ impl Faults {
             syncs: AtomicU64::new(0),
             held: Mutex::default(),
             changed: Condvar::new(),
-            broken: AtomicBool::new(false),
+            work: AtomicI64::new(i64::MAX),
         })
     }
 
@@ -94,9 +95,9 @@ impl Faults {
         }
     }
 
-    /// Whatever is tried from now on fails, the change that is being held included.
-    pub(crate) fn fail_from_now_on(&self) {
-        self.broken.store(true, Ordering::SeqCst);
+    /// So many more changes of the kind work, the one that is being held included; then none does.
+    pub(crate) fn fail_after(&self, changes: i64) {
+        self.work.store(changes, Ordering::SeqCst);
     }
 
     /// Lets the held change happen.
@@ -123,7 +124,7 @@ impl Faults {
                 false
             }
         };
-        let fails = fails || self.broken.load(Ordering::SeqCst);
+        let fails = fails || self.work.fetch_sub(1, Ordering::SeqCst) <= 0;
         if fails { Err(io::Error::other(format!("injected at {step:?}"))) } else { Ok(()) }
     }
 

@@ -24,6 +24,15 @@ pub(crate) const LOCK_NAME: &str = "ledger.lock";
 const POLL_FIRST: Duration = Duration::from_micros(20);
 const POLL_LONGEST: Duration = Duration::from_micros(500);
 
+/// The pause before the next look. Whoever has waited for more than a tenth of its patience looks the more often the longer
+/// it has waited: when a lock comes free it is there before those who have just come. Chance alone would let one of several
+/// busy processes wait in vain where commits are slow.
+fn pause(last: Duration, waited: Duration, patience: Duration) -> Duration {
+    let (waited, early) = (waited.as_secs_f64(), patience.as_secs_f64() / 10.0);
+    let longest = if waited > early { POLL_LONGEST.mul_f64(early / waited) } else { POLL_LONGEST };
+    (last * 2).min(longest)
+}
+
 /// The lock, not held.
 pub(crate) struct LockFile {
     root: PathBuf,
@@ -100,17 +109,22 @@ impl LockFile {
 
     /// `Ok(false)`: this file cannot be locked here.
     fn poll(&self, file: &File, until: Instant) -> Result<bool, LockProblem> {
-        let mut pause = POLL_FIRST;
+        let mut next = POLL_FIRST;
         loop {
             match flock(file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => return Ok(true),
-                Err(Errno::WOULDBLOCK) if Instant::now() < until => std::thread::sleep(pause),
-                Err(Errno::WOULDBLOCK) => return Err(LockProblem::Busy(self.path.clone(), self.wait)),
+                Err(Errno::WOULDBLOCK) => {
+                    let left = until.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return Err(LockProblem::Busy(self.path.clone(), self.wait));
+                    }
+                    std::thread::sleep(next);
+                    next = pause(next, self.wait.saturating_sub(left), self.wait);
+                }
                 Err(Errno::INTR) => {}
                 Err(Errno::OPNOTSUPP | Errno::INVAL | Errno::NOLCK | Errno::NOSYS | Errno::BADF) => return Ok(false),
                 Err(error) => return Err(self.problem(error.into())),
             }
-            pause = (pause * 2).min(POLL_LONGEST);
         }
     }
 
@@ -197,6 +211,16 @@ mod tests {
     }
 
     #[test]
+    fn who_has_waited_longest_looks_most_often() {
+        let patience = Duration::from_secs(10);
+        let after = |waited_ms| pause(POLL_LONGEST, Duration::from_millis(waited_ms), patience);
+        assert_eq!([0, 10, 999].map(after), [POLL_LONGEST; 3]);
+        assert_eq!([2_000, 5_000, 10_000].map(after), [250, 100, 50].map(Duration::from_micros));
+        assert_eq!(pause(POLL_FIRST, Duration::ZERO, patience), POLL_FIRST * 2);
+        assert_eq!(pause(POLL_FIRST, Duration::ZERO, Duration::ZERO), POLL_FIRST * 2, "no patience at all");
+    }
+
+    #[test]
     fn threads_that_wait_all_get_the_lock() {
         let dir = tempfile::tempdir().unwrap();
         let inside = std::sync::atomic::AtomicU32::new(0);
@@ -213,5 +237,29 @@ mod tests {
                 });
             }
         });
+    }
+
+    #[test]
+    fn who_has_just_let_go_does_not_get_the_lock_before_who_waits() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut busy, mut patient) = (lock(dir.path(), Duration::ZERO), lock(dir.path(), Duration::from_secs(60)));
+        let held = busy.acquire().unwrap();
+        let (done, wait) = std::sync::mpsc::channel::<()>();
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                let _held = patient.acquire().unwrap();
+                let _ = wait.recv();
+            });
+            // The other one waits for the lock once it holds the turnstile.
+            let turnstile = File::open(dir.path()).unwrap();
+            while flock(&turnstile, FlockOperation::NonBlockingLockExclusive).is_ok() {
+                flock(&turnstile, FlockOperation::Unlock).unwrap();
+                std::thread::yield_now();
+            }
+            drop(held);
+            assert!(matches!(busy.acquire(), Err(LockProblem::Busy(..))));
+            drop(done);
+        });
+        drop(busy.acquire().unwrap());
     }
 }

@@ -293,7 +293,10 @@ fn roots_of(
 fn mutation_gate(sources: &mut Sources) -> bool {
     let open = sources.parsed(&table::ENABLE_APPLY, value::switch).unwrap_or(false);
     if open && matches!(sources.origin(&table::ENABLE_APPLY), Origin::File(_)) {
-        let only = format!("can be opened by the environment alone: set {} where the process is started", table::ENABLE_APPLY.name);
+        let only = format!(
+            "can be opened by the environment alone: set {} where the process is started",
+            table::ENABLE_APPLY.name
+        );
         sources.problem(&table::ENABLE_APPLY, &only);
         return false;
     }

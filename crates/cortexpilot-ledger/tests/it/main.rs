@@ -18,5 +18,3 @@ mod verify;
 
 mod document;
 mod several;
-
-mod measured;

@@ -2,7 +2,7 @@
 
 use cortexpilot_core::domain::listing::QueueFilter;
 use cortexpilot_core::port::StoreRead;
-use cortexpilot_core::port::conformance::{Ask, block_on, execute};
+use cortexpilot_core::port::conformance::{Ask, block_on, execute, soon};
 use cortexpilot_ledger::FileReader;
 
 use crate::support::{Root, World, corrupt};
@@ -97,9 +97,19 @@ fn a_running_store_deals_with_the_torn_line_of_a_process_that_died() {
     let begins = world.root.queue();
     world.root.write("queue.jsonl", format!("{begins}{{\"event\": \"QUEUE_ENQ"));
     assert_eq!(count(&world.store), 1);
+    let epoch = |root: &Root| root.marks().split_whitespace().nth(5).unwrap().parse::<u64>().unwrap();
+    let before = epoch(&world.root);
     block_on(Ask::of("run_b").enqueue(&world.store));
     assert_eq!(count(&FileReader::open(&world.root.path)), 2);
     assert_eq!(world.root.read(&format!("queue.jsonl.torn-{}", begins.len())), b"{\"event\": \"QUEUE_ENQ");
+    assert!(epoch(&world.root) > before, "bytes that a reader may have looked at were cut");
+    let before = epoch(&world.root);
+    block_on(Ask::of("run_c").enqueue(&world.store));
+    assert_eq!(epoch(&world.root), before, "appending changes nothing that could have been read");
+    world.root.write("queue.jsonl", world.root.queue().replace("Alice", "Malice"));
+    let reason = cortexpilot_core::domain::text::Reason::parse("A test changed it.").unwrap().unwrap();
+    cortexpilot_ledger::repair(&world.root.path, &reason, "local:alice", soon(9)).unwrap();
+    assert!(epoch(&world.root) > before, "another file was put in its place");
 }
 
 /// Sets the queue's mark as a writer does before it writes.

@@ -26,7 +26,9 @@ pub(crate) fn fill(home: &Home, items: usize) -> usize {
     write_one_of_each(home);
     let ledger = home.queue();
     let lines = ledger.lines();
-    let [_, claim, done, _, cancel, enqueue] = &lines[..] else { panic!("not the lines that were asked for: {lines:#?}") };
+    let [_, claim, done, _, cancel, enqueue] = &lines[..] else {
+        panic!("not the lines that were asked for: {lines:#?}")
+    };
     let runs = ["run_done", "run_done", "run_cancelled", "run_pending"];
     let templates: Vec<Template> =
         [claim, done, cancel, enqueue].into_iter().zip(runs).map(|(line, run)| Template::of(line, run)).collect();

@@ -4,7 +4,6 @@
 //! No call may cost more than [`RATIO_MAX`] times what it costs on the empty queue, in time to the answer or in the
 //! server's processor time.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people: its output is its result")]
-#![expect(clippy::disallowed_methods, reason = "its arguments come from cargo")]
 
 #[path = "../../tests/acceptance"]
 mod acceptance {
@@ -93,7 +92,11 @@ fn measure(options: &Options) -> ExitCode {
         }
         side::round(sides, round);
     }
-    println!("figure: resident memory: {} MiB on an empty ledger, {} MiB on {items} items", empty.resident_mib(), long.resident_mib());
+    println!(
+        "figure: resident memory: {} MiB on an empty ledger, {} MiB on {items} items",
+        empty.resident_mib(),
+        long.resident_mib()
+    );
     let mut worst: f64 = 0.0;
     for (at, call) in CALLS.iter().enumerate() {
         let [time, cpu] = [(empty.time_us(at), long.time_us(at)), (empty.cpu_us(at), long.cpu_us(at))];

@@ -205,7 +205,8 @@ fn the_file_can_shut_the_mutation_gate_and_never_open_it() {
     }
     let shut = case(&[]).file("mcp_queue_pilot_enable_apply = \"off\"\n").load().unwrap();
     assert_eq!(shut.mutation_gate, MutationGate::Shut);
-    let opened = case(&[(table::ENABLE_APPLY.name, "1")]).file("mcp_queue_pilot_enable_apply = \"off\"\n").load().unwrap();
+    let opened =
+        case(&[(table::ENABLE_APPLY.name, "1")]).file("mcp_queue_pilot_enable_apply = \"off\"\n").load().unwrap();
     assert_eq!(opened.mutation_gate, MutationGate::Open, "the environment wins, as for every key");
 }
 

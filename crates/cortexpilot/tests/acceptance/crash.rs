@@ -50,8 +50,11 @@ fn no_acknowledged_line_is_lost_when_writers_are_killed() {
         let stage = Stage { home: &home, runs: AtomicUsize::new(0) };
         let mut history = History::default();
         let mut server = None;
-        for _ in 0..KILLS_A_HOME {
-            let scene = [Scene::Alone, Scene::Alone, Scene::Among, Scene::Starting][chance.below(4)];
+        for kill in 0..KILLS_A_HOME {
+            let scene = match kill {
+                0 => Scene::Starting,
+                _ => [Scene::Alone, Scene::Alone, Scene::Among, Scene::Starting][chance.below(4)],
+            };
             let logs = match scene {
                 Scene::Alone => {
                     alone += 1;
@@ -88,9 +91,10 @@ fn no_acknowledged_line_is_lost_when_writers_are_killed() {
     assert!(total.in_doubt > 0, "no kill struck a caller that waited for its answer");
     println!(
         "figure: {KILLS} kills ({alone} of the only server, {among} of one of three processes, {starting} of a server that \
-         was starting): {} acknowledged lines, 0 lost; {} calls without an answer, {} of them written, each whole and once; \
-         every reopen sound; {cut} last lines torn, {torn} torn tails set aside (seed {seed})",
+         was starting): {} acknowledged lines and {} refusals, 0 lost; {} calls without an answer, \
+         {} of them written, each whole and once; every reopen sound; {cut} last lines torn, {torn} torn tails set aside (seed {seed})",
         total.acknowledged(),
+        total.refused(),
         total.in_doubt,
         total.written_in_doubt,
     );

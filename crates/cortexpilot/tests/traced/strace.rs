@@ -33,8 +33,9 @@ impl Traced {
     /// Starts an MCP server that writes its trace into `output`. `options` say what is traced, and what fails.
     pub(crate) fn start(server: &Command, output: &Path, options: &[&str], version: &'static str) -> Self {
         let mut command = Command::new("strace");
-        // Whole texts, every thread, descriptors with their paths.
-        command.args(["-f", "-y", "-s", "100000", "-o"]).arg(output).args(options);
+        // Whole texts, every thread, descriptors with their paths. The server is our own child and strace its companion, so
+        // that whoever ends the server ends both.
+        command.args(["-D", "-f", "-y", "-s", "100000", "-o"]).arg(output).args(options);
         command.arg("--").arg(server.get_program()).args(server.get_args());
         command.env_clear().envs(server.get_envs().filter_map(|(name, value)| Some((name, value?))));
         if let Some(directory) = server.get_current_dir() {
@@ -81,7 +82,13 @@ impl Trace {
                 }
                 None => halves(rest, line),
             };
-            calls.push(Call { name: name.to_owned(), arguments: arguments.to_owned(), result: result.to_owned(), begin: at, end: at });
+            calls.push(Call {
+                name: name.to_owned(),
+                arguments: arguments.to_owned(),
+                result: result.to_owned(),
+                begin: at,
+                end: at,
+            });
         }
         // What never came back has not ended.
         for index in unfinished.into_values() {

@@ -1,7 +1,7 @@
 //! One `EIO` on one sync of the ledger: from there on the process acknowledges nothing, and whoever comes after makes the
 //! bytes durable again before it relies on them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use cortexpilot_runs::fixture::RunFixture;
 use serde_json::{Value, json};
@@ -30,7 +30,7 @@ fn names(count: usize) -> Vec<String> {
 }
 
 /// A pilot server whose n-th sync of the queue's file fails, once.
-fn failing(home: &Home, queue: &PathBuf) -> Traced {
+fn failing(home: &Home, queue: &Path) -> Traced {
     let queue = queue.to_str().expect("a path in UTF-8");
     let inject = format!("inject=fdatasync,fsync:error=EIO:when={FAILS}");
     let options = ["-P", queue, "-e", "trace=fdatasync,fsync", "-e", &inject];
@@ -70,7 +70,10 @@ fn after_one_failed_sync_nothing_is_acknowledged_and_the_next_process_is_sound()
     assert_eq!((failed.len(), trace.calls().len()), (1, FAILS), "one sync failed, and none was tried after it");
 
     let codes: Vec<&str> = refused.iter().map(|(_, _, code)| code.as_str()).collect();
-    assert_eq!(codes, ["OUTCOME_UNKNOWN", "STORE_UNAVAILABLE", "STORE_UNAVAILABLE", "STORE_UNAVAILABLE", "STORE_UNAVAILABLE"]);
+    assert_eq!(
+        codes,
+        ["OUTCOME_UNKNOWN", "STORE_UNAVAILABLE", "STORE_UNAVAILABLE", "STORE_UNAVAILABLE", "STORE_UNAVAILABLE"]
+    );
     let before = acknowledged.len();
     assert_eq!(before, FAILS - 1);
     restart(&home, &acknowledged, &refused);
@@ -114,7 +117,8 @@ fn restart(home: &Home, acknowledged: &[Value], refused: &[(String, String, Stri
     let pilot = home.command(&["mcp-queue-pilot-server"], &[GATE_OPEN]);
     let mut server = Traced::start(&pilot, &home.root().join("trace.again"), &options, VERSIONS[3]);
     for (run, token, code) in refused {
-        let applied = server.mcp.call("enqueue_from_run", &apply(run, json!({"preview_token": token}))).answer().clone();
+        let applied =
+            server.mcp.call("enqueue_from_run", &apply(run, json!({"preview_token": token}))).answer().clone();
         let was_there = before.iter().any(|line| line["source_run_id"] == **run);
         assert_eq!(applied["already_applied"], was_there, "{applied}");
         assert!(!was_there || code == "OUTCOME_UNKNOWN", "{run} was refused as {code}, and is in the ledger");

@@ -17,7 +17,8 @@ const OPTIONS: [&str; 2] = ["-e", "trace=write,writev,pwrite64,pwritev,fsync,fda
 
 const SYNCS: [&str; 2] = ["fdatasync", "fsync"];
 
-fn traced(how: &str, version: &'static str, session: fn(&mut Traced, &[String]) -> Vec<Value>) {
+/// Applies twenty runs under `strace` in a session of this kind and checks the order of each; gives what was seen.
+fn traced(how: &str, version: &'static str, session: fn(&mut Traced, &[String]) -> Vec<Value>) -> String {
     let home = Home::new();
     let runs: Vec<String> = (0..APPLIES).map(|at| format!("run_{at:02}")).collect();
     for run in &runs {
@@ -32,20 +33,22 @@ fn traced(how: &str, version: &'static str, session: fn(&mut Traced, &[String]) 
     for answer in &answers {
         in_order(&trace, &home.runtime(), answer);
     }
-    println!(
-        "figure: {} system calls traced: for each of {APPLIES} applies {how}, contract pinned < line written < synced < answered",
+    format!(
+        "{} system calls traced: for each of {APPLIES} applies {how}, contract pinned < line written < synced < answered",
         trace.calls().len()
-    );
+    )
 }
 
 #[test]
 fn each_of_twenty_applies_is_pinned_written_synced_and_only_then_answered() {
-    traced("one by one", VERSIONS[2], |server, runs| runs.iter().map(|run| server.mcp.enqueue(run)).collect());
+    let figure =
+        traced("one by one", VERSIONS[2], |server, runs| runs.iter().map(|run| server.mcp.enqueue(run)).collect());
+    println!("figure: {figure}");
 }
 
 #[test]
 fn twenty_applies_in_flight_at_once_are_each_answered_after_their_sync() {
-    traced("in flight at once", STATELESS, |server, runs| {
+    let figure = traced("in flight at once", STATELESS, |server, runs| {
         for run in runs {
             server.mcp.call("preview_enqueue_from_run", &json!({"run_id": run}).to_string()).answer();
         }
@@ -53,6 +56,7 @@ fn twenty_applies_in_flight_at_once_are_each_answered_after_their_sync() {
             runs.iter().map(|run| server.mcp.post_call("enqueue_from_run", &apply(run, json!({})))).collect();
         sent.into_iter().map(|id| Called::of(server.mcp.answer_to(id)).answer().clone()).collect()
     });
+    println!("figure: {figure}");
 }
 
 /// The steps of one apply, found by what they write, and each ended before the next began.
@@ -67,9 +71,11 @@ fn in_order(trace: &Trace, runtime: &Path, answer: &Value) {
     let listed = trace.find(pinned.begin, "the sync of the pins' directory", |call| call.is_on(&SYNCS, &contracts));
 
     let id = escaped(&format!("\"queue_id\": \"{}\"", text(answer, "queue_id")));
-    let written =
-        trace.find(0, "the line", |call| call.is_on(&["write", "pwrite64", "writev"], &queue) && call.arguments.contains(&id));
-    let marked = last_before(trace, written, |call| call.is_on(&["pwrite64"], &lock) && call.arguments.contains("queue.jsonl"));
+    let written = trace.find(0, "the line", |call| {
+        call.is_on(&["write", "pwrite64", "writev"], &queue) && call.arguments.contains(&id)
+    });
+    let marked =
+        last_before(trace, written, |call| call.is_on(&["pwrite64"], &lock) && call.arguments.contains("queue.jsonl"));
     assert!(marked.arguments.contains(" set "), "the mark is set while bytes may not be durable: {marked:?}");
     let synced = trace.find(written.begin, "the line's sync", |call| call.is_on(&SYNCS, &queue));
     let cleared = trace.find(synced.begin, "the cleared mark", |call| {

@@ -5,8 +5,9 @@ use cortexpilot_runs::fixture::RunFixture;
 use cortexpilot_server::mcp::readonly::TOOLS;
 use serde_json::{Value, json};
 
+use crate::sound::text;
 use crate::strace::{Call, Traced};
-use crate::support::{GATE_OPEN, Home, STATELESS, VERSIONS};
+use crate::support::{Called, GATE_OPEN, Home, STATELESS, VERSIONS};
 
 /// Every call that takes a file's name or descriptor.
 const OPTIONS: [&str; 2] = ["-e", "trace=%file,%desc"];
@@ -16,12 +17,67 @@ const NOISE: usize = 300;
 
 /// Calls with a name or a descriptor that cannot change a file, whatever their arguments.
 const HARMLESS: &[&str] = &[
-    "access", "chdir", "close", "close_range", "connect", "dup", "dup2", "dup3", "epoll_create1", "epoll_ctl",
-    "epoll_ctl_old", "epoll_pwait", "epoll_pwait2", "epoll_wait", "eventfd2", "execve", "faccessat", "faccessat2", "fchdir",
-    "fcntl", "fgetxattr", "flock", "fstat", "fstatfs", "getcwd", "getdents64", "getsockopt", "getxattr", "inotify_add_watch",
-    "ioctl", "lgetxattr", "lseek", "lstat", "munmap", "newfstatat", "pidfd_open", "pipe2", "poll", "ppoll", "pread64", "preadv",
-    "preadv2", "pselect6", "read", "readlink", "readlinkat", "readv", "recvfrom", "recvmsg", "select", "sendmsg", "sendto",
-    "setsockopt", "signalfd4", "socket", "socketpair", "stat", "statfs", "statx", "timerfd_create", "timerfd_settime",
+    "access",
+    "chdir",
+    "close",
+    "close_range",
+    "connect",
+    "dup",
+    "dup2",
+    "dup3",
+    "epoll_create1",
+    "epoll_ctl",
+    "epoll_ctl_old",
+    "epoll_pwait",
+    "epoll_pwait2",
+    "epoll_wait",
+    "eventfd2",
+    "execve",
+    "faccessat",
+    "faccessat2",
+    "fchdir",
+    "fcntl",
+    "fgetxattr",
+    "flock",
+    "fstat",
+    "fstatfs",
+    "getcwd",
+    "getdents64",
+    "getsockopt",
+    "getxattr",
+    "inotify_add_watch",
+    "ioctl",
+    "lgetxattr",
+    "lseek",
+    "lstat",
+    "munmap",
+    "newfstatat",
+    "pidfd_open",
+    "pipe2",
+    "poll",
+    "ppoll",
+    "pread64",
+    "preadv",
+    "preadv2",
+    "pselect6",
+    "read",
+    "readlink",
+    "readlinkat",
+    "readv",
+    "recvfrom",
+    "recvmsg",
+    "select",
+    "sendmsg",
+    "sendto",
+    "setsockopt",
+    "signalfd4",
+    "socket",
+    "socketpair",
+    "stat",
+    "statfs",
+    "statx",
+    "timerfd_create",
+    "timerfd_settime",
 ];
 
 /// Flags with which a file is opened to be changed, or made.
@@ -32,21 +88,22 @@ fn a_session_of_all_tools_and_random_messages_opens_no_file_for_writing() {
     for version in [VERSIONS[0], STATELESS] {
         let home = home();
         let before = home.snapshot();
-        let output = std::env::temp_dir().join(format!("{}.trace", home.root().file_name().unwrap().to_string_lossy()));
+        // Beside the home, where nothing may appear.
+        let beside = tempfile::tempdir().expect("a temporary directory can be made");
         let server = home.command(&["mcp-readonly-server"], &[GATE_OPEN]);
-        let mut server = Traced::start(&server, &output, &OPTIONS, version);
+        let mut server = Traced::start(&server, &beside.path().join("trace"), &OPTIONS, version);
         let mut messages = 0;
         for round in 0..2 {
             for tool in TOOLS {
                 messages += 1;
-                server.mcp.call(tool.name, &arguments_of(tool.name)).answer();
+                let id = server.mcp.post_call(tool.name, &arguments_of(tool.name));
+                Called::of(answer_to(&mut server, id)).answer();
             }
             if round == 0 {
                 messages += noise(&mut server);
             }
         }
         let trace = server.finish();
-        std::fs::remove_file(output).unwrap();
         before.assert_unchanged(home.root(), "a session with the read-only server");
         let opened = trace.calls().iter().filter(|call| call.name.starts_with("open")).count();
         assert!(opened > TOOLS.len(), "the runs were read: {opened} files were opened");
@@ -72,13 +129,15 @@ fn home() -> Home {
             .report("proof_pack.json", json!({"summary": "all good"}))
             .report("incident_pack.json", json!({"summary": "nothing happened"})),
     );
-    home.run(&RunFixture::new("run_b").failed("diff gate").event("HUMAN_APPROVAL_REQUIRED", json!({"reason": ["look"]})));
+    home.run(
+        &RunFixture::new("run_b").failed("diff gate").event("HUMAN_APPROVAL_REQUIRED", json!({"reason": ["look"]})),
+    );
     home.run(&RunFixture::new("run_c").file("events.jsonl.bak", "not ours"));
-    std::fs::write(home.runs().join("run_c/events.jsonl"), b"{\"torn\": ").unwrap();
+    std::fs::write(home.runs().join("run_c/events.jsonl"), b"{\"torn\": ").expect("a run can be changed");
     let mut pilot = home.pilot(VERSIONS[0], &[GATE_OPEN]);
     for run in ["run_a", "run_a"] {
         let item = pilot.enqueue(run);
-        let id = item["queue_id"].as_str().unwrap();
+        let id = text(&item, "queue_id");
         assert_eq!(home.cli(&["queue", "cancel", id, "--role", "OPS"], &[]).exit, Some(0));
     }
     pilot.enqueue("run_a");
@@ -88,7 +147,11 @@ fn home() -> Home {
 
 fn arguments_of(tool: &str) -> String {
     let arguments = match tool {
-        "get_run" | "get_run_events" | "get_run_reports" | "get_compare_summary" | "get_proof_summary"
+        "get_run"
+        | "get_run_events"
+        | "get_run_reports"
+        | "get_compare_summary"
+        | "get_proof_summary"
         | "get_incident_summary" => json!({"run_id": "run_a"}),
         "get_workflow" => json!({"workflow_id": "wf_1"}),
         _ => json!({}),
@@ -96,21 +159,26 @@ fn arguments_of(tool: &str) -> String {
     arguments.to_string()
 }
 
-/// Lines of every kind that a client could send by mistake or on purpose. Returns when the server has dealt with them all;
-/// how many they were.
+/// Lines of every kind that a client could send by mistake or on purpose. Returns when the server has read them all; how
+/// many they were.
 fn noise(server: &mut Traced) -> usize {
     let mut chance = Chance(0x9E37_79B9_7F4A_7C15);
     for number in 0..NOISE {
         let line = chance.line(server, number);
         server.mcp.send(&line);
     }
-    // Calls are answered in any order, but a line is read only after those before it: what follows the noise sees it gone.
     let last = server.mcp.post("tools/list", "");
+    let listed = answer_to(server, last);
+    assert_eq!(listed["result"]["tools"].as_array().map(Vec::len), Some(TOOLS.len()), "{listed}");
+    NOISE
+}
+
+/// The answer to a request of ours. Answers to noise, which come whenever they are ready, are passed over.
+fn answer_to(server: &mut Traced, id: u64) -> Value {
     loop {
         let message = server.mcp.message();
-        if message["id"] == last {
-            assert_eq!(message["result"]["tools"].as_array().map(Vec::len), Some(TOOLS.len()), "{message}");
-            return NOISE;
+        if message["id"] == id {
+            return message;
         }
     }
 }
@@ -136,16 +204,41 @@ impl Chance {
         match self.next() % 5 {
             0 => self.bytes(),
             1 => {
-                let method = self.of(&["resources/read", "prompts/get", "logging/setLevel", "queue/cancel", "tools/call", "ping", "\u{0}"]);
+                let method = self.of(&[
+                    "resources/read",
+                    "prompts/get",
+                    "logging/setLevel",
+                    "queue/cancel",
+                    "tools/call",
+                    "ping",
+                    "\u{0}",
+                ]);
                 let params = self.of(&["{}", "[]", "null", "{\"uri\":\"file:///etc/passwd\"}", "{\"name\":1}"]);
-                format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":{},\"params\":{params}}}", Value::from(method)).into_bytes()
+                format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":{},\"params\":{params}}}", Value::from(method))
+                    .into_bytes()
             }
             _ => {
                 let mut tools: Vec<&str> = TOOLS.iter().map(|tool| tool.name).collect();
-                tools.extend(["enqueue_from_run", "preview_enqueue_from_run", "cancel_queue_item", "write_file", "approve"]);
+                tools.extend([
+                    "enqueue_from_run",
+                    "preview_enqueue_from_run",
+                    "cancel_queue_item",
+                    "write_file",
+                    "approve",
+                ]);
                 let tool = self.of(&tools);
                 let member = self.of(&["run_id", "workflow_id", "status", "cursor", "limit", "confirm", "path"]);
-                let value = self.of(&["\"run_a\"", "\"run_b\"", "\"run_c\"", "\"../../etc/passwd\"", "\"/dev/zero\"", "true", "-1", "{}", "\"\""]);
+                let value = self.of(&[
+                    "\"run_a\"",
+                    "\"run_b\"",
+                    "\"run_c\"",
+                    "\"../../etc/passwd\"",
+                    "\"/dev/zero\"",
+                    "true",
+                    "-1",
+                    "{}",
+                    "\"\"",
+                ]);
                 let call = format!("\"name\":{},\"arguments\":{{\"{member}\":{value}}}", Value::from(tool));
                 let line = server.mcp.line(None, "tools/call", &call);
                 // Some without an id: those are neither carried out nor answered.

@@ -21,6 +21,8 @@ const WINDOW: usize = 6;
 pub(crate) struct Log {
     /// Lines that it was told of: event and queue id.
     pub(crate) acknowledged: Vec<(&'static str, String)>,
+    /// Runs of which an apply was refused: each refusal that was answered is on record.
+    pub(crate) refused: Vec<String>,
     /// What it asked for without an answer.
     pub(crate) in_doubt: Vec<Doubt>,
 }
@@ -48,11 +50,17 @@ pub(crate) struct Caller<'a> {
 
 impl<'a> Caller<'a> {
     /// The caller of this number. It says its number with each acknowledgement.
-    pub(crate) fn new(home: &'a Home, runs: &'a AtomicUsize, index: usize, says: Sender<usize>, stop: &'a AtomicBool) -> Self {
+    pub(crate) fn new(
+        home: &'a Home,
+        runs: &'a AtomicUsize,
+        index: usize,
+        says: Sender<usize>,
+        stop: &'a AtomicBool,
+    ) -> Self {
         Self { home, runs, index, says, stop, log: Log::default() }
     }
 
-    /// Queues runs, cancels some of the items and claims others, until the server is gone or the time has come to stop.
+    /// Queues runs, is refused now and then, cancels some of the items and claims others, until the server is gone or the time has come to stop.
     pub(crate) fn over_http(mut self, address: &str) -> Log {
         if let Some(mut line) = Line::open(address) {
             while !self.stop.load(Ordering::SeqCst) && self.one_round(&mut line).is_some() {}
@@ -66,6 +74,11 @@ impl<'a> Caller<'a> {
         let path = format!("/api/queue/from-run/{run}");
         let shown = line.post(&format!("{path}/preview"), &json!({}))?.expect_ok();
         let preview_token = text(&shown, "preview_token").to_owned();
+        if number % 5 == 2 {
+            let refused = line.post(&path, &json!({"confirm": false, "preview_token": preview_token}))?;
+            assert_eq!(refused.body["detail"]["code"], "CONFIRM_REQUIRED", "{}", refused.body);
+            self.log.refused.push(run.clone());
+        }
         let body = apply(&json!({"preview_token": preview_token}), number);
         let Some(applied) = line.post(&path, &body) else {
             self.log.in_doubt.push(Doubt::Enqueue { run, preview_token, over_mcp: false });
@@ -81,7 +94,8 @@ impl<'a> Caller<'a> {
     }
 
     fn cancel(&mut self, line: &mut Line, queue_id: String) -> Option<()> {
-        let Some(answer) = line.post(&format!("/api/queue/{queue_id}/cancel"), &json!({"reason": "not this one"})) else {
+        let Some(answer) = line.post(&format!("/api/queue/{queue_id}/cancel"), &json!({"reason": "not this one"}))
+        else {
             self.log.in_doubt.push(Doubt::Cancel { queue_id });
             return None;
         };
@@ -135,9 +149,11 @@ impl<'a> Caller<'a> {
             self.acknowledged("QUEUE_ENQUEUE", text(&applied, "queue_id").to_owned());
         }
         let in_doubt = waiting.into_iter();
-        self.log.in_doubt.extend(
-            in_doubt.map(|(_, run, preview_token)| Doubt::Enqueue { run, preview_token, over_mcp: true }),
-        );
+        self.log.in_doubt.extend(in_doubt.map(|(_, run, preview_token)| Doubt::Enqueue {
+            run,
+            preview_token,
+            over_mcp: true,
+        }));
         alive.filter(|()| self.log.in_doubt.is_empty())
     }
 

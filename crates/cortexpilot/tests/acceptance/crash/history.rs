@@ -16,10 +16,13 @@ pub(crate) struct History {
     acknowledged: BTreeSet<(String, String)>,
     /// Commands whose line may be there or not.
     doubts: Vec<Doubt>,
+    /// Runs of which an apply was refused, and the refusal answered.
+    refused: BTreeSet<String>,
     /// Enqueues without an answer that nobody has asked for again yet.
     open: Vec<Doubt>,
     /// Over all homes: acknowledged lines, calls without an answer, and those of them whose line was there.
     lines: usize,
+    refusals: usize,
     pub(crate) in_doubt: usize,
     pub(crate) written_in_doubt: usize,
 }
@@ -27,7 +30,8 @@ pub(crate) struct History {
 impl History {
     /// Takes what callers logged.
     pub(crate) fn take(&mut self, logs: Vec<Log>) {
-        for Log { acknowledged, in_doubt } in logs {
+        for Log { acknowledged, refused, in_doubt } in logs {
+            self.refused.extend(refused);
             for (event, queue_id) in acknowledged {
                 let line = (event.to_owned(), queue_id);
                 assert!(self.acknowledged.insert(line.clone()), "acknowledged twice: {line:?}");
@@ -43,9 +47,15 @@ impl History {
         self.lines + self.acknowledged.len()
     }
 
+    /// How many refusals were answered.
+    pub(crate) fn refused(&self) -> usize {
+        self.refusals + self.refused.len()
+    }
+
     /// Adds another home's figures.
     pub(crate) fn add(&mut self, other: &Self) {
         self.lines += other.acknowledged();
+        self.refusals += other.refused();
         self.in_doubt += other.in_doubt;
         self.written_in_doubt += other.written_in_doubt;
     }
@@ -62,8 +72,9 @@ impl History {
             let line: Value = serde_json::from_str(&last).expect("whole lines are JSON");
             let key = (text(&line, "event").to_owned(), text(&line, "queue_id").to_owned());
             assert!(!self.acknowledged.contains(&key), "acknowledged before it was durable: {line}");
-            // Up to all of it but its first byte, and at least its newline.
-            let length = queue.bytes().len() - 1 - chance.below(last.len());
+            // At least its newline, and at most all but its first byte.
+            let more = if chance.below(4) == 0 { 0 } else { chance.below(last.len()) };
+            let length = queue.bytes().len() - 1 - more;
             let path = home.runtime().join("queue.jsonl");
             let file = std::fs::File::options().write(true).open(path).expect("the ledger can be opened");
             file.set_len(length as u64).expect("the ledger can be cut");
@@ -74,7 +85,8 @@ impl History {
     }
 
     /// The ledger is sound; it holds every acknowledged line once, and beside them only whole lines of commands without an
-    /// answer. What the server lists is the fold of these lines, and just the contracts of live items are pinned.
+    /// answer. Every refusal that was answered is on record. What the server lists is the fold of these lines, and just
+    /// the contracts of live items are pinned.
     pub(crate) fn check(&self, home: &Home, server: &Server) {
         let lines = assert_sound(home);
         let mut seen = BTreeSet::new();
@@ -87,6 +99,13 @@ impl History {
         let lost: Vec<_> = self.acknowledged.difference(&seen).collect();
         assert!(lost.is_empty(), "acknowledged and lost: {lost:?}");
 
+        let mut refusals = home.decisions().events();
+        refusals.retain(|line| line["code"] == "CONFIRM_REQUIRED");
+        let recorded: BTreeSet<String> = refusals.iter().map(|line| text(line, "run_id").to_owned()).collect();
+        assert_eq!(recorded.len(), refusals.len(), "a refusal stands twice");
+        let lost: Vec<_> = self.refused.difference(&recorded).collect();
+        assert!(lost.is_empty(), "refused and not on record: {lost:?}");
+
         let mut folded = BTreeMap::<&str, &str>::new();
         let mut contracts = BTreeMap::<&str, &str>::new();
         for line in &lines {
@@ -97,14 +116,16 @@ impl History {
         }
         let listed = server.send(&Request::get("/api/queue")).answer();
         let listed = listed.as_array().expect("a list");
-        let listed: BTreeMap<&str, &str> = listed.iter().map(|item| (text(item, "queue_id"), text(item, "status"))).collect();
+        let listed: BTreeMap<&str, &str> =
+            listed.iter().map(|item| (text(item, "queue_id"), text(item, "status"))).collect();
         assert_eq!(listed, folded);
 
         let live = folded.iter().filter(|(_, status)| ["PENDING", "CLAIMED"].contains(status));
         let wanted: BTreeSet<String> = live.map(|(id, _)| format!("{}.json", contracts[id])).collect();
         let pinned = std::fs::read_dir(home.runtime().join("contracts")).expect("pins can be listed");
-        let pinned: BTreeSet<String> =
-            pinned.map(|entry| entry.expect("an entry can be read").file_name().to_string_lossy().into_owned()).collect();
+        let pinned: BTreeSet<String> = pinned
+            .map(|entry| entry.expect("an entry can be read").file_name().to_string_lossy().into_owned())
+            .collect();
         assert_eq!(pinned, wanted);
     }
 
@@ -112,8 +133,7 @@ impl History {
     /// that is there, or the line is written now.
     pub(crate) fn retry(&mut self, home: &Home, server: &Server) {
         let lines = home.queue().events();
-        self.written_in_doubt +=
-            lines.iter().filter(|line| self.open.iter().any(|doubt| doubt.is_of(line))).count();
+        self.written_in_doubt += lines.iter().filter(|line| self.open.iter().any(|doubt| doubt.is_of(line))).count();
         let mut pilot = None;
         for doubt in std::mem::take(&mut self.open) {
             let Doubt::Enqueue { run, preview_token, over_mcp } = &doubt else { continue };

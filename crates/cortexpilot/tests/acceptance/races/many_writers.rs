@@ -40,7 +40,8 @@ fn what_was_acknowledged_is_listed_while_four_processes_write_and_readers_poll()
         names
     };
     let of_pilots: Vec<Vec<String>> = (0..PROCESSES).map(|at| runs_of(&format!("pilot{at}"), APPLIES)).collect();
-    let of_writers: Vec<Vec<String>> = (0..HTTP_WRITERS).map(|at| runs_of(&format!("http{at}"), HTTP_APPLIES)).collect();
+    let of_writers: Vec<Vec<String>> =
+        (0..HTTP_WRITERS).map(|at| runs_of(&format!("http{at}"), HTTP_APPLIES)).collect();
 
     let server = home.serve(&[GATE_OPEN]);
     let ledger = Ledger::default();

@@ -39,15 +39,15 @@ fn assert_one_line(home: &Home, run: &str, answers: &[Value]) {
     }
 }
 
-fn say(home: &Home, how: &str) {
+fn figure(home: &Home, how: &str) -> String {
     let lines = assert_sound(home).len();
     assert_eq!(lines, ROUNDS);
     assert_eq!(home.decisions().lines(), Vec::<String>::new(), "nobody was refused");
-    println!(
-        "figure: {ROUNDS} × {CALLERS} parallel applies of one preview {how}: {CALLERS} answers with one queue_id, \
-         {} already_applied, 1 line each time",
+    format!(
+        "{ROUNDS} × {CALLERS} parallel applies of one preview {how}: {CALLERS} answers with one queue_id, {} \
+         already_applied, 1 line each time",
         CALLERS - 1
-    );
+    )
 }
 
 #[test]
@@ -62,15 +62,14 @@ fn sixteen_connections_that_apply_one_preview_append_one_line() {
         let jobs = connections.iter_mut().map(|connection| move || connection.send(request).answer()).collect();
         assert_one_line(&home, run, &together(jobs));
     }
-    say(&home, "over HTTP");
+    println!("figure: {}", figure(&home, "over HTTP"));
 }
 
 #[test]
 fn sixteen_processes_that_apply_one_preview_append_one_line() {
     let (home, runs) = home_with_runs();
     // The same principal in each of them: the agent of whoever starts them.
-    let mut pilots: Vec<Mcp> =
-        (0..CALLERS).map(|at| home.pilot(VERSIONS[at % VERSIONS.len()], &[GATE_OPEN])).collect();
+    let mut pilots: Vec<Mcp> = (0..CALLERS).map(|at| home.pilot(VERSIONS[at % VERSIONS.len()], &[GATE_OPEN])).collect();
     for run in &runs {
         let shown = pilots[0].call("preview_enqueue_from_run", &json!({"run_id": run}).to_string()).answer().clone();
         let arguments = apply(run, json!({"preview_token": text(&shown, "preview_token")}));
@@ -78,7 +77,7 @@ fn sixteen_processes_that_apply_one_preview_append_one_line() {
         let jobs = pilots.iter_mut().map(|pilot| move || pilot.call("enqueue_from_run", arguments).answer().clone());
         assert_one_line(&home, run, &together(jobs.collect()));
     }
-    say(&home, &format!("by {CALLERS} MCP processes"));
+    println!("figure: {}", figure(&home, &format!("by {CALLERS} MCP processes")));
 }
 
 #[test]
@@ -93,7 +92,7 @@ fn sixteen_calls_in_flight_in_one_process_append_one_line() {
             sent.into_iter().map(|id| crate::support::Called::of(pilot.answer_to(id)).answer().clone()).collect();
         assert_one_line(&home, run, &answers);
     }
-    say(&home, "in flight in one MCP process");
+    println!("figure: {}", figure(&home, "in flight in one MCP process"));
 }
 
 #[test]
@@ -112,7 +111,10 @@ fn sixteen_previews_applied_under_one_key_append_one_line() {
                 Request::post(&from_run(run), &body.to_string())
             })
             .collect();
-        let jobs = connections.iter_mut().zip(&requests).map(|(connection, request)| move || connection.send(request).answer());
+        let jobs = connections
+            .iter_mut()
+            .zip(&requests)
+            .map(|(connection, request)| move || connection.send(request).answer());
         assert_one_line(&home, run, &together(jobs.collect()));
     }
     assert_eq!(assert_sound(&home).len(), ROUNDS);

@@ -29,8 +29,12 @@ fn an_item_is_never_both_cancelled_and_claimed() {
     let mut races = run_races(&home, servers[0].connect(), servers[0].connect(), &mut servers[0].connect());
     races.extend(run_races(&home, servers[0].connect(), servers[1].connect(), &mut servers[1].connect()));
 
-    let (both, neither) = (races.iter().filter(|race| race.cancelled && race.claimed).count(), races.iter().filter(|race| !race.cancelled && !race.claimed).count());
-    let (cancels, claims) = (races.iter().filter(|race| race.cancelled).count(), races.iter().filter(|race| race.claimed).count());
+    let (both, neither) = (
+        races.iter().filter(|race| race.cancelled && race.claimed).count(),
+        races.iter().filter(|race| !race.cancelled && !race.claimed).count(),
+    );
+    let (cancels, claims) =
+        (races.iter().filter(|race| race.cancelled).count(), races.iter().filter(|race| race.claimed).count());
     assert_eq!((both, neither, cancels + claims), (0, 0, RACES));
     let lines = assert_sound(&home);
     for race in &races {
@@ -39,7 +43,9 @@ fn an_item_is_never_both_cancelled_and_claimed() {
         let end = if race.claimed { "QUEUE_CLAIM" } else { "QUEUE_CANCEL" };
         assert_eq!(of_item, ["QUEUE_ENQUEUE", end], "{}", race.id);
     }
-    println!("figure: {RACES} races of cancel against claim: {cancels} cancelled, {claims} claimed, {both} both, {neither} neither");
+    println!(
+        "figure: {RACES} races of cancel against claim: {cancels} cancelled, {claims} claimed, {both} both, {neither} neither"
+    );
 }
 
 /// Half of the races: `canceller` and `claimer` go for the one item that there is.
@@ -102,7 +108,10 @@ fn cancels(connection: &mut Connection, id: &str) -> bool {
 fn claims(connection: &mut Connection, id: &str) -> bool {
     let answer: Value = connection.send(&Request::post("/api/queue/claim", r#"{"worker":"racer"}"#)).answer();
     if answer["ok"] == true {
-        assert_eq!((&answer["item"]["queue_id"], &answer["item"]["status"]), (&Value::from(id), &Value::from("CLAIMED")));
+        assert_eq!(
+            (&answer["item"]["queue_id"], &answer["item"]["status"]),
+            (&Value::from(id), &Value::from("CLAIMED"))
+        );
         return true;
     }
     assert_eq!(answer["reason"], "queue empty", "{answer}");

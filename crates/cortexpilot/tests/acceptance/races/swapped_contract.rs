@@ -68,17 +68,17 @@ fn what_is_queued_is_one_contract_while_contracts_are_swapped_without_pause() {
     const PAIRS: usize = 300;
     let home = Home::in_memory();
     // The manifest of every third run vouches for the first version: of those runs the second is never queued.
-    let versions: Vec<Versions> = (0..PAIRS).map(|at| Versions::make(&home, &name(at), at % 3 == 0)).collect();
+    let versions: Vec<Versions> = (0..PAIRS).map(|at| Versions::make(&home, &name(at), at.is_multiple_of(3))).collect();
     let (outcome, swaps) = race(&home, &versions, Versions::rename);
     for line in &outcome.applied {
         let run: usize = text(line, "source_run_id")[4..].parse().expect("runs are numbered");
         let version = usize::from(line["task_id"] != format!("task_a_of_{}", name(run)));
         assert_eq!(line["contract_sha256"], sha256_hex(&versions[run].bytes[version]));
-        assert!(run % 3 != 0 || version == 0, "a contract that the manifest does not vouch for: {line}");
+        assert!(!run.is_multiple_of(3) || version == 0, "a contract that the manifest does not vouch for: {line}");
     }
     let known = ["CONTRACT_ALTERED", "PREVIEW_STALE"];
     assert!(outcome.refused.keys().all(|code| known.contains(&code.as_str())), "{:?}", outcome.refused);
-    say(&home, &outcome, PAIRS, &format!("with {swaps} swaps by rename"));
+    println!("figure: {}", figure(&home, &outcome, PAIRS, &format!("with {swaps} swaps by rename")));
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn what_is_queued_is_one_contract_while_contracts_are_overwritten_in_place() {
     let (outcome, swaps) = race(&home, &versions, Versions::overwrite);
     let known = ["PREVIEW_STALE", "RUN_UNREADABLE"];
     assert!(outcome.refused.keys().all(|code| known.contains(&code.as_str())), "{:?}", outcome.refused);
-    say(&home, &outcome, PAIRS, &format!("with {swaps} rewrites in place"));
+    println!("figure: {}", figure(&home, &outcome, PAIRS, &format!("with {swaps} rewrites in place")));
 }
 
 fn name(at: usize) -> String {
@@ -171,7 +171,7 @@ fn pin(home: &Home, digest: &str) -> PathBuf {
 }
 
 /// Nothing but what was applied is in the ledger or pinned.
-fn say(home: &Home, outcome: &Outcome, pairs: usize, how: &str) {
+fn figure(home: &Home, outcome: &Outcome, pairs: usize, how: &str) -> String {
     let lines = assert_sound(home);
     let written: Vec<&Value> = lines.iter().map(|line| &line["h"]).collect();
     let answered: Vec<&Value> = outcome.applied.iter().map(|line| &line["h"]).collect();
@@ -182,11 +182,11 @@ fn say(home: &Home, outcome: &Outcome, pairs: usize, how: &str) {
     let (applied, refused) = (outcome.applied.len(), outcome.refused.values().sum::<usize>());
     assert_eq!(applied + refused, pairs);
     assert!(applied > 0 && refused > 0, "no race: {applied} applied, {refused} refused");
-    println!(
-        "figure: {pairs} preview + apply pairs {how}: {applied} applied, each with digest, pin and task_id of one \
+    format!(
+        "{pairs} preview + apply pairs {how}: {applied} applied, each with digest, pin and task_id of one \
          contract; refused {}",
         json!(outcome.refused)
-    );
+    )
 }
 
 fn files_in(directory: &Path) -> BTreeSet<PathBuf> {
