@@ -106,6 +106,9 @@ codes! {
     PreviewExpired "PREVIEW_EXPIRED"
     PreviewStale "PREVIEW_STALE"
     AlreadyPending "ALREADY_PENDING"
+    LineageLimit "LINEAGE_LIMIT"
+    PendingLimit "PENDING_LIMIT"
+    RateLimited "RATE_LIMITED"
     ScopeForbidden "SCOPE_FORBIDDEN"
     QueueItemNotFound "QUEUE_ITEM_NOT_FOUND"
     QueueItemNotCancellable "QUEUE_ITEM_NOT_CANCELLABLE"
@@ -370,6 +373,33 @@ impl ErrorCode {
                 "An equal item of this run waits in the queue already.",
                 "Stop and tell the person that an equal item waits already; report its queue_id.",
                 "Nothing to do, or pass `allow_duplicate: true` (command line: --allow-duplicate) for a second one.",
+            ),
+            Self::LineageLimit => row(
+                429,
+                exit::DENIED,
+                Never,
+                Operator,
+                "The run came out of a queue item that is as deep as an item may be.",
+                "Stop and tell the person that this run is the last of a long chain of reruns.",
+                "Look at the chain of runs; to begin a new one, queue an earlier run of it.",
+            ),
+            Self::PendingLimit => row(
+                429,
+                exit::DENIED,
+                AfterWait,
+                You,
+                "As many items of this principal are pending as may be.",
+                "Stop and tell the person that your items wait already. After retry_after_s seconds, which the reason names, call preview_enqueue_from_run again.",
+                "Wait until items are claimed, or cancel some; an operator's own principal is not limited.",
+            ),
+            Self::RateLimited => row(
+                429,
+                exit::DENIED,
+                AfterWait,
+                You,
+                "This principal appended as many items within an hour as it may.",
+                "Stop and tell the person. After retry_after_s seconds, which the reason names, call preview_enqueue_from_run again.",
+                "Wait as long as the reason says; an operator's own principal is not limited.",
             ),
             Self::ScopeForbidden => row(
                 403,

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use cortexpilot_core::domain::command::{ApprovalPolicy, MutationGate, Policy};
+use cortexpilot_core::domain::command::{ApprovalPolicy, Limits, MutationGate, Policy};
 use cortexpilot_core::domain::principal::{DEFAULT_ALLOWED_ROLES, Principal, PrincipalKind, Role, Roles};
 use cortexpilot_core::domain::text::escape;
 use jiff::SignedDuration;
@@ -104,6 +104,7 @@ pub(crate) struct Settings {
     pub(crate) principal: String,
     pub(crate) principal_roles: Roles,
     pub(crate) user: String,
+    pub(crate) limits: Limits,
     pub(crate) preview_ttl: SignedDuration,
     pub(crate) log: Log,
     /// Every variable with its value and origin, in the table's order.
@@ -197,6 +198,7 @@ impl Settings {
         let principal = principal.unwrap_or_else(|| format!("local:{}", environment.user));
         sources.show(&table::PRINCIPAL, principal.clone());
         reserved(sources);
+        let limits = limits(sources);
         let preview_ttl = sources.parsed(&table::PREVIEW_TTL, value::duration).unwrap_or(SignedDuration::from_mins(15));
         sources.show(&table::PREVIEW_TTL, value::duration_text(preview_ttl));
         let log = sources.parsed(&table::LOG, Log::parse).unwrap_or(Log::Warn);
@@ -217,6 +219,7 @@ impl Settings {
             principal,
             principal_roles,
             user: environment.user.clone(),
+            limits,
             preview_ttl,
             log,
             shown: sources.shown(),
@@ -231,6 +234,7 @@ impl Settings {
             approval: ApprovalPolicy::Declared,
             allowed_roles: self.allowed_roles.clone(),
             preview_ttl: self.preview_ttl,
+            limits: self.limits,
         }
     }
 
@@ -355,16 +359,18 @@ fn reserved(sources: &mut Sources) {
         later("personal tokens come with a later version, and this process would act as somebody else"),
     );
     sources.parsed(&table::APPROVAL_TTL, later("approvals by people come with a later version"));
-    for variable in [table::PENDING_MAX, table::APPLIES_PER_HOUR] {
-        let none = |raw: &str| match raw.trim() {
-            "0" => Ok(()),
-            _ => Err("asks for a limit, and limits come with a later version: unset it, or set it to 0".to_owned()),
-        };
-        sources.parsed(&variable, none);
-        sources.show(&variable, "0".to_owned());
-    }
     sources.show(&table::TOKEN, String::new());
     sources.show(&table::APPROVAL_TTL, String::new());
+}
+
+/// How much an agent may queue.
+fn limits(sources: &mut Sources) -> Limits {
+    let mut limit = |variable: &Variable| {
+        let limit = sources.parsed(variable, value::limit).unwrap_or(0);
+        sources.show(variable, limit.to_string());
+        limit
+    };
+    Limits { pending_max: limit(&table::PENDING_MAX), applies_per_hour: limit(&table::APPLIES_PER_HOUR) }
 }
 
 fn default_roles() -> Roles {

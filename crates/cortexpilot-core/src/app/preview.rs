@@ -3,12 +3,12 @@
 use jiff::Timestamp;
 
 use crate::domain::command::{ApprovalPolicy, Parameters, Policy, Request};
-use crate::domain::gate::{self, Answer, Check, Denial, EnqueueFacts, GateId};
+use crate::domain::gate::{self, Answer, Check, DEPTH_MAX, Denial, EnqueueFacts, GateId};
 use crate::domain::id::{QueueItemId, RunId, Sha256Digest};
 use crate::domain::preview::Basis;
 use crate::domain::principal::{Principal, Surface};
 use crate::domain::queue::{Enqueued, ItemState, QueueItem, When};
-use crate::domain::run::{ContractEvidence, Effect};
+use crate::domain::run::{ContractEvidence, Effect, RunFacts};
 use crate::domain::seal::{Nonce, SealKey, SeenPreview, expiry_seconds, short};
 use crate::error::ErrorCode;
 
@@ -25,7 +25,8 @@ pub struct Warning {
 }
 
 /// Every warning that a preview can carry.
-pub const WARNINGS: [(&str, &str); 6] = [
+pub const WARNINGS: [(&str, &str); 7] = [
+    ("ITEMS_DEEP", "the source run came out of a queue item itself"),
     ("NO_HUMAN_APPROVAL", "the policy asks nobody but the caller"),
     ("CONTRACT_UNVERIFIED", "the manifest does not vouch for the contract"),
     ("RUN_STILL_RUNNING", "the source run has not finished"),
@@ -88,7 +89,7 @@ impl Preview {
         let token = key.map(|key| key.preview_token(&principal.id, &seen)).unwrap_or_default();
         let can_apply = checks.iter().all(|check| !matches!(check.answer, Answer::Shut(_)));
         Ok(Self {
-            warnings: warnings(request, run, token.is_empty()),
+            warnings: warnings(request, run, facts, token.is_empty()),
             next_step: next_step(request, facts, &checks),
             item: item(request, &basis),
             effect: run.effect.clone(),
@@ -148,13 +149,20 @@ fn item(request: &Request, basis: &Basis) -> QueueItem {
     }
 }
 
-fn warnings(request: &Request, run: &crate::domain::run::RunFacts, unsealed: bool) -> Vec<Warning> {
+fn warnings(request: &Request, run: &RunFacts, facts: &EnqueueFacts, unsealed: bool) -> Vec<Warning> {
     let mut warnings = Vec::new();
     let mut warn = |code, message: &str| warnings.push(Warning { code, message: message.to_owned() });
     match request.policy.approval {
         ApprovalPolicy::Declared => {
             warn("NO_HUMAN_APPROVAL", "The approval policy is `declared`: nobody else is asked before this is queued.");
         }
+    }
+    if facts.parent.is_some() {
+        let depth = facts.depth();
+        let said = format!(
+            "The source run came out of a queue item: the new item would be {depth} deep, of at most {DEPTH_MAX}."
+        );
+        warn("ITEMS_DEEP", &said);
     }
     match run.evidence {
         ContractEvidence::Absent => warn(

@@ -96,6 +96,25 @@ pub struct Policy {
     pub allowed_roles: Roles,
     /// How long a preview may be applied.
     pub preview_ttl: SignedDuration,
+    /// How much an agent may queue.
+    pub limits: Limits,
+}
+
+/// How much one agent, or anybody through the queue pilot, may queue. Operators are not limited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Items of one principal that may be pending at once; 0 for no limit.
+    pub pending_max: u32,
+    /// Items of one principal that may be appended within an hour; 0 for no limit.
+    pub applies_per_hour: u32,
+}
+
+impl Limits {
+    /// No limit but depth: what holds unless configured otherwise.
+    pub const NONE: Self = Self { pending_max: 0, applies_per_hour: 0 };
+
+    /// The largest limit that can be configured: the ledger's fold keeps so many times of each principal.
+    pub const MAX: u32 = 10_000;
 }
 
 /// The switch for the apply path as a whole.

@@ -74,6 +74,8 @@ pub fn query(request: &Request, inputs: Option<&ApplyInputs>) -> EnqueueQuery {
         by_key: inputs.and_then(|inputs| inputs.idempotency_key.as_ref()).map(|key| key.as_str().to_owned()),
         principal,
         source_run_id: request.run_id.as_ref().map(ToString::to_string),
+        now: request.now,
+        applies_per_hour: request.policy.limits.applies_per_hour,
     }
 }
 
@@ -163,18 +165,12 @@ fn enqueued(
             principal: principal.id.clone(),
             preview_digest: basis.digest(),
             idempotency_key: inputs.idempotency_key.as_ref().map(ToString::to_string),
-            depth: depth(facts),
+            depth: facts.depth(),
             approval_policy: request.policy.approval.as_str().to_owned(),
             approvals: Vec::new(),
         }),
     }));
     Ok(Judged { event, pin: Some(run.contract.clone()) })
-}
-
-/// How many items deep the new item is: one more than the item its source run came out of.
-fn depth(facts: &EnqueueFacts) -> u32 {
-    let parent = facts.parent.as_ref().map(|item| item.enqueued.provenance.as_ref().map_or(1, |p| p.depth));
-    parent.unwrap_or(0).saturating_add(1)
 }
 
 /// Decides `cancel` from the facts that the store loaded.

@@ -5,9 +5,10 @@
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use super::gate::{EnqueueFacts, EnqueueQuery};
+use super::command::Limits;
+use super::gate::{EnqueueFacts, EnqueueQuery, Usage};
 use super::id::{QueueItemId, Sha256Digest};
 use super::listing::{QueueFilter, QueueListing};
 use super::queue::{Cancelled, Claim, ClaimKey, Claimed, Done, Enqueued, ItemState, QueueEvent, QueueItem};
@@ -25,6 +26,36 @@ pub struct Queue {
     ready: BTreeSet<ClaimKey>,
     waiting: BTreeSet<(Timestamp, ClaimKey)>,
     live_pins: HashMap<Sha256Digest, usize>,
+    by_principal: HashMap<String, Used>,
+}
+
+/// What one principal has queued, as far as limits ask.
+#[derive(Debug, Default)]
+struct Used {
+    pending: usize,
+    // Times of its appends within an hour of the newest, oldest first; no more than any limit can ask for.
+    applies: VecDeque<Timestamp>,
+}
+
+/// The window of the limit on appends.
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+
+impl Used {
+    fn applied(&mut self, at: Timestamp) {
+        self.pending += 1;
+        self.applies.push_back(at);
+        let most = usize::try_from(Limits::MAX).unwrap_or(usize::MAX);
+        while self.applies.len() > most || self.applies.front().is_some_and(|first| at.duration_since(*first) >= HOUR) {
+            self.applies.pop_front();
+        }
+    }
+
+    /// When fewer than `most` of its appends lie within the last hour; `None` when that is so now.
+    fn frees_at(&self, most: u32, now: Timestamp) -> Option<Timestamp> {
+        let over = self.applies.len().checked_sub(usize::try_from(most).ok()?)?;
+        let frees_at = self.applies.get(over)?.checked_add(HOUR).ok()?;
+        (most > 0 && frees_at > now).then_some(frees_at)
+    }
 }
 
 /// An event that changes nothing, because the item it names does not exist or is not in the state it needs. Our own
@@ -84,7 +115,13 @@ impl Queue {
             by_key: query.by_key.as_ref().and_then(|key| self.by_key(&query.principal, key)).cloned(),
             pending: of_run.map(|run| self.pending_of_run(run).cloned().collect()).unwrap_or_default(),
             parent: of_run.and_then(|run| self.by_run(run)).cloned(),
+            usage: self.usage(query),
         }
+    }
+
+    fn usage(&self, query: &EnqueueQuery) -> Usage {
+        let Some(used) = self.by_principal.get(&query.principal) else { return Usage::default() };
+        Usage { pending: used.pending, hour_frees_at: used.frees_at(query.applies_per_hour, query.now) }
     }
 
     /// Lists items in enqueue order.
@@ -149,6 +186,7 @@ impl Queue {
             if let Some(key) = &provenance.idempotency_key {
                 self.by_key.insert((provenance.principal.clone(), key.clone()), at);
             }
+            self.by_principal.entry(provenance.principal.clone()).or_default().applied(event.ts);
             *self.live_pins.entry(provenance.contract_sha256).or_default() += 1;
         }
         let key = item.claim_key();
@@ -235,6 +273,9 @@ impl Queue {
 
     fn leave_pending(&mut self, at: usize) {
         let item = &self.items[at];
+        if let Some(used) = item.enqueued.provenance.as_ref().and_then(|by| self.by_principal.get_mut(&by.principal)) {
+            used.pending -= 1;
+        }
         let key = item.claim_key();
         self.ready.remove(&key);
         if let Some(scheduled) = item.scheduled_at() {

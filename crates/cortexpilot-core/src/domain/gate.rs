@@ -6,7 +6,7 @@
 
 use jiff::Timestamp;
 
-use super::command::{ApplyInputs, ApprovalPolicy, MutationGate, Presented, Request};
+use super::command::{ApplyInputs, ApprovalPolicy, Limits, MutationGate, Presented, Request};
 use super::id::QueueItemId;
 use super::preview::{Basis, Change};
 use super::principal::{Caller, Principal, PrincipalKind, Role, Roles, StatedRole, Surface};
@@ -128,9 +128,14 @@ impl GateId {
                 "this principal previewed exactly this, nothing it rests on has changed, and no equal item waits",
                 &[C::PreviewRequired, C::PreviewExpired, C::PreviewStale, C::AlreadyPending],
             ),
-            Self::Limits => {
-                row(8, "limits", false, "nobody needs to: limits are off in this version", "no limit is reached", &[])
-            }
+            Self::Limits => row(
+                8,
+                "limits",
+                false,
+                "time, or an operator, who is not limited; nobody where the run is too deep",
+                "no limit of this principal is reached, and the run is not too many items deep",
+                &[C::LineageLimit, C::PendingLimit, C::RateLimited],
+            ),
             Self::Approval => row(
                 9,
                 "approval_policy",
@@ -158,6 +163,8 @@ pub struct Denial {
     pub queue_id: Option<String>,
     /// Whether the answer says who the caller acts as.
     pub shows_acting_as: bool,
+    /// After how many seconds the same request may be let through; where waiting is what helps.
+    pub retry_after_s: Option<u32>,
 }
 
 impl Denial {
@@ -170,6 +177,7 @@ impl Denial {
             changed: Vec::new(),
             queue_id: None,
             shows_acting_as: false,
+            retry_after_s: None,
         }
     }
 
@@ -210,6 +218,10 @@ pub struct EnqueueQuery {
     pub principal: String,
     /// The source run; `None` where the text sent was no run id.
     pub source_run_id: Option<String>,
+    /// Now: what counts as the last hour.
+    pub now: Timestamp,
+    /// How many items an hour are too many; 0 when none are.
+    pub applies_per_hour: u32,
 }
 
 /// What the ledger knows about a request: loaded by the store inside its serialization.
@@ -223,7 +235,34 @@ pub struct EnqueueFacts {
     pub pending: Vec<QueueItem>,
     /// The item out of which the source run came.
     pub parent: Option<QueueItem>,
+    /// What the principal has queued.
+    pub usage: Usage,
 }
+
+/// How much of its limits a principal uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Usage {
+    /// Its items that are pending.
+    pub pending: usize,
+    /// When one more may be appended within the limit of the hour; `None` when one may be now.
+    pub hour_frees_at: Option<Timestamp>,
+}
+
+impl EnqueueFacts {
+    /// How many items deep a new item of this run is: one more than the item that its source run came out of. An item of
+    /// the original says nothing of its depth and counts as the first.
+    pub fn depth(&self) -> u32 {
+        let parent = self.parent.as_ref().map(|item| item.enqueued.provenance.as_ref().map_or(1, |p| p.depth));
+        parent.unwrap_or(0).saturating_add(1)
+    }
+}
+
+/// The deepest that an item may be: a run that came out of an item that came out of a run … ends here, so that slow loops
+/// end too.
+pub const DEPTH_MAX: u32 = 5;
+
+/// After how many seconds a caller at its limit of pending items may look again: nothing says when one is claimed.
+const PENDING_RETRY_S: u32 = 60;
 
 /// Every gate's answer, in order. `inputs` is `None` for a preview.
 pub fn checks(request: &Request, inputs: Option<&ApplyInputs>, facts: &EnqueueFacts) -> Vec<Check> {
@@ -238,7 +277,7 @@ pub fn check(gate: GateId, request: &Request, inputs: Option<&ApplyInputs>, fact
         (GateId::Role, Some(inputs)) => apply_role(request, &inputs.actor_role).map(|_| ()),
         (GateId::Role, None) => preview_role(request),
         (GateId::Run, _) => run(request),
-        (GateId::Limits, _) => Ok(()),
+        (GateId::Limits, _) => limits(request, facts),
         (GateId::Approval, _) => match request.policy.approval {
             ApprovalPolicy::Declared => Ok(()),
         },
@@ -491,6 +530,44 @@ fn expired(expires_at: Timestamp, now: Timestamp) -> bool {
 fn may_duplicate(request: &Request, inputs: &ApplyInputs) -> bool {
     let operator = request.caller.principal.as_ref().is_some_and(|p| p.kind == PrincipalKind::Operator);
     inputs.allow_duplicate && operator && request.caller.surface != Surface::Mcp
+}
+
+/// Gate 8. Depth holds for everybody; the others for agents and for whatever comes through the queue pilot.
+fn limits(request: &Request, facts: &EnqueueFacts) -> Result<(), Denial> {
+    let depth = facts.depth();
+    if depth > DEPTH_MAX {
+        let said =
+            format!("This run came out of an item {DEPTH_MAX} deep; a further one is refused. Nothing was queued.");
+        return Err(Denial::new(ErrorCode::LineageLimit, said));
+    }
+    let agent = request.caller.principal.as_ref().is_some_and(|principal| principal.kind == PrincipalKind::Agent);
+    if !agent && request.caller.surface != Surface::Mcp {
+        return Ok(());
+    }
+    let Limits { pending_max, applies_per_hour } = request.policy.limits;
+    if pending_max > 0 && facts.usage.pending >= usize::try_from(pending_max).unwrap_or(usize::MAX) {
+        let said = format!(
+            "As many of your items are pending as may be ({pending_max}): look again in {PENDING_RETRY_S} s. Nothing was \
+             queued."
+        );
+        return Err(wait(Denial::new(ErrorCode::PendingLimit, said), PENDING_RETRY_S));
+    }
+    match facts.usage.hour_frees_at {
+        Some(frees_at) if frees_at > request.now => {
+            let seconds = frees_at.duration_since(request.now).as_secs().saturating_add(1);
+            let said = format!(
+                "You queued as many items within an hour as you may ({applies_per_hour}): the next one fits in {seconds} s \
+                 from now. Nothing was queued."
+            );
+            Err(wait(Denial::new(ErrorCode::RateLimited, said), u32::try_from(seconds).unwrap_or(u32::MAX)))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn wait(mut denial: Denial, seconds: u32) -> Denial {
+    denial.retry_after_s = Some(seconds);
+    denial
 }
 
 /// A pending item of the same run, contract and parameters.

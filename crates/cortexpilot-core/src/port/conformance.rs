@@ -13,12 +13,14 @@ use super::Store;
 use crate::codec::decision::Decision;
 
 mod enqueue;
+mod limits;
 mod reading;
 mod refusals;
 mod scene;
 mod work;
 
 pub use enqueue::*;
+pub use limits::*;
 pub use reading::*;
 pub use refusals::*;
 pub use scene::{
@@ -70,6 +72,8 @@ macro_rules! conformance {
             sixteen_applies_of_one_preview_append_one_item
             applies_at_once_are_all_there
             an_item_knows_how_deep_its_run_is
+            what_a_principal_queued_is_counted
+            a_limit_holds_among_applies_at_once
             items_are_claimed_by_priority_then_instant_then_age
             an_item_is_not_claimed_before_its_time
             an_empty_queue_has_nothing_to_claim

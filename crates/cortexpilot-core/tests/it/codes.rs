@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use cortexpilot_core::app::{App, ApplyRequest, RunRequest};
-use cortexpilot_core::domain::command::{MutationGate, Parameters};
-use cortexpilot_core::domain::gate::GateId;
+use cortexpilot_core::domain::command::{Limits, MutationGate, Parameters, Policy};
+use cortexpilot_core::domain::gate::{DEPTH_MAX, GateId};
 use cortexpilot_core::domain::id::RunId;
 use cortexpilot_core::domain::principal::{Caller, Principal, PrincipalKind, StatedRole, Surface};
 use cortexpilot_core::domain::run::{CONTRACT_PATH_MAX, ContractEvidence, DERIVED_TEXT_MAX, RunFacts, RunProblem};
@@ -81,6 +81,30 @@ fn keyed(world: &World, surface: Surface) -> Attempt {
     attempt.apply.idempotency_key = IdempotencyKey::parse("k").expect("a key");
     world.apply(&attempt.who, "run_ok", attempt.apply.clone()).expect("every gate is open");
     attempt
+}
+
+/// An apply by an agent that has one item pending, queued a moment ago, in a process with these limits.
+fn limited(world: &World, surface: Surface, pending_max: u32, applies_per_hour: u32) -> Attempt {
+    let who = caller(surface, principal("agent:tester", PrincipalKind::Agent, "OPS,ARCHITECT"));
+    world.runs.set(run_facts("run_other"));
+    world.enqueue(&who, "run_other");
+    let token = world.preview(&who, "run_ok").token;
+    let limits = Limits { pending_max, applies_per_hour };
+    Attempt {
+        ask: ask(surface, "run_ok"),
+        who,
+        apply: ApplyRequest { preview_token: Some(token), ..yes() },
+        app: Some(world.process(Policy { limits, ..policy(MutationGate::Open) })),
+    }
+}
+
+/// An apply of the run that ends the longest chain of reruns.
+fn deepest(world: &World, surface: Surface) -> Attempt {
+    let who = usual(surface);
+    let run = world.rerun_times(DEPTH_MAX);
+    world.runs.set(run_facts(&run));
+    let token = world.preview(&who, &run).token;
+    Attempt { ask: ask(surface, &run), who, apply: ApplyRequest { preview_token: Some(token), ..yes() }, app: None }
 }
 
 const ROWS: &[(ErrorCode, &str, Make)] = &[
@@ -278,6 +302,16 @@ const ROWS: &[(ErrorCode, &str, Make)] = &[
         w.enqueue(&caller(s, principal("token:other", PrincipalKind::Operator, "OPS")), "run_ok");
         Attempt::fine(w, s)
     }),
+    (ErrorCode::LineageLimit, "the run came out of an item that is as deep as one may be", deepest),
+    (ErrorCode::LineageLimit, "and the agent is at its other limits too", |w, s| {
+        let Attempt { who, app, .. } = limited(w, s, 1, 1);
+        let Attempt { ask, mut apply, .. } = deepest(w, s);
+        apply.preview_token = Some(w.preview(&who, &ask.run_id).token);
+        Attempt { who, ask, apply, app }
+    }),
+    (ErrorCode::PendingLimit, "an agent with as many pending items as it may have", |w, s| limited(w, s, 1, 0)),
+    (ErrorCode::PendingLimit, "and as many within the hour", |w, s| limited(w, s, 1, 1)),
+    (ErrorCode::RateLimited, "an agent that queued as many within the hour as it may", |w, s| limited(w, s, 2, 1)),
 ];
 
 #[test]

@@ -18,7 +18,7 @@ fn a_codes_row_agrees_with_itself() {
     for code in ErrorCode::ALL {
         let (row, name) = (code.row(), code.as_str());
         let exits: &[u8] = match row.status {
-            401 | 403 => &[exit::DENIED],
+            401 | 403 | 429 => &[exit::DENIED],
             404 => &[exit::NOT_FOUND],
             409 => &[exit::CONFLICT],
             400 | 405 | 413 | 415 | 421 => &[exit::USAGE],
@@ -34,7 +34,9 @@ fn a_codes_row_agrees_with_itself() {
             Retry::AfterPreview => assert!(agent.contains("preview_enqueue_from_run"), "{name}: {agent}"),
             // Whoever must not try again is told to stop, or to turn to a person.
             Retry::Never => assert!(agent.contains("Stop") || agent.contains("Tell the person"), "{name}: {agent}"),
-            Retry::AfterFix | Retry::AfterWait => {}
+            // How long to wait is said where it is known: at a limit, and not while a store is down.
+            Retry::AfterWait => assert_eq!(agent.contains("retry_after_s"), row.status == 429, "{name}: {agent}"),
+            Retry::AfterFix => {}
         }
         if row.who == WhoCanAct::Operator {
             assert!(agent.contains("person") || agent.contains("Stop"), "{name}: {agent}");
@@ -72,6 +74,7 @@ fn a_gates_codes_say_who_can_open_it() {
                 5 => &[422],
                 6 => &[400, 404, 409],
                 7 => &[409],
+                8 => &[429],
                 number => panic!("gate {number} has no code in this version"),
             };
             assert!(want.contains(&status), "{}: {}", row.name, code.as_str());

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use cortexpilot_core::domain::command::Limits;
 use cortexpilot_core::domain::fold::{Oddity, Queue};
-use cortexpilot_core::domain::gate::EnqueueQuery;
+use cortexpilot_core::domain::gate::{EnqueueQuery, Usage};
 use cortexpilot_core::domain::id::{QueueItemId, Sha256Digest};
 use cortexpilot_core::domain::listing::QueueFilter;
 use cortexpilot_core::domain::queue::{
@@ -265,6 +266,21 @@ impl Naive {
         self.runs.iter().rev().find(|(run, _)| run == run_id).map(|(_, at)| &self.items[*at].event.queue_id)
     }
 
+    /// What a principal has used of its limits: when the next append stays within the hour's is looked for among all
+    /// moments at which one leaves the hour. No line is earlier than the one before, so none is appended before the newest.
+    fn usage(&self, principal: &str, now: Timestamp, applies_per_hour: u32) -> Usage {
+        let its = |row: &&Row| row.event.provenance.as_ref().is_some_and(|by| by.principal == principal);
+        let appended: Vec<Timestamp> = self.items.iter().filter(its).map(|row| row.event.ts).collect();
+        let within = |now: Timestamp| appended.iter().filter(|at| **at + HOUR > now).count();
+        let full = |now: Timestamp| applies_per_hour > 0 && within(now) >= applies_per_hour as usize;
+        let now = appended.iter().copied().max().map_or(now, |newest| newest.max(now));
+        let leaving = appended.iter().map(|at| *at + HOUR).filter(|at| *at > now && !full(*at)).min();
+        Usage {
+            pending: self.pending().filter(|(_, row)| its(row)).count(),
+            hour_frees_at: full(now).then(|| leaving.expect("once the newest has left, the hour is empty")),
+        }
+    }
+
     fn live_pins(&self) -> BTreeSet<Sha256Digest> {
         let live = |row: &&Row| matches!(row.status, "PENDING" | "CLAIMED");
         self.items
@@ -275,11 +291,24 @@ impl Naive {
     }
 }
 
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+
 /// A step: an event, or a moment at which a store looks for what is due.
 #[derive(Debug, Clone)]
 enum Step {
     Event(QueueEvent),
     Promote(i64),
+}
+
+/// Items enqueued in some order, each so many seconds after the one before, as lines are.
+fn in_time(steps: &mut [Step], seconds_between: &[i64]) {
+    let mut ts = start();
+    for (step, between) in steps.iter_mut().zip(seconds_between) {
+        if let Step::Event(QueueEvent::Enqueued(event)) = step {
+            ts += seconds(*between);
+            event.ts = ts;
+        }
+    }
 }
 
 fn an_enqueue() -> impl Strategy<Value = QueueEvent> {
@@ -321,7 +350,13 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_indexes_always_say_what_a_walk_over_the_items_would(steps in prop::collection::vec(a_step(), 0..60), moments in prop::collection::vec(-5..25_i64, 1..6)) {
+    fn the_indexes_always_say_what_a_walk_over_the_items_would(
+        mut steps in prop::collection::vec(a_step(), 0..60),
+        moments in prop::collection::vec(-5..25_i64, 1..6),
+        seconds_between in prop::collection::vec(prop_oneof![Just(0), 1..2000_i64], 60),
+        hours in prop::collection::vec((-1000..9000_i64, 0..5_u32), 1..6),
+    ) {
+        in_time(&mut steps, &seconds_between);
         let (mut queue, mut naive) = (Queue::default(), Naive::default());
         for step in &steps {
             match step {
@@ -355,7 +390,9 @@ proptest! {
             prop_assert_eq!(queue.pin_is_live(&digest(contract)), naive.live_pins().contains(&digest(contract)));
         }
         // The facts that decisions rest on are these same answers, together.
-        let query = EnqueueQuery {
+        let mut query = EnqueueQuery {
+            now: start(),
+            applies_per_hour: 0,
             by_preview: Some(id(3)),
             by_key: Some("k1".into()),
             principal: "p1".into(),
@@ -366,6 +403,15 @@ proptest! {
         prop_assert_eq!(facts.by_key.as_ref().map(QueueItem::queue_id), naive.by_key("p1", "k1"));
         prop_assert_eq!(facts.parent.as_ref().map(QueueItem::queue_id), naive.by_run("run_1"));
         prop_assert_eq!(facts.pending.len(), naive.pending().filter(|(_, row)| row.event.source_run_id == "run_1").count());
+        let newest = naive.items.last().map_or(start(), |row| row.event.ts);
+        for (after, most) in hours {
+            query.now = newest + seconds(after);
+            query.applies_per_hour = most;
+            for principal in ["p0", "p1", "nobody"] {
+                query.principal = principal.into();
+                prop_assert_eq!(queue.facts(&query).usage, naive.usage(principal, query.now, most), "{:?}", query);
+            }
+        }
     }
 
     #[test]
@@ -408,6 +454,28 @@ fn a_list_can_be_of_one_workflow() {
     let filter = QueueFilter { workflow_id: Some("wf-a".into()), ..QueueFilter::default() };
     let found: Vec<u64> = queue.list(&filter).items.iter().map(|item| item.seq).collect();
     assert_eq!(found, [0, 2]);
+}
+
+#[test]
+fn the_largest_limit_that_can_be_configured_holds() {
+    let mut queue = Queue::default();
+    let mut usage = |number: u32, at: i64| {
+        let queue_id = QueueItemId::parse(&number.to_string()).expect("an id");
+        let event = Enqueued { queue_id, ts: start() + SignedDuration::from_millis(at), ..enqueued(0) };
+        queue.apply(&QueueEvent::Enqueued(Box::new(event)), None).expect("new");
+        let now = start() + SignedDuration::from_millis(at);
+        let (by_preview, by_key, source_run_id) = (None, None, None);
+        let principal = "p0".into();
+        let query = EnqueueQuery { by_preview, by_key, principal, source_run_id, now, applies_per_hour: Limits::MAX };
+        queue.facts(&query).usage
+    };
+    // A tenth of a second apart: all of them within the hour.
+    let all: Vec<Usage> = (1..=Limits::MAX + 1).map(|number| usage(number, i64::from(number) * 100)).collect();
+    let freed = |number: i64| Some(start() + HOUR + SignedDuration::from_millis(number * 100));
+    let most = Limits::MAX as usize;
+    assert_eq!(all[most - 2], Usage { pending: most - 1, hour_frees_at: None });
+    assert_eq!(all[most - 1], Usage { pending: most, hour_frees_at: freed(1) });
+    assert_eq!(all[most], Usage { pending: most + 1, hour_frees_at: freed(2) }, "by an operator, who is not limited");
 }
 
 #[test]

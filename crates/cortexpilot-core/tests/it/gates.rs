@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, HashSet};
 
 use cortexpilot_core::app::{App, Applied, ApplyRequest, Failure, RunRequest};
-use cortexpilot_core::domain::command::{MutationGate, Parameters, Policy};
-use cortexpilot_core::domain::gate::GateId;
+use cortexpilot_core::domain::command::{Limits, MutationGate, Parameters, Policy};
+use cortexpilot_core::domain::gate::{DEPTH_MAX, GateId};
 use cortexpilot_core::domain::id::{RunId, Sha256Digest};
 use cortexpilot_core::domain::principal::{Caller, PrincipalKind, StatedRole, Surface};
 use cortexpilot_core::domain::run::ContractEvidence;
@@ -49,10 +49,13 @@ enum Is {
     Alive,
     Unchanged,
     NoEqual,
+    Shallow,
+    Room,
+    NotTooOften,
 }
 
 /// In order of precedence. Bit n of a mask says whether the n-th holds.
-const CONDITIONS: [Condition; 17] = [
+const CONDITIONS: [Condition; 20] = [
     condition(Is::Known, "the transport gave a principal", GateId::Authenticated, ErrorCode::Unauthenticated),
     condition(Is::SwitchedOn, "the switch is on", GateId::MutationGate, ErrorCode::MutationGateClosed),
     condition(Is::Confirmed, "confirm is true", GateId::Confirm, ErrorCode::ConfirmRequired),
@@ -70,12 +73,24 @@ const CONDITIONS: [Condition; 17] = [
     condition(Is::Alive, "the preview has not expired", GateId::Preview, ErrorCode::PreviewExpired),
     condition(Is::Unchanged, "what was previewed is what is asked", GateId::Preview, ErrorCode::PreviewStale),
     condition(Is::NoEqual, "no equal item waits", GateId::Preview, ErrorCode::AlreadyPending),
+    condition(Is::Shallow, "the run is not too many items deep", GateId::Limits, ErrorCode::LineageLimit),
+    condition(Is::Room, "fewer items are pending than may be", GateId::Limits, ErrorCode::PendingLimit),
+    condition(Is::NotTooOften, "fewer were queued within the hour than may be", GateId::Limits, ErrorCode::RateLimited),
 ];
 
 const ALL: u32 = (1 << CONDITIONS.len()) - 1;
 
 fn holds(mask: u32, is: Is) -> bool {
-    mask & (1 << is as u32) != 0
+    mask & bit(is) != 0
+}
+
+fn bit(is: Is) -> u32 {
+    1 << is as u32
+}
+
+/// An item of a run that is too deep was never let into the queue: no equal one can wait.
+fn possible(mask: u32) -> bool {
+    holds(mask, Is::NoEqual) || holds(mask, Is::Shallow)
 }
 
 /// The code that precedence demands.
@@ -93,13 +108,27 @@ struct Tokens {
 struct Matrix {
     world: World,
     surface: Surface,
-    on: App,
-    off: App,
-    /// By the conditions of the run, in the order of [`RUN_CONDITIONS`].
-    runs: Vec<(String, Tokens)>,
+    /// By the conditions of the process, in the order of [`PROCESS_CONDITIONS`].
+    processes: Vec<App>,
+    /// By the conditions of the run, in the order of [`RUN_CONDITIONS`]; nothing for what cannot be.
+    runs: Vec<Option<(String, Tokens)>>,
 }
 
-const RUN_CONDITIONS: [Is; 4] = [Is::RunExists, Is::Unaltered, Is::WaitsForNobody, Is::NoEqual];
+const PROCESS_CONDITIONS: [Is; 3] = [Is::SwitchedOn, Is::Room, Is::NotTooOften];
+const RUN_CONDITIONS: [Is; 5] = [Is::RunExists, Is::Unaltered, Is::WaitsForNobody, Is::NoEqual, Is::Shallow];
+
+/// Each way in which some conditions can stand, as a mask in which all others hold.
+fn ways(of: &[Is]) -> impl Iterator<Item = u32> {
+    (0..1_u32 << of.len()).map(move |way| {
+        let fails = of.iter().enumerate().filter(|(at, _)| way & (1 << at) == 0);
+        fails.fold(ALL, |mask, (_, is)| mask & !bit(*is))
+    })
+}
+
+/// Which of [`ways`] a mask is.
+fn way(of: &[Is], mask: u32) -> usize {
+    of.iter().enumerate().filter(|(_, is)| holds(mask, **is)).map(|(at, _)| 1 << at).sum()
+}
 
 impl Matrix {
     fn new(surface: Surface) -> Self {
@@ -109,49 +138,50 @@ impl Matrix {
         let (long, brief) =
             (world.process(lasting.clone()), world.process(Policy { preview_ttl: seconds(1), ..lasting }));
         occupy_the_key(&world, &who);
-        let runs: Vec<_> = (0..1_u32 << RUN_CONDITIONS.len())
-            .map(|bits| {
-                let is = |is: Is| {
-                    let bit = RUN_CONDITIONS.iter().position(|known| *known == is).expect("a condition of the run");
-                    bits & (1 << bit) != 0
-                };
-                let run_id = format!("run_{bits:04b}");
-                let mut facts = run_facts(&run_id);
-                world.runs.set(facts.clone());
-                if !is(Is::NoEqual) {
-                    let seeder = caller(surface, principal("token:seeder", PrincipalKind::Operator, "OPS"));
-                    world.enqueue(&seeder, &run_id);
-                }
-                if !is(Is::Unaltered) {
-                    facts.evidence = ContractEvidence::Altered;
-                }
-                facts.awaits_approval = !is(Is::WaitsForNobody);
-                world.runs.set(facts);
-                let ask = crate::support::ask(surface, &run_id);
-                let tokens = Tokens {
-                    fresh: now(long.preview(&who, ask.clone())).expect("a preview").token,
-                    expired: now(brief.preview(&who, ask)).expect("a preview").token,
-                };
-                if !is(Is::RunExists) {
-                    world.runs.remove(&RunId::parse(&run_id).expect("a run id"));
-                }
-                (run_id, tokens)
-            })
-            .collect();
-        world.clock.advance(seconds(3600));
-        // Neither of these two has shown a preview: without a token they know of none.
-        let (on, off) = (world.process(policy(MutationGate::Open)), world.process(policy(MutationGate::Shut)));
-        Self { world, surface, on, off, runs }
+        let nearly_too_deep = world.rerun_times(DEPTH_MAX - 1);
+        let prepare = |mask: u32| {
+            let run_id = match holds(mask, Is::Shallow) {
+                true => format!("run_{:05b}", way(&RUN_CONDITIONS, mask)),
+                false => world.rerun(&nearly_too_deep),
+            };
+            let mut facts = run_facts(&run_id);
+            world.runs.set(facts.clone());
+            if !holds(mask, Is::NoEqual) {
+                let seeder = caller(surface, principal("token:seeder", PrincipalKind::Operator, "OPS"));
+                world.enqueue(&seeder, &run_id);
+            }
+            if !holds(mask, Is::Unaltered) {
+                facts.evidence = ContractEvidence::Altered;
+            }
+            facts.awaits_approval = !holds(mask, Is::WaitsForNobody);
+            world.runs.set(facts);
+            let ask = crate::support::ask(surface, &run_id);
+            let tokens = Tokens {
+                fresh: now(long.preview(&who, ask.clone())).expect("a preview").token,
+                expired: now(brief.preview(&who, ask)).expect("a preview").token,
+            };
+            if !holds(mask, Is::RunExists) {
+                world.runs.remove(&RunId::parse(&run_id).expect("a run id"));
+            }
+            (run_id, tokens)
+        };
+        let runs = ways(&RUN_CONDITIONS).map(|mask| possible(mask).then(|| prepare(mask))).collect();
+        world.clock.advance(seconds(2));
+        // None of these has shown a preview: without a token they know of none. The caller has one item pending, queued
+        // within the hour, which is the limit wherever there is one; an operator has none, so there is one everywhere.
+        let agent = surface == Surface::Mcp;
+        let limit = |is: bool| u32::from(!(agent && is));
+        let process = |mask: u32| {
+            let switch = if holds(mask, Is::SwitchedOn) { MutationGate::Open } else { MutationGate::Shut };
+            let (pending_max, applies_per_hour) = (limit(holds(mask, Is::Room)), limit(holds(mask, Is::NotTooOften)));
+            world.process(Policy { limits: Limits { pending_max, applies_per_hour }, ..policy(switch) })
+        };
+        let processes = ways(&PROCESS_CONDITIONS).map(process).collect();
+        Self { surface, processes, runs, world }
     }
 
     fn run(&self, mask: u32) -> &(String, Tokens) {
-        let at = RUN_CONDITIONS
-            .iter()
-            .enumerate()
-            .filter(|(_, is)| holds(mask, **is))
-            .map(|(bit, _)| 1 << bit)
-            .sum::<usize>();
-        &self.runs[at]
+        self.runs[way(&RUN_CONDITIONS, mask)].as_ref().expect("the mask is possible")
     }
 
     fn caller(&self, mask: u32) -> Caller {
@@ -196,7 +226,7 @@ impl Matrix {
             allow_duplicate: false,
         };
         let ask = RunRequest { run_id: run_id.clone(), parameters: Parameters::new(priority, None, None), header_role };
-        let app = if holds(mask, Is::SwitchedOn) { &self.on } else { &self.off };
+        let app = &self.processes[way(&PROCESS_CONDITIONS, mask)];
         now(app.enqueue(&self.caller(mask), ask, apply))
     }
 
@@ -215,25 +245,25 @@ fn occupy_the_key(world: &World, who: &Caller) {
     world.apply(who, "run_of_the_key", apply).expect("every gate is open");
 }
 
-/// How many subsets one world takes, to keep the world's own history short.
-const BATCH: u32 = 1 << 12;
+/// How many subsets one world takes.
+const BATCH: usize = 3 << 10;
 
-/// Tries every subset; those in `given` hold throughout. Says in a figure what was tried.
+/// The time between any two: with more than a second the sixty refusals a minute that become lines are never used up, and
+/// a batch of them takes less than the hour that appends are counted in.
+const PAUSE: SignedDuration = SignedDuration::from_millis(1100);
+
+/// Tries every subset that can be; those in `given` hold throughout. Says in a figure what was tried.
 fn every_subset(surface: Surface, given: &[Is]) -> String {
-    let mut tried = 0_u32;
-    for batch in 0..(ALL + 1).div_ceil(BATCH) {
+    let masks: Vec<u32> =
+        (0..=ALL).filter(|mask| possible(*mask) && given.iter().all(|is| holds(*mask, *is))).collect();
+    for batch in masks.chunks(BATCH) {
         let matrix = Matrix::new(surface);
         let ledger = matrix.world.store.lines();
         let head = matrix.head();
         let (mut refused, mut said) = (Vec::new(), HashSet::new());
-        for mask in (batch * BATCH)..((batch + 1) * BATCH).min(ALL + 1) {
-            if !given.iter().all(|is| holds(mask, *is)) {
-                continue;
-            }
-            // A second and more between any two, so that the sixty refusals a minute that become lines are never used up.
-            matrix.world.clock.advance(seconds(2));
+        for mask in batch.iter().copied() {
+            matrix.world.clock.advance(PAUSE);
             let answer = matrix.apply(mask);
-            tried += 1;
             let Some(code) = demanded(mask) else {
                 assert_eq!(mask, ALL, "only the full set enqueues");
                 let applied = answer.expect("every gate is open");
@@ -244,8 +274,8 @@ fn every_subset(surface: Surface, given: &[Is]) -> String {
                 continue;
             };
             let denial = denial(answer);
-            assert_eq!(denial.code, code, "{surface:?} {mask:017b}");
-            assert_eq!(matrix.head(), head, "{surface:?} {mask:017b}: the ledger changed");
+            assert_eq!(denial.code, code, "{surface:?} {mask:020b}");
+            assert_eq!(matrix.head(), head, "{surface:?} {mask:020b}: the ledger changed");
             // Few different ones: each is looked at once.
             if said.insert(denial.reason.clone()) {
                 assert_tells_nothing(&denial, &matrix.caller(mask));
@@ -265,26 +295,50 @@ fn every_subset(surface: Surface, given: &[Is]) -> String {
     }
     let gates = CONDITIONS.iter().filter_map(|condition| condition.gate).collect::<BTreeSet<_>>().len();
     let varied = CONDITIONS.len() - given.len();
-    assert_eq!(tried, 1 << varied);
-    format!("{tried} subsets of {varied} conditions behind {gates} gates tried over {}; 1 enqueued", surface.as_str())
+    // Of two conditions that cannot both fail, three combinations of four are left.
+    let both = [Is::NoEqual, Is::Shallow].iter().all(|is| !given.contains(is));
+    assert_eq!(masks.len(), if both { (1 << varied) / 4 * 3 } else { 1 << varied });
+    format!(
+        "{} subsets of {varied} conditions behind {gates} gates tried over {}; 1 enqueued",
+        masks.len(),
+        surface.as_str()
+    )
 }
+
+/// The limits that hold for agents alone.
+const FOR_AGENTS: [Is; 2] = [Is::Room, Is::NotTooOften];
 
 /// What no surface has a part in: varied over MCP only, to keep the whole under ten seconds.
 const SAME_EVERYWHERE: [Is; 2] = [Is::KeyFree, Is::Unaltered];
 
 #[test]
 fn only_the_full_set_of_conditions_enqueues_over_mcp() {
-    println!("figure: {}", every_subset(Surface::Mcp, &[]));
+    println!("figure: {}", every_subset(Surface::Mcp, &[Is::Shallow, Is::Room, Is::NotTooOften]));
+}
+
+#[test]
+fn only_the_full_set_of_conditions_enqueues_over_mcp_with_every_limit_and_one_condition_of_each_other_gate() {
+    let others = [
+        Is::RoleStated,
+        Is::RoleAllowed,
+        Is::HoldsAllowed,
+        Is::PlainReason,
+        Is::Unaltered,
+        Is::WaitsForNobody,
+        Is::Alive,
+        Is::Unchanged,
+    ];
+    println!("figure: {}", every_subset(Surface::Mcp, &others));
 }
 
 #[test]
 fn only_the_full_set_of_conditions_enqueues_over_http() {
-    println!("figure: {}", every_subset(Surface::Http, &SAME_EVERYWHERE));
+    println!("figure: {}", every_subset(Surface::Http, &[SAME_EVERYWHERE, FOR_AGENTS].concat()));
 }
 
 #[test]
 fn only_the_full_set_of_conditions_enqueues_on_the_command_line() {
-    println!("figure: {}", every_subset(Surface::Cli, &SAME_EVERYWHERE));
+    println!("figure: {}", every_subset(Surface::Cli, &[SAME_EVERYWHERE, FOR_AGENTS].concat()));
 }
 
 #[test]
@@ -310,7 +364,12 @@ fn a_request_walks_from_all_wrong_to_all_right_one_condition_a_row() {
     for surface in Surface::ALL {
         let matrix = Matrix::new(surface);
         for (row, condition) in CONDITIONS.iter().enumerate() {
-            let mask = (1 << row) - 1;
+            if surface != Surface::Mcp && FOR_AGENTS.contains(&condition.is) {
+                continue;
+            }
+            // Whatever comes after it is wrong too, as far as it can be.
+            let wrong_too = if row <= Is::NoEqual as usize { bit(Is::Shallow) } else { 0 };
+            let mask = ((1 << row) - 1) | wrong_too;
             assert_eq!(denial(matrix.apply(mask)).code, condition.code, "{surface:?}: until {}", condition.name);
         }
         let applied = matrix.apply(ALL).expect("nothing is left to refuse");

@@ -8,6 +8,7 @@ mod errors;
 mod fold;
 mod gates;
 mod item_states;
+mod limits;
 mod preview;
 mod support;
 mod surfaces;

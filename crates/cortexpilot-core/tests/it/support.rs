@@ -5,11 +5,12 @@ use std::sync::Arc;
 use cortexpilot_core::app::preview::Preview;
 use cortexpilot_core::app::{App, Applied, ApplyRequest, Failure, RunRequest};
 use cortexpilot_core::codec::decision::{self, Decision};
-use cortexpilot_core::domain::command::{ApprovalPolicy, MutationGate, Parameters, Policy};
+use cortexpilot_core::domain::command::{ApprovalPolicy, Limits, MutationGate, Parameters, Policy};
 use cortexpilot_core::domain::gate::Denial;
 use cortexpilot_core::domain::principal::{
     Caller, DEFAULT_ALLOWED_ROLES, Principal, PrincipalKind, Role, StatedRole, Surface, parse_roles,
 };
+use cortexpilot_core::domain::queue::QueueItem;
 use cortexpilot_core::domain::seal::SealKey;
 use cortexpilot_core::domain::text::Stated;
 use cortexpilot_core::domain::time::Schedule;
@@ -46,6 +47,7 @@ pub(crate) fn policy(mutation_gate: MutationGate) -> Policy {
         approval: ApprovalPolicy::Declared,
         allowed_roles: parse_roles(&DEFAULT_ALLOWED_ROLES.join(",")).expect("roles"),
         preview_ttl: SignedDuration::from_mins(15),
+        limits: Limits::NONE,
     }
 }
 
@@ -128,6 +130,31 @@ impl World {
     pub(crate) fn enqueue(&self, who: &Caller, run_id: &str) -> Applied {
         let token = self.preview(who, run_id).token;
         self.apply(who, run_id, ApplyRequest { preview_token: Some(token), ..yes() }).expect("every gate is open")
+    }
+
+    /// Queues a run once more and claims the item, before whatever else waits; gives the run that comes out of it.
+    pub(crate) fn rerun(&self, run: &str) -> String {
+        let who = caller(Surface::Cli, principal("token:reruns", PrincipalKind::Operator, "OPS"));
+        let ask = || RunRequest { parameters: Parameters::new(100, None, None), ..ask(Surface::Cli, run) };
+        self.runs.set(run_facts(run));
+        let token = now(self.app.preview(&who, ask())).expect("a preview").token;
+        let apply = ApplyRequest { preview_token: Some(token), ..yes() };
+        let queued = now(self.app.enqueue(&who, ask(), apply)).expect("not too deep").item;
+        let claimed = self.claim();
+        assert_eq!(claimed.queue_id(), queued.queue_id());
+        claimed.run_id().to_owned()
+    }
+
+    /// The run at the end of a chain of so many reruns.
+    pub(crate) fn rerun_times(&self, times: u32) -> String {
+        (0..times).fold("run_chain".to_owned(), |run, _| self.rerun(&run))
+    }
+
+    /// What a worker gets to do next.
+    pub(crate) fn claim(&self) -> QueueItem {
+        let worker = caller(Surface::Http, principal("token:worker", PrincipalKind::Worker, ""));
+        let claimed = now(self.app.claim(&worker, Stated::Absent, seconds(60), StatedRole::Absent));
+        claimed.expect("claimed").expect("an item").item
     }
 
     pub(crate) fn decisions(&self) -> Vec<Decision> {

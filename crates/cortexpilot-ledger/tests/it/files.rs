@@ -222,6 +222,8 @@ fn a_reader_leaves_not_one_byte() {
     let ask = |reader: &FileReader| {
         let item = cortexpilot_core::domain::id::QueueItemId::from_bytes([1; 16]);
         let query = cortexpilot_core::domain::gate::EnqueueQuery {
+            now: jiff::Timestamp::UNIX_EPOCH,
+            applies_per_hour: 0,
             by_preview: Some(item.clone()),
             by_key: Some("k".into()),
             principal: "token:ops".into(),

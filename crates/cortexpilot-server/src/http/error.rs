@@ -1,7 +1,7 @@
 //! Answers that are not a yes: one shape, its codes and statuses from the one table.
 
 use axum::body::Body;
-use axum::http::header::{ALLOW, CONTENT_TYPE, WWW_AUTHENTICATE};
+use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use cortexpilot_core::app::Failure;
@@ -78,8 +78,18 @@ impl Refused {
         if let Some(challenge) = challenge(code) {
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
+        if let Some(seconds) = self.retry_after_s() {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
         response.extensions_mut().insert(code);
         response
+    }
+
+    fn retry_after_s(&self) -> Option<u32> {
+        match self {
+            Self::Failure(Failure::Denied(denial)) => denial.retry_after_s,
+            Self::Failure(Failure::Store(_)) | Self::Coded(..) | Self::NoSuchPath | Self::NoSuchMethod { .. } => None,
+        }
     }
 }
 

@@ -31,6 +31,9 @@ pub struct RefusalView {
     /// The item it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub queue_id: Option<String>,
+    /// After how many seconds the same request may be let through; where waiting is what helps.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after_s: Option<u32>,
     /// What to do now.
     pub next_step: String,
     /// For finding this refusal in the server's log.
@@ -70,6 +73,7 @@ impl RefusalView {
             changed: Vec::new(),
             acting_as: None,
             queue_id: None,
+            retry_after_s: None,
             next_step: code.next_step(surface).to_owned(),
             request_id: request_id.to_owned(),
         }
@@ -86,6 +90,7 @@ impl RefusalView {
             .map(|change| ChangedView { field: change.field, was: change.was.clone(), now: change.now.clone() })
             .collect();
         self.queue_id.clone_from(&denial.queue_id);
+        self.retry_after_s = denial.retry_after_s;
         if denial.shows_acting_as {
             self.acting_as = caller.principal.as_ref().map(ActingAsView::of);
         }

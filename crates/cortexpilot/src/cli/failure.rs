@@ -140,6 +140,9 @@ fn human(view: &RefusalView, is_denial: bool) -> String {
         let roles = if acting.roles.is_empty() { "no role".to_owned() } else { acting.roles.join(", ") };
         text.push_str(&format!("acting as: {} ({roles})\n", escape(&acting.principal)));
     }
+    if let Some(seconds) = view.retry_after_s {
+        text.push_str(&format!("wait: {seconds} s\n"));
+    }
     text.push_str(&format!("next: {}\n", escape(&view.next_step)));
     text
 }
@@ -172,6 +175,19 @@ mod tests {
         let (stdout, stderr, _) = stopped.render(Format::Json);
         let view: serde_json::Value = serde_json::from_str(&stdout).unwrap();
         assert_eq!((view["code"].as_str(), stderr.as_str()), (Some("CONFIRM_REQUIRED"), ""));
+    }
+
+    #[test]
+    fn a_refusal_that_waiting_helps_says_how_long() {
+        let mut denial = Denial::new(ErrorCode::RateLimited, "Too many.");
+        denial.retry_after_s = Some(90);
+        let stopped = Stopped::of(&Failure::Denied(denial), &nobody(), &SeqIds::default());
+        let (_, stderr, exit) = stopped.render(Format::Human);
+        assert!(stderr.starts_with("refused: RATE_LIMITED — Too many.\nwait: 90 s\nnext: "), "{stderr}");
+        assert_eq!(exit, exit::DENIED);
+        let (stdout, _, _) = stopped.render(Format::Json);
+        let view: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+        assert_eq!(view["retry_after_s"], 90);
     }
 
     #[test]

@@ -129,13 +129,13 @@ pub(crate) const PENDING_MAX: Variable = variable(
     "CORTEXPILOT_AGENT_PENDING_MAX",
     "agent_pending_max",
     "0",
-    "Reserved for a limit on an agent's pending items, which comes with a later version. Only `0` (no limit) is accepted: a limit that is not kept must not look as if it were.",
+    "How many items of one principal may be pending at once, for agents and for whatever comes through the queue pilot; operators are not limited. `0` is no limit; at most `10000`.",
 );
 pub(crate) const APPLIES_PER_HOUR: Variable = variable(
     "CORTEXPILOT_AGENT_APPLIES_PER_HOUR",
     "agent_applies_per_hour",
     "0",
-    "Reserved for a limit on an agent's applies, as above. Only `0` is accepted.",
+    "How many items one principal may append within an hour, for the same callers. `0` is no limit; at most `10000`.",
 );
 pub(crate) const PREVIEW_TTL: Variable = variable(
     "CORTEXPILOT_PREVIEW_TTL",

@@ -128,8 +128,6 @@ fn what_later_versions_bring_is_refused_rather_than_ignored() {
         ("CORTEXPILOT_MCP_QUEUE_PILOT_APPROVAL", "operator", "does not have"),
         ("CORTEXPILOT_MCP_QUEUE_PILOT_APPROVAL", "two-person", "does not have"),
         ("CORTEXPILOT_MCP_QUEUE_PILOT_APPROVAL", "Declared", "must be `declared`"),
-        ("CORTEXPILOT_AGENT_PENDING_MAX", "100", "later version"),
-        ("CORTEXPILOT_AGENT_APPLIES_PER_HOUR", "many", "later version"),
         ("CORTEXPILOT_TOKEN", "s3cret", "later version"),
         ("CORTEXPILOT_APPROVAL_TTL", "24h", "later version"),
     ] {
@@ -140,12 +138,27 @@ fn what_later_versions_bring_is_refused_rather_than_ignored() {
     let quiet = [
         ("CORTEXPILOT_STORE", "file"),
         ("CORTEXPILOT_MCP_QUEUE_PILOT_APPROVAL", "declared"),
-        ("CORTEXPILOT_AGENT_PENDING_MAX", "0"),
-        ("CORTEXPILOT_AGENT_APPLIES_PER_HOUR", " 0 "),
         ("CORTEXPILOT_TOKEN", ""),
         ("CORTEXPILOT_APPROVAL_TTL", ""),
     ];
     assert_eq!(refusal(&quiet), "accepted");
+}
+
+#[test]
+fn limits_are_off_unless_set_and_an_unreadable_one_is_an_error() {
+    let limits = |variables: &[(&str, &str)]| {
+        let Limits { pending_max, applies_per_hour } = settings(variables).policy().limits;
+        (pending_max, applies_per_hour)
+    };
+    assert_eq!(limits(&[]), (0, 0));
+    assert_eq!(limits(&[("CORTEXPILOT_AGENT_PENDING_MAX", " 100 ")]), (100, 0));
+    assert_eq!(limits(&[("CORTEXPILOT_AGENT_APPLIES_PER_HOUR", "10000")]), (0, 10_000));
+    for name in ["CORTEXPILOT_AGENT_PENDING_MAX", "CORTEXPILOT_AGENT_APPLIES_PER_HOUR"] {
+        for value in ["many", "-1", "1.0", "10001", "1e3"] {
+            let said = refusal(&[(name, value)]);
+            assert!(said.contains(name) && said.contains("from 0 (no limit) to 10000"), "{name}={value}: {said}");
+        }
+    }
 }
 
 #[test]

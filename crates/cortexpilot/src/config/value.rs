@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use cortexpilot_core::domain::command::Limits;
 use cortexpilot_core::domain::principal::{Roles, parse_roles};
 use cortexpilot_core::domain::text::{Text, escape};
 use cortexpilot_server::http::AllowedHosts;
@@ -108,6 +109,13 @@ pub(super) fn quoted(raw: &str) -> String {
     let shown: String = raw.chars().take(60).collect();
     let dots = if shown.len() < raw.len() { "…" } else { "" };
     format!("\"{}{dots}\"", escape(&shown))
+}
+
+/// A limit: a whole number, 0 for none.
+pub(crate) fn limit(raw: &str) -> Result<u32, String> {
+    let most = Limits::MAX;
+    let read = raw.trim().parse().ok().filter(|limit| *limit <= most);
+    read.ok_or_else(|| format!("must be a whole number from 0 (no limit) to {most}; it is {}", quoted(raw)))
 }
 
 #[cfg(test)]

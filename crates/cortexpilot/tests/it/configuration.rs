@@ -29,7 +29,8 @@ fn an_unreadable_switch_refuses_to_start() {
         ("CORTEXPILOT_API_AUTH_REQUIRED", "flase"),
         ("CORTEXPILOT_STORE", "postgres://db/queue"),
         ("CORTEXPILOT_MCP_QUEUE_PILOT_APPROVAL", "two-person"),
-        ("CORTEXPILOT_AGENT_PENDING_MAX", "5"),
+        ("CORTEXPILOT_AGENT_PENDING_MAX", "five"),
+        ("CORTEXPILOT_AGENT_APPLIES_PER_HOUR", "-1"),
         ("CORTEXPILOT_TOKEN", "personal"),
     ] {
         let said = home.cli_with(&[(name, value)], &["mcp-queue-pilot-server"], "").expect(2);

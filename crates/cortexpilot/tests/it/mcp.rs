@@ -1,5 +1,6 @@
 //! The two stdio servers as processes: who they are, what they leave behind, how they end.
 
+use cortexpilot_runs::fixture::RunFixture;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -66,6 +67,46 @@ fn the_pilot_acts_as_an_agent_that_borrows_its_sponsors_roles() {
     client.close();
     let line = &home.ledger()[0];
     assert_eq!((&line["principal"], &line["pilot_source"]), (&acting["principal"], &json!("mcp_queue_pilot_server")));
+}
+
+#[test]
+fn an_agents_limit_holds_over_processes_and_not_for_the_operator() {
+    let home = Home::with_run();
+    home.run(&RunFixture::new("run_two").task("task_two"));
+    let limited = [APPLY, ("CORTEXPILOT_AGENT_PENDING_MAX", "1"), ("CORTEXPILOT_AGENT_APPLIES_PER_HOUR", "2")];
+    // Each in a process of its own.
+    let try_one = |run: &str| {
+        let mut client = home.mcp(McpServer::Pilot, &limited);
+        client.handshake("2025-11-25");
+        let preview = client.call("preview_enqueue_from_run", json!({"run_id": run}));
+        let mut arguments = apply();
+        arguments["run_id"] = run.into();
+        let applied = client.call("enqueue_from_run", arguments);
+        client.close();
+        (preview.json, applied)
+    };
+    let (preview, applied) = try_one("run_ok");
+    assert_eq!((&preview["gates"][7]["open"], applied.is_error), (&json!(true), false), "{applied:?}");
+    let first = applied.json["queue_id"].as_str().unwrap().to_owned();
+
+    let (preview, refused) = try_one("run_two");
+    let gate = &preview["gates"][7];
+    assert_eq!((&preview["can_apply"], &gate["code"]), (&json!(false), &json!("PENDING_LIMIT")));
+    assert_eq!((refused.code(), &refused.json["retry_after_s"]), (Some("PENDING_LIMIT"), &json!(60)));
+    assert_eq!((&refused.json["retry"], &refused.json["reason"]), (&json!("after_wait"), &gate["reason"]));
+    assert_eq!(refused.json["next_step"], preview["next_step"]);
+    let open = home.json(&limited, &["queue", "preview", "run_two"], 0);
+    assert_eq!((&open["gates"][7]["open"], &open["can_apply"]), (&json!(true), &json!(true)), "for the operator");
+
+    home.cli(&["queue", "cancel", &first, "--reason", "not that one"]).expect(0);
+    let (_, applied) = try_one("run_two");
+    assert!(!applied.is_error, "there is room again: {applied:?}");
+    home.cli(&["queue", "cancel", applied.json["queue_id"].as_str().unwrap(), "--reason", "nor that"]).expect(0);
+    let (_, refused) = try_one("run_ok");
+    assert_eq!(refused.code(), Some("RATE_LIMITED"), "what was rolled back was queued all the same");
+    assert!((3500..=3601).contains(&refused.json["retry_after_s"].as_u64().unwrap()), "{refused:?}");
+    let codes: Vec<Value> = home.decisions().iter().map(|line| line["code"].clone()).collect();
+    assert_eq!(codes, ["PENDING_LIMIT", "RATE_LIMITED"]);
 }
 
 #[test]

@@ -237,6 +237,42 @@ fn wrong_arguments_are_refused_before_any_check() {
 }
 
 #[test]
+fn a_run_at_the_end_of_a_chain_of_reruns_is_shown_and_refused_as_too_deep() {
+    let home = Home::with_run();
+    let mut run = "run_ok".to_owned();
+    for _ in 0..5 {
+        home.enqueue(&run);
+        run = home.json(&[], &["queue", "claim"], 0)["item"]["run_id"].as_str().unwrap().to_owned();
+        home.run(&RunFixture::new(&run).task("task_ok"));
+    }
+    let preview = home.json(&[APPLY], &["queue", "preview", &run], 0);
+    let gate = &preview["gates"][7];
+    assert_eq!(
+        (&gate["gate"], &gate["open"], &gate["code"]),
+        (&json!("limits"), &json!(false), &json!("LINEAGE_LIMIT"))
+    );
+    assert_eq!(preview["can_apply"], false);
+    let deep = preview["warnings"].as_array().unwrap().iter().find(|warning| warning["code"] == "ITEMS_DEEP").unwrap();
+    assert!(deep["message"].as_str().unwrap().contains("6 deep, of at most 5"), "{deep}");
+    let reason = gate["reason"].as_str().unwrap();
+    let text = home.cli_with(&[APPLY], &["queue", "preview", &run], "").expect(0).stdout;
+    assert!(text.contains(&format!("SHUT      LINEAGE_LIMIT: {reason}")) && text.contains("ITEMS_DEEP: "), "{text}");
+
+    let explained = home.json(&[APPLY], &["gate", "explain", &run], 0);
+    assert_eq!((&explained["can_apply"], &explained["gates"][7]["code"]), (&json!(false), &gate["code"]));
+    let text = home.cli_with(&[APPLY], &["gate", "explain", &run], "").expect(0).stdout;
+    let row = text.lines().find(|line| line.starts_with(" 8 ")).unwrap();
+    assert!(row.contains("nobody where the run is too deep") && row.contains(reason), "{row}");
+    assert!(text.contains(&format!("An apply now would be refused with LINEAGE_LIMIT: {reason}")), "{text}");
+
+    let lines = home.ledger();
+    let apply = ["queue", "enqueue", &run, "--preview-token", preview["preview_token"].as_str().unwrap()];
+    let said = home.cli_with(&[APPLY], &[&apply[..], &ASKED].concat(), "").expect(3);
+    assert!(said.stderr.starts_with(&format!("refused: LINEAGE_LIMIT — {reason}\nnext: ")), "{said:?}");
+    assert_eq!(home.ledger(), lines);
+}
+
+#[test]
 fn an_equal_item_waits_already_unless_an_operator_wants_two() {
     let home = Home::with_run();
     let id = home.enqueue("run_ok");

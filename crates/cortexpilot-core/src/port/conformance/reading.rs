@@ -76,6 +76,8 @@ pub async fn what_was_acknowledged_is_read(subject: &dyn Subject) {
         let id = item.queue_id();
         assert_eq!(store.item(id).await.expect("the store can be read").as_ref(), Some(&item));
         let query = EnqueueQuery {
+            now: jiff::Timestamp::UNIX_EPOCH,
+            applies_per_hour: 0,
             by_preview: Some(id.clone()),
             by_key: Some(run.clone()),
             principal: "agent:alice".into(),
@@ -88,6 +90,8 @@ pub async fn what_was_acknowledged_is_read(subject: &dyn Subject) {
     }
     assert_eq!(store.item(&unknown).await.expect("the store can be read"), None);
     let query = EnqueueQuery {
+        now: jiff::Timestamp::UNIX_EPOCH,
+        applies_per_hour: 0,
         by_preview: Some(unknown),
         by_key: Some("run_0".into()),
         principal: "agent:bob".into(),

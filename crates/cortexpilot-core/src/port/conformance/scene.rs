@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::Verdict;
 use crate::domain::command::{
-    ApplyInputs, ApprovalPolicy, Cancel, Claim, Command, Complete, Enqueue, MutationGate, Parameters, Policy,
+    ApplyInputs, ApprovalPolicy, Cancel, Claim, Command, Complete, Enqueue, Limits, MutationGate, Parameters, Policy,
     Presented, Request,
 };
 use crate::domain::decide::query;
@@ -88,6 +88,8 @@ pub struct Ask {
     pub parameters: Parameters,
     /// What apply states.
     pub inputs: ApplyInputs,
+    /// How much the caller may queue.
+    pub limits: Limits,
 }
 
 impl Ask {
@@ -105,6 +107,7 @@ impl Ask {
                 approval_reason: Stated::read(Some("The nightly run failed on a flaky network.")),
                 ..ApplyInputs::default()
             },
+            limits: Limits::NONE,
         }
     }
 
@@ -134,6 +137,12 @@ impl Ask {
         self
     }
 
+    /// In a process with these limits.
+    #[must_use]
+    pub fn within(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
     fn request(&self) -> Request {
         Request {
             caller: self.caller.clone(),
@@ -146,6 +155,7 @@ impl Ask {
                 approval: ApprovalPolicy::Declared,
                 allowed_roles: allowed_roles(),
                 preview_ttl: SignedDuration::from_mins(15),
+                limits: self.limits,
             },
             header_role: StatedRole::Absent,
         }

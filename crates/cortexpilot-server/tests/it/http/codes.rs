@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use cortexpilot_core::domain::command::MutationGate;
+use cortexpilot_core::domain::command::{self, MutationGate};
+use cortexpilot_core::domain::gate::DEPTH_MAX;
 use cortexpilot_core::domain::id::RunId;
 use cortexpilot_core::domain::run::{ContractEvidence, Pinned, RunFacts, RunProblem};
 use cortexpilot_core::error::ErrorCode;
@@ -16,7 +17,7 @@ use futures_util::stream;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use super::harness::{AGENT, Ask, OPS_ONLY, Told, WORKER, World, apply, options, tokens};
+use super::harness::{AGENT, Ask, OPS_ONLY, Told, WORKER, World, apply, options, preview, tokens};
 
 const APPLY: &str = "/api/queue/from-run/run_ok";
 
@@ -35,6 +36,15 @@ fn set(world: &World, change: impl FnOnce(&mut RunFacts)) {
 
 fn fail(world: &World, error: StoreError) {
     *world.ledger.fails.lock().expect("no test panics while it holds this") = Some(error);
+}
+
+/// The second apply within an hour of an agent whose first item is pending still.
+async fn second_of_an_agent(pending_max: u32, applies_per_hour: u32) -> Told {
+    let world = World::limited(command::Limits { pending_max, applies_per_hour });
+    world.enqueue_by(AGENT, "run_two").await;
+    world.clock.advance(SignedDuration::from_mins(10));
+    let token = world.preview_of(preview("run_ok").token(AGENT)).await;
+    world.send(Ask::post(APPLY, apply(&token)).token(AGENT)).await
 }
 
 /// A request that must be answered with this code; `None` where HTTP never answers it, and why.
@@ -100,6 +110,17 @@ async fn provoke(code: ErrorCode) -> Option<Told> {
             world.enqueue("run_ok").await;
             Ask::post(APPLY, apply(&preview().await))
         }
+        C::LineageLimit => {
+            let mut run = "run_ok".to_owned();
+            for _ in 0..DEPTH_MAX {
+                world.enqueue(&run).await;
+                run = world.claim().await["item"]["run_id"].as_str().expect("a run").to_owned();
+                world.runs.facts.set(run_facts(&run));
+            }
+            Ask::post(&format!("/api/queue/from-run/{run}"), apply(&world.preview(&run).await))
+        }
+        C::PendingLimit => return Some(second_of_an_agent(1, 0).await),
+        C::RateLimited => return Some(second_of_an_agent(0, 1).await),
         C::ScopeForbidden => Ask::post("/api/queue/claim", json!({})).token(AGENT),
         C::QueueItemNotFound => cancel("nope"),
         C::QueueItemNotCancellable => {
@@ -165,6 +186,11 @@ async fn every_code_is_answered_with_the_status_of_its_row_and_the_same_members(
             assert!(detail[member].as_str().is_some_and(|text| !text.is_empty()), "{} {member}", code.as_str());
         }
         assert!(!told.text().contains("/srv"), "{}: no path leaves", code.as_str());
+        // RFC 9110 §10.2.3: in seconds. Only where it is known when the same request will do.
+        let waits = [(ErrorCode::PendingLimit, "60"), (ErrorCode::RateLimited, "3001")];
+        let wait = waits.iter().find(|(limit, _)| *limit == code).map_or("", |(_, seconds)| *seconds);
+        assert_eq!(told.header("retry-after"), wait, "{}", code.as_str());
+        assert_eq!(detail["retry_after_s"], wait.parse().map_or(Value::Null, |seconds: u32| json!(seconds)));
     }
     println!("figure: {provoked} of {} codes provoked over HTTP", ErrorCode::ALL.len());
     assert_eq!(provoked, ErrorCode::ALL.len() - 4);

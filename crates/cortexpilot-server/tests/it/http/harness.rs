@@ -6,7 +6,7 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use cortexpilot_core::app::App;
-use cortexpilot_core::domain::command::{ApprovalPolicy, MutationGate, Policy};
+use cortexpilot_core::domain::command::{ApprovalPolicy, Limits, MutationGate, Policy};
 use cortexpilot_core::domain::principal::{DEFAULT_ALLOWED_ROLES, Principal, PrincipalKind, parse_roles};
 use cortexpilot_core::domain::seal::SealKey;
 use cortexpilot_core::port::fake::{FakeRuns, ManualClock, SeqIds, run_facts};
@@ -44,7 +44,16 @@ impl World {
         Self::with(MutationGate::Open, Auth::tokens(tokens()), options())
     }
 
+    /// The same, with limits on how much an agent may queue.
+    pub(super) fn limited(limits: Limits) -> Self {
+        Self::build(MutationGate::Open, limits, Auth::tokens(tokens()), options())
+    }
+
     pub(super) fn with(gate: MutationGate, auth: Auth, options: HttpOptions) -> Self {
+        Self::build(gate, Limits::NONE, auth, options)
+    }
+
+    fn build(gate: MutationGate, limits: Limits, auth: Auth, options: HttpOptions) -> Self {
         let ledger = Arc::new(Ledger::new());
         let runs = Arc::new(Shelf::new(FakeRuns::of(["run_ok", "run_two", "run_three"].map(run_facts))));
         let clock = Arc::new(ManualClock::at("2026-11-22T08:30:52Z".parse().expect("an instant")));
@@ -53,6 +62,7 @@ impl World {
             approval: ApprovalPolicy::Declared,
             allowed_roles: parse_roles(&DEFAULT_ALLOWED_ROLES.join(",")).expect("roles"),
             preview_ttl: SignedDuration::from_mins(15),
+            limits,
         };
         let key = Some(SealKey::new([7; 32]));
         let app = App::new(shared(&ledger), runs.clone(), clock.clone(), Arc::new(SeqIds::default()), policy, key);
@@ -69,21 +79,31 @@ impl World {
 
     /// Previews a run as the operator and gives the token.
     pub(super) async fn preview(&self, run: &str) -> String {
-        self.preview_at(HOST, run).await
+        self.preview_of(preview(run)).await
     }
 
     /// The same where the server listens somewhere else.
     pub(super) async fn preview_at(&self, host: &str, run: &str) -> String {
-        let ask = Ask::post(&format!("/api/queue/from-run/{run}/preview"), json!({}));
-        let told = self.send(ask.header("host", host)).await;
+        self.preview_of(preview(run).header("host", host)).await
+    }
+
+    /// The token of a preview that is asked for in this way.
+    pub(super) async fn preview_of(&self, ask: Ask) -> String {
+        let told = self.send(ask).await;
         assert_eq!(told.status, 200, "{told:?}");
         told.json()["preview_token"].as_str().expect("a token").to_owned()
     }
 
     /// Previews and applies a run as the operator and gives the queue id.
     pub(super) async fn enqueue(&self, run: &str) -> String {
-        let token = self.preview(run).await;
-        let told = self.send(Ask::post(&format!("/api/queue/from-run/{run}"), apply(&token))).await;
+        self.enqueue_by(OPERATOR, run).await
+    }
+
+    /// The same by somebody else.
+    pub(super) async fn enqueue_by(&self, token: &str, run: &str) -> String {
+        let seen = self.preview_of(preview(run).token(token)).await;
+        let ask = Ask::post(&format!("/api/queue/from-run/{run}"), apply(&seen));
+        let told = self.send(ask.token(token)).await;
         assert_eq!(told.status, 200, "{told:?}");
         told.json()["queue_id"].as_str().expect("an id").to_owned()
     }
@@ -119,6 +139,11 @@ pub(super) fn tokens() -> Vec<StaticToken> {
         principal: Principal { id: id.into(), kind, roles: parse_roles(roles).expect("roles"), sponsor: None },
     })
     .to_vec()
+}
+
+/// A preview by the operator.
+pub(super) fn preview(run: &str) -> Ask {
+    Ask::post(&format!("/api/queue/from-run/{run}/preview"), json!({}))
 }
 
 /// What an apply needs, and nothing wrong with it.
