@@ -1,16 +1,20 @@
 //! Every combination of what can be wrong with an apply, by the built binary: over MCP once per protocol version, over HTTP,
 //! on the command line.
 //!
-//! The combinations are derived from the gate table: each gate is open, or shut in one of the ways its row names. Only the
-//! combination in which all are open may enqueue. Each other must leave `queue.jsonl` as it was, to the byte, and exactly
-//! one record, of the code that the order of the gates demands; a caller that is not signed in leaves not even that.
+//! The combinations are derived from the gate table: each gate is open, or shut in one of the ways its row names; left out
+//! is what cannot be at once. Only the combination in which all are open may enqueue. Each other must leave `queue.jsonl` as
+//! it was, to the byte, and exactly one record, of the code that the order of the gates demands; a caller that is not signed
+//! in leaves not even that.
+//!
+//! The limits are judged last, and bringing them about costs a process or a chain of reruns. So where they are reached, the
+//! other gates are shut in every way over HTTP and under the newest protocol version, elsewhere in one way each.
 
 use std::collections::HashMap;
 use std::fs;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::PathBuf;
 
-use cortexpilot_core::domain::gate::GateId;
+use cortexpilot_core::domain::gate::{DEPTH_MAX, GateId};
 use cortexpilot_core::domain::principal::Surface;
 use cortexpilot_core::domain::refusal::RECORDED_PER_MINUTE;
 use cortexpilot_core::error::ErrorCode;
@@ -18,40 +22,44 @@ use cortexpilot_runs::fixture::RunFixture;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::support::{Connection, GATE_OPEN, GENESIS, Home, Mcp, Request, Server, TOKEN, VERSIONS, chain_problem};
+use super::support::{
+    Connection, GATE_OPEN, GENESIS, Home, Mcp, Request, STATELESS, Server, TOKEN, VERSIONS, chain_problem,
+};
 
 #[test]
 fn only_the_full_set_of_open_gates_enqueues_over_mcp_under_every_protocol_version() {
-    let of_each = derived(Surface::Mcp);
-    let tried: usize = VERSIONS.iter().map(|version| Matrix::new(Door::Mcp(version)).walk(all(Surface::Mcp))).sum();
-    assert_eq!(tried, of_each * VERSIONS.len());
+    let mut derived_in_all = 0;
+    let mut tried = 0;
+    for version in VERSIONS {
+        let at_limits = if version == STATELESS { AtLimits::EveryWay } else { AtLimits::OneWayEach };
+        derived_in_all += derived(Surface::Mcp, at_limits);
+        tried += Matrix::new(Door::Mcp(version)).walk(all(Surface::Mcp, at_limits));
+    }
+    assert_eq!(tried, derived_in_all);
     println!(
-        "figure: {tried} combinations tried over MCP (derived from the gate table: {of_each} for each of {} protocol versions)",
+        "figure: {tried} combinations tried over MCP under {} protocol versions (as many as derived from the gate table)",
         VERSIONS.len()
     );
 }
 
 #[test]
 fn only_the_full_set_of_open_gates_enqueues_over_http() {
-    let tried = Matrix::new(Door::Http).walk(all(Surface::Http));
-    assert_eq!(tried, derived(Surface::Http));
-    println!("figure: {tried} combinations tried over HTTP (derived from the gate table: {})", derived(Surface::Http));
+    let tried = Matrix::new(Door::Http).walk(all(Surface::Http, AtLimits::EveryWay));
+    assert_eq!(tried, derived(Surface::Http, AtLimits::EveryWay));
+    println!("figure: {tried} combinations tried over HTTP (as many as derived from the gate table)");
 }
 
 #[test]
 fn only_the_full_set_of_open_gates_enqueues_on_the_command_line() {
     // Each combination is a process of its own, so two halves run side by side, each in its own home.
-    let mut first = all(Surface::Cli);
+    let mut first = all(Surface::Cli, AtLimits::OneWayEach);
     let second = first.split_off(first.len() / 2);
     let tried: usize = std::thread::scope(|scope| {
         let halves = [first, second].map(|half| scope.spawn(|| Matrix::new(Door::Cli).walk(half)));
         halves.into_iter().map(|half| half.join().expect("a half of the matrix failed: see above")).sum()
     });
-    assert_eq!(tried, derived(Surface::Cli));
-    println!(
-        "figure: {tried} combinations tried on the command line (derived from the gate table: {})",
-        derived(Surface::Cli)
-    );
+    assert_eq!(tried, derived(Surface::Cli, AtLimits::OneWayEach));
+    println!("figure: {tried} combinations tried on the command line (as many as derived from the gate table)");
 }
 
 #[test]
@@ -81,24 +89,59 @@ fn ways(gate: GateId, surface: Surface) -> &'static [ErrorCode] {
     match (gate, surface) {
         // Over stdio and on the command line the process itself is the principal: nothing that is sent can take it away.
         (GateId::Authenticated, Surface::Mcp | Surface::Cli) => &[],
+        // Who enters there is an operator, for whom there is one limit. The others are set all the same, as low as can be.
+        (GateId::Limits, Surface::Http | Surface::Cli) => &[ErrorCode::LineageLimit],
         _ => gate.row().codes,
     }
 }
 
+/// How the other gates stand while a limit is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum AtLimits {
+    /// Open, or shut in any of their ways.
+    EveryWay,
+    /// Open, or shut in the first of their ways.
+    OneWayEach,
+}
+
 /// How many combinations there are, by multiplication.
-fn derived(surface: Surface) -> usize {
-    GateId::ALL.iter().map(|gate| 1 + ways(*gate, surface).len()).product()
+fn derived(surface: Surface, at_limits: AtLimits) -> usize {
+    let ways = |gate: GateId| ways(gate, surface).len();
+    let others = || GateId::ALL.into_iter().filter(|gate| *gate != GateId::Limits);
+    let combined: usize = others().map(|gate| 1 + ways(gate)).product();
+    let at_each_limit = match at_limits {
+        AtLimits::EveryWay => combined,
+        AtLimits::OneWayEach => others().map(|gate| 1 + ways(gate).min(1)).product(),
+    };
+    let impossible = match at_limits {
+        AtLimits::EveryWay => others().filter(|gate| *gate != GateId::Preview).map(|gate| 1 + ways(gate)).product(),
+        AtLimits::OneWayEach => 0,
+    };
+    combined + ways(GateId::Limits) * at_each_limit - impossible
 }
 
 /// All combinations, by enumeration.
-fn all(surface: Surface) -> Vec<Combination> {
+fn all(surface: Surface, at_limits: AtLimits) -> Vec<Combination> {
     let mut all = vec![Combination::new()];
     for gate in GateId::ALL {
         let stands = std::iter::once(None).chain(ways(gate, surface).iter().copied().map(Some));
         let longer = |stand| all.iter().map(move |shorter| [&shorter[..], &[(gate, stand)]].concat());
         all = stands.flat_map(longer).collect();
     }
+    let in_its_first_way =
+        |(gate, code): &(GateId, Option<ErrorCode>)| code.is_none() || *code == ways(*gate, surface).first().copied();
+    all.retain(|combination| match at_limits {
+        _ if stand(combination, GateId::Limits).is_none() => true,
+        AtLimits::EveryWay => possible(combination),
+        AtLimits::OneWayEach => combination.iter().filter(|(gate, _)| *gate != GateId::Limits).all(in_its_first_way),
+    });
     all
+}
+
+/// An item of a run that is too deep was never let into the queue: no equal one can wait.
+fn possible(combination: &Combination) -> bool {
+    stand(combination, GateId::Preview) != Some(ErrorCode::AlreadyPending)
+        || stand(combination, GateId::Limits) != Some(ErrorCode::LineageLimit)
 }
 
 fn stand(combination: &Combination, gate: GateId) -> Option<ErrorCode> {
@@ -129,6 +172,39 @@ enum Session {
 const ROLES: &str = "OPS,ARCHITECT";
 const ENVIRONMENT: [(&str, &str); 2] = [("CORTEXPILOT_PRINCIPAL_ROLES", ROLES), ("CORTEXPILOT_API_TOKEN_ROLES", ROLES)];
 
+/// Limits of one. Whoever is limited has more than one item pending, and queued them within the hour.
+const PENDING_MAX: (&str, &str) = ("CORTEXPILOT_AGENT_PENDING_MAX", "1");
+const APPLIES_PER_HOUR: (&str, &str) = ("CORTEXPILOT_AGENT_APPLIES_PER_HOUR", "1");
+
+/// What a combination asks of the process: whether its mutation gate is open, and which limit is reached in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Setting {
+    gate_open: bool,
+    limit: Option<ErrorCode>,
+}
+
+impl Setting {
+    const OPEN: Self = Self { gate_open: true, limit: None };
+
+    fn of(combination: &Combination) -> Self {
+        let limit = stand(combination, GateId::Limits).filter(|code| *code != ErrorCode::LineageLimit);
+        Self { gate_open: stand(combination, GateId::MutationGate).is_none(), limit }
+    }
+
+    fn environment(self, door: Door) -> Vec<(&'static str, &'static str)> {
+        let mut environment = ENVIRONMENT.to_vec();
+        environment.extend(self.gate_open.then_some(GATE_OPEN));
+        match (door, self.limit) {
+            (Door::Http | Door::Cli, _) => environment.extend([PENDING_MAX, APPLIES_PER_HOUR]),
+            (Door::Mcp(_), Some(ErrorCode::PendingLimit)) => environment.push(PENDING_MAX),
+            (Door::Mcp(_), Some(ErrorCode::RateLimited)) => environment.push(APPLIES_PER_HOUR),
+            (Door::Mcp(_), Some(other)) => panic!("no setting brings about {}", other.as_str()),
+            (Door::Mcp(_), None) => {}
+        }
+        environment
+    }
+}
+
 /// The states that the source run of an apply can be in.
 const RUN_STATES: [Option<ErrorCode>; 5] = [
     None,
@@ -137,6 +213,16 @@ const RUN_STATES: [Option<ErrorCode>; 5] = [
     Some(ErrorCode::ContractAltered),
     Some(ErrorCode::RunAwaitingApproval),
 ];
+
+/// What else is so of a run, beside its state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Beside {
+    Nothing,
+    /// An equal item of it waits.
+    EqualItem,
+    /// It came out of an item that is as deep as one may be.
+    TooDeep,
+}
 
 /// The previews that were shown of one run while it was sound.
 struct Shown {
@@ -152,11 +238,14 @@ struct Shown {
 struct Matrix {
     home: Home,
     door: Door,
+    /// The runs by what they stand for.
+    runs: HashMap<(Option<ErrorCode>, Beside), String>,
+    /// By run.
     shown: HashMap<String, Shown>,
     /// Whom the binary acts as here, as its previews say.
     principal: String,
-    /// The process at work, and whether its mutation gate is open.
-    session: Option<(Session, bool)>,
+    /// The process at work, and how it was started.
+    session: Option<(Session, Setting)>,
     /// How often each code was refused by it: beyond a limit a minute, refusals are counted and no longer written one by one.
     refused: HashMap<ErrorCode, u32>,
     decisions: Watched,
@@ -172,34 +261,56 @@ impl Matrix {
         let mut matrix = Self {
             home,
             door,
+            runs: HashMap::new(),
             shown: HashMap::new(),
             principal: String::new(),
             session: None,
             refused: HashMap::new(),
             decisions,
         };
-        matrix.start(true);
-        for state in RUN_STATES {
-            for waiting in [false, true] {
-                matrix.prepare(&name(state, waiting), waiting);
+        matrix.start(Setting::OPEN);
+        let nearly = (1..DEPTH_MAX).fold("run_chain".to_owned(), |run, _| matrix.rerun(&run));
+        // The deep ones come first: as long as nothing else waits, what is queued is what is claimed.
+        for beside in [Beside::TooDeep, Beside::Nothing, Beside::EqualItem] {
+            for state in RUN_STATES {
+                let run = match (state, beside) {
+                    (_, Beside::TooDeep) => matrix.rerun(&nearly),
+                    (None, _) => format!("run_{beside:?}"),
+                    (Some(state), _) => format!("run_{beside:?}_{}", state.as_str()),
+                };
+                matrix.prepare(&run, beside == Beside::EqualItem);
+                matrix.runs.insert((state, beside), run);
             }
         }
         matrix.prepare(FRESH, false);
         matrix.stop();
-        for state in RUN_STATES.into_iter().flatten() {
-            for waiting in [false, true] {
-                matrix.spoil(&name(Some(state), waiting), state);
+        for ((state, _), run) in &matrix.runs {
+            if let Some(state) = state {
+                matrix.spoil(run, *state);
             }
         }
         matrix
     }
 
+    /// Queues a run and claims the item; gives the run that comes out of it.
+    fn rerun(&mut self, run: &str) -> String {
+        self.home.run(&sound(run));
+        self.enqueue(run);
+        let claimed = self.home.cli(&["queue", "claim"], &ENVIRONMENT).answer();
+        assert_eq!(claimed["item"]["source_run_id"], run);
+        claimed["item"]["run_id"].as_str().expect("a claimed item has a run").to_owned()
+    }
+
+    fn enqueue(&mut self, run: &str) {
+        let token = self.preview(run, 0);
+        let apply = Apply { preview_token: Some(token), ..Apply::sound(run) };
+        assert_eq!(self.apply(&apply), Outcome::Enqueued, "{run}");
+    }
+
     fn prepare(&mut self, run: &str, waiting: bool) {
         self.home.run(&sound(run));
         if waiting {
-            let token = self.preview(run, 0);
-            let apply = Apply { preview_token: Some(token), ..Apply::sound(run) };
-            assert_eq!(self.apply(&apply), Outcome::Enqueued, "{run}");
+            self.enqueue(run);
         }
         let (same, other) = (self.preview(run, 0), self.preview(run, 1));
         let long_past = Timestamp::from_second(1_600_000_000).expect("invariant: a time of our era");
@@ -227,13 +338,21 @@ impl Matrix {
 
     /// Tries every combination; gives how many.
     fn walk(mut self, combinations: Vec<Combination>) -> usize {
-        // One process after the other with the gate shut, then with the gate open.
-        let (shut, open): (Vec<_>, Vec<_>) =
-            combinations.into_iter().partition(|combination| stand(combination, GateId::MutationGate).is_some());
         let mut tried = 0;
-        for combination in shut.iter().chain(&open) {
-            self.try_one(combination);
-            tried += 1;
+        // Those that ask the same of the process come together.
+        let mut by_setting: Vec<(Setting, Vec<Combination>)> = Vec::new();
+        for combination in combinations {
+            let setting = Setting::of(&combination);
+            match by_setting.iter_mut().find(|(known, _)| *known == setting) {
+                Some((_, same)) => same.push(combination),
+                None => by_setting.push((setting, vec![combination])),
+            }
+        }
+        for (setting, combinations) in &by_setting {
+            for combination in combinations {
+                self.try_one(combination, *setting);
+                tried += 1;
+            }
         }
         self.stop();
         // The records together are the chain that they claim to be: none was changed or taken out on the way.
@@ -242,9 +361,9 @@ impl Matrix {
         tried
     }
 
-    fn try_one(&mut self, combination: &Combination) {
+    fn try_one(&mut self, combination: &Combination, setting: Setting) {
         let code = expected(combination);
-        self.session_for(stand(combination, GateId::MutationGate).is_none(), code);
+        self.session_for(setting, code);
         let apply = self.request(combination);
         let queue = self.home.queue();
         let door = self.door;
@@ -281,21 +400,23 @@ impl Matrix {
     #[expect(clippy::wildcard_enum_match_arm, reason = "a code that cannot be brought about yet fails the test")]
     fn request(&self, combination: &Combination) -> Apply {
         let full = expected(combination).is_none();
-        let waiting = stand(combination, GateId::Preview) == Some(ErrorCode::AlreadyPending);
-        let run = match stand(combination, GateId::Run) {
-            None | Some(ErrorCode::RunIdInvalid) if full => FRESH.to_owned(),
-            None | Some(ErrorCode::RunIdInvalid) => name(None, waiting),
-            Some(state) => name(Some(state), waiting),
+        let beside = match (stand(combination, GateId::Preview), stand(combination, GateId::Limits)) {
+            (Some(ErrorCode::AlreadyPending), _) => Beside::EqualItem,
+            (_, Some(ErrorCode::LineageLimit)) => Beside::TooDeep,
+            _ => Beside::Nothing,
         };
-        let shown = &self.shown[&run];
-        let mut apply = Apply::sound(&run);
+        let state = stand(combination, GateId::Run).filter(|state| *state != ErrorCode::RunIdInvalid);
+        let run = if full { FRESH } else { &self.runs[&(state, beside)] };
+        let shown = &self.shown[run];
+        let mut apply = Apply::sound(run);
         apply.preview_token = Some(shown.same.clone());
         for (gate, code) in combination {
             let Some(code) = code else { continue };
             match code {
                 ErrorCode::Unauthenticated => apply.signed_in = false,
-                // Of the process, which was chosen by it.
+                // Of the process, which was started by it.
                 ErrorCode::MutationGateClosed => assert_eq!(*gate, GateId::MutationGate),
+                ErrorCode::PendingLimit | ErrorCode::RateLimited => assert_eq!(*gate, GateId::Limits),
                 ErrorCode::ConfirmRequired => apply.confirm = false,
                 ErrorCode::RoleRequired => apply.role = None,
                 ErrorCode::RoleForbidden => apply.role = Some("INTERN"),
@@ -308,7 +429,8 @@ impl Matrix {
                 | ErrorCode::RunUnreadable
                 | ErrorCode::ContractAltered
                 | ErrorCode::RunAwaitingApproval
-                | ErrorCode::AlreadyPending => {}
+                | ErrorCode::AlreadyPending
+                | ErrorCode::LineageLimit => {}
                 ErrorCode::PreviewRequired => apply.preview_token = None,
                 ErrorCode::PreviewExpired => apply.preview_token = Some(shown.expired.clone()),
                 ErrorCode::PreviewStale => apply.preview_token = Some(shown.other.clone()),
@@ -320,22 +442,21 @@ impl Matrix {
         apply
     }
 
-    /// A process with this mutation gate that still writes down each refusal of this code.
-    fn session_for(&mut self, gate_open: bool, code: Option<ErrorCode>) {
+    /// A process that was started so and still writes down each refusal of this code.
+    fn session_for(&mut self, setting: Setting, code: Option<ErrorCode>) {
         let count = code.map_or(0, |code| self.refused.get(&code).copied().unwrap_or(0));
-        if self.session.as_ref().is_none_or(|(_, open)| *open != gate_open) || count >= RECORDED_PER_MINUTE {
-            self.start(gate_open);
+        if self.session.as_ref().is_none_or(|(_, known)| *known != setting) || count >= RECORDED_PER_MINUTE {
+            self.start(setting);
         }
         if let Some(code) = code {
             *self.refused.entry(code).or_default() += 1;
         }
     }
 
-    fn start(&mut self, gate_open: bool) {
+    fn start(&mut self, setting: Setting) {
         // The process before ends first: there is one at a time.
         self.stop();
-        let mut environment = ENVIRONMENT.to_vec();
-        environment.extend(gate_open.then_some(GATE_OPEN));
+        let environment = setting.environment(self.door);
         let session = match self.door {
             Door::Mcp(version) => Session::Mcp(Box::new(self.home.pilot(version, &environment))),
             Door::Http => {
@@ -345,7 +466,7 @@ impl Matrix {
             }
             Door::Cli => Session::Cli,
         };
-        self.session = Some((session, gate_open));
+        self.session = Some((session, setting));
     }
 
     /// Ends the process at work, in an orderly way.
@@ -394,6 +515,8 @@ impl Matrix {
                 let root = self.home.root().display().to_string();
                 assert!(!refusal.contains("CORTEXPILOT_") && !refusal.contains(&root), "{refusal}");
                 assert!(called.refusal()["next_step"].as_str().is_some_and(|step| !step.is_empty()), "{refusal}");
+                let waits = matches!(called.code(), "PENDING_LIMIT" | "RATE_LIMITED");
+                assert_eq!(called.refusal()["retry_after_s"].is_u64(), waits, "{refusal}");
                 Outcome::Refused(called.code().to_owned())
             }
             Some((Session::Http(_, connection), _)) => {
@@ -404,10 +527,8 @@ impl Matrix {
                     _ => Outcome::Refused(response.code()),
                 }
             }
-            Some((Session::Cli, gate_open)) => {
-                let mut environment = ENVIRONMENT.to_vec();
-                environment.extend(gate_open.then_some(GATE_OPEN));
-                let ran = self.home.cli(&apply.command_line(), &environment);
+            Some((Session::Cli, setting)) => {
+                let ran = self.home.cli(&apply.command_line(), &setting.environment(Door::Cli));
                 match (ran.exit, ran.code().as_str()) {
                     (Some(0), _) => Outcome::Enqueued,
                     (_, "") => panic!("no refusal, but {ran:#?}"),
@@ -511,12 +632,6 @@ impl Apply {
 
 /// The run of the combination that enqueues.
 const FRESH: &str = "run_fresh";
-
-/// The run of a state, with an equal item of it waiting or without.
-fn name(state: Option<ErrorCode>, waiting: bool) -> String {
-    let state = state.map_or_else(|| "sound".to_owned(), |code| code.as_str().to_lowercase());
-    format!("run_{state}{}", if waiting { "_waiting" } else { "" })
-}
 
 /// A run that can be queued. Without the chain over its events, which nothing here is about.
 fn sound(run: &str) -> RunFixture {

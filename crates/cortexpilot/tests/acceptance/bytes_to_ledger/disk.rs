@@ -375,7 +375,7 @@ fn a_mistyped_switch_refuses_to_start_and_writes_nothing() {
         ("CORTEXPILOT_MCP_QUEUE_PILOT_APPROVAL", "operator"),
         ("CORTEXPILOT_APPROVAL_ALLOWED_ROLES", "OPS,a b"),
         ("CORTEXPILOT_STORE", "postgres://localhost/queue"),
-        ("CORTEXPILOT_AGENT_PENDING_MAX", "100"),
+        ("CORTEXPILOT_AGENT_PENDING_MAX", "1oo"),
     ] {
         for command in ["serve", "mcp-queue-pilot-server", "mcp-readonly-server"] {
             let environment =
