@@ -13,41 +13,44 @@ pub(crate) struct CommandRow {
     path: &'static str,
     /// `read`, or `write`, with the condition where there is one.
     effect: &'static str,
-    /// What it writes at most; nothing for one that only reads.
-    writes: Option<&'static str>,
+    /// What it changes at most, as a sentence; `None` for one that only reads.
+    changes: Option<&'static str>,
 }
 
 const fn reads(path: &'static str) -> CommandRow {
-    CommandRow { path, effect: "read", writes: None }
+    CommandRow { path, effect: "read", changes: None }
 }
 
 const fn writes(path: &'static str, what: &'static str) -> CommandRow {
-    CommandRow { path, effect: "write", writes: Some(what) }
+    CommandRow { path, effect: "write", changes: Some(what) }
 }
 
 /// Every command. One that is not here does not pass the test below.
 const COMMANDS: [CommandRow; 21] = [
-    writes("up", "the key, a token where there is none, and with `--demo` the demonstration's runs"),
-    writes("serve", "the key"),
+    writes(
+        "up",
+        "Makes the key, a token where there is none and, with `--demo`, the demonstration's runs; then serves HTTP.",
+    ),
+    writes("serve", "Makes the key, then serves HTTP."),
     reads("mcp-readonly-server"),
-    writes("mcp-queue-pilot-server", "the key; what its tools write is listed with them"),
+    writes("mcp-queue-pilot-server", "Makes the key; what its tools append is listed with them."),
     reads("runs list"),
     reads("runs show"),
     reads("runs check"),
     CommandRow {
         path: "queue preview",
         effect: "read; with `-o` write",
-        writes: Some("the plan file that is named, and the key; never the queue"),
+        changes: Some("With `-o` it writes the plan file that is named, and makes the key; never the queue."),
     },
-    writes("queue enqueue", "one queue item, or the record of a refusal"),
-    writes("queue cancel", "one cancellation, or the record of a refusal"),
+    writes("queue enqueue", "Appends one queue item, or the record of a refusal."),
+    writes("queue cancel", "Appends one cancellation, or the record of a refusal."),
     reads("queue list"),
     reads("queue show"),
-    writes("queue claim", "one claim, or the record of a refusal"),
-    writes("queue complete", "the end of one claimed item, or the record of a refusal"),
+    writes("queue claim", "Appends one claim, or the record of a refusal."),
+    writes("queue complete", "Appends the end of one claimed item, or the record of a refusal."),
     reads("gate explain"),
     reads("audit verify"),
-    writes("audit repair", "a new ledger that commits to the damaged one, which is kept"),
+    writes("audit repair", "Writes a new ledger; the damaged one stays beside it."),
     reads("config show"),
     reads("completions"),
     reads("gen-doc"),
@@ -77,6 +80,15 @@ fn about(tree: &clap::Command, path: &str) -> String {
     found.and_then(clap::Command::get_about).map_or_else(|| "Print help".to_owned(), ToString::to_string)
 }
 
+/// What a command says of itself, and what it changes at most; that it changes nothing is said once.
+fn what(command: &CommandRow, about: &str) -> String {
+    match command.changes {
+        Some(changes) => format!("{about}. {changes}"),
+        None if about.contains("change") => format!("{about}."),
+        None => format!("{about}. Changes nothing."),
+    }
+}
+
 pub(super) fn page() -> String {
     let http = operations().iter().map(|operation| {
         let name = format!("{} {}", operation.verb.as_str(), operation.path);
@@ -91,9 +103,8 @@ pub(super) fn page() -> String {
     });
     let tree = crate::cli::Cli::command();
     let commands = COMMANDS.iter().map(|command| {
-        let writes = command.writes.map(|what| format!(" Writes {what}.")).unwrap_or_default();
-        let what = format!("{}.{writes}", about(&tree, command.path));
-        [code(&format!("cortexpilot {}", command.path)), "command line".to_owned(), command.effect.to_owned(), what]
+        let name = code(&format!("cortexpilot {}", command.path));
+        [name, "command line".to_owned(), command.effect.to_owned(), what(command, &about(&tree, command.path))]
     });
     format!(
         "{}\
@@ -132,6 +143,22 @@ mod tests {
         leaves(&command, "", &mut found);
         let rows: BTreeSet<String> = COMMANDS.iter().map(|row| row.path.to_owned()).collect();
         assert_eq!(found, rows);
+    }
+
+    #[test]
+    fn every_command_says_in_sentences_what_it_changes() {
+        let tree = crate::cli::Cli::command();
+        for command in &COMMANDS {
+            let what = what(command, &about(&tree, command.path));
+            let sentences: Vec<&str> = what.trim_end_matches('.').split(". ").collect();
+            assert!(sentences.iter().all(|sentence| sentence.starts_with(char::is_uppercase)), "{what}");
+            let only_reads = command.effect == "read";
+            assert_eq!(command.changes.is_none(), only_reads, "{what}");
+            let said = what.to_lowercase();
+            let times: usize =
+                ["change nothing", "changes nothing"].iter().map(|words| said.matches(words).count()).sum();
+            assert!(times == 1 || (times == 0 && !only_reads), "{what}");
+        }
     }
 
     #[test]
