@@ -379,3 +379,20 @@ fn a_refusal_that_rests_on_a_line_that_was_lost_is_not_given() {
     assert!(items(&store)[1].is_pending());
     assert_eq!(store.unrecorded_refusals(), 0);
 }
+
+#[test]
+fn what_could_not_even_be_begun_is_an_error_and_the_next_command_is_carried_out() {
+    let root = Root::new();
+    let faults = Faults::later(Fault::Fail, Step::Create);
+    let store = root.open(faults.disk()).unwrap();
+    let ask = Ask::of("run_a");
+    let seen = block_on(ask.preview(&store));
+    // The contract's file cannot be made: too many open files, for example.
+    faults.arm(0);
+    let error = block_on(store.execute(ask.command(seen))).unwrap_err();
+    assert!(matches!(&error, StoreError::Unavailable(why) if why.contains("pinning")), "{error}");
+    assert_eq!((items(&store), root.read("queue.jsonl")), (vec![], vec![]));
+    assert_eq!(block_on(store.health()).unwrap().refuses_writes, None);
+    assert!(matches!(block_on(execute(&store, ask.command(seen))), Verdict::Enqueued(_)));
+    assert_eq!(verify(&root.path).unwrap().verdict, Sound::Sound);
+}

@@ -1,8 +1,9 @@
 //! The one lock that all processes which write share, for both files.
 //!
-//! `flock(2)` on `ledger.lock`: the kernel drops it when its process ends, however that ends. A second lock, on the
-//! runtime root's directory, is a turnstile: one waits for the ledger's lock only while holding it, and whoever has just
-//! let go of the ledger's lock must pass it to come back. So a busy process cannot keep the others out.
+//! `flock(2)` on `ledger.lock`: the kernel drops it when its process ends, however that ends. Before it stand two
+//! turnstiles, locks on two directories: one waits for the next place only while holding the one before. So those who
+//! wait stand in line, and whoever has just let go of the ledger's lock must go to its end: a busy process cannot keep the
+//! others out.
 
 use std::fs::File;
 use std::io;
@@ -16,28 +17,33 @@ use rustix::io::Errno;
 use crate::chain::FileKind;
 use crate::disk::{self, Disk, Identity};
 use crate::marks::{self, Mark, Record};
+use crate::pins;
 
 /// The lock file's name in the runtime root.
 pub(crate) const LOCK_NAME: &str = "ledger.lock";
 
-/// Between two looks at a lock that another process holds; commits take from a fifth of a millisecond to some ten.
-const POLL_FIRST: Duration = Duration::from_micros(20);
-const POLL_LONGEST: Duration = Duration::from_micros(500);
+/// The directories whose locks are the turnstiles, from the runtime root, in the order in which they are passed.
+const TURNSTILES: [&str; 2] = [pins::DIR, "."];
 
-/// The pause before the next look. Whoever has waited for more than a tenth of its patience looks the more often the longer
-/// it has waited: when a lock comes free it is there before those who have just come. Chance alone would let one of several
-/// busy processes wait in vain where commits are slow.
-fn pause(last: Duration, waited: Duration, patience: Duration) -> Duration {
-    let (waited, early) = (waited.as_secs_f64(), patience.as_secs_f64() / 10.0);
-    let longest = if waited > early { POLL_LONGEST.mul_f64(early / waited) } else { POLL_LONGEST };
-    (last * 2).min(longest)
+/// Between two looks at the next place in line. Commits take from a fifth of a millisecond to some ten.
+const PAUSE_INSIDE: Duration = Duration::from_micros(100);
+
+/// Between two looks at the first turnstile, by those who are not in line yet. It is free for a moment only, and who looks
+/// most often gets it: so who has waited longer looks more often.
+fn pause_outside(waited: Duration) -> Duration {
+    match waited.as_millis() {
+        0..20 => Duration::from_micros(600),
+        20..100 => Duration::from_micros(300),
+        100..400 => Duration::from_micros(150),
+        400.. => Duration::from_micros(60),
+    }
 }
 
 /// The lock, not held.
 pub(crate) struct LockFile {
     root: PathBuf,
     path: PathBuf,
-    turnstile: File,
+    turnstiles: Vec<Arc<File>>,
     file: Arc<File>,
     identity: Identity,
     wait: Duration,
@@ -59,6 +65,15 @@ pub(crate) enum LockProblem {
     DoesNotLock(PathBuf),
 }
 
+/// A place in line, held until the next one is reached.
+struct Place(Arc<File>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = flock(&self.0, FlockOperation::Unlock);
+    }
+}
+
 /// The lock, held until dropped.
 pub(crate) struct Held {
     file: Arc<File>,
@@ -70,27 +85,39 @@ impl LockFile {
     pub(crate) fn open(root: &Path, wait: Duration, disk: Disk) -> Result<Self, LockProblem> {
         let path = root.join(LOCK_NAME);
         let problem = |error| LockProblem::Io(path.clone(), error);
-        let turnstile = File::open(root).map_err(problem)?;
+        let mut turnstiles = Vec::new();
+        for name in TURNSTILES {
+            match File::open(root.join(name)) {
+                Ok(file) => turnstiles.push(Arc::new(file)),
+                // Without it the line is shorter.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(problem(error)),
+            }
+        }
         let (file, stat) = disk.open_in_place(&path).map_err(problem)?;
         let root = root.to_owned();
-        Ok(Self { root, path, turnstile, file: Arc::new(file), identity: stat.identity, wait, disk })
+        Ok(Self { root, path, turnstiles, file: Arc::new(file), identity: stat.identity, wait, disk })
     }
 
     /// Takes the lock, waiting for other processes up to the bound.
     pub(crate) fn acquire(&mut self) -> Result<Held, LockProblem> {
         let until = Instant::now() + self.wait;
-        // Without the turnstile the lock is still the lock, it is only less fair.
-        let passes = self.poll(&self.turnstile, until)?;
-        let held = self.acquire_file(until);
-        if passes {
-            let _ = flock(&self.turnstile, FlockOperation::Unlock);
+        let mut passed: Option<Place> = None;
+        for turnstile in &self.turnstiles {
+            let pause = if passed.is_none() { pause_outside } else { |_| PAUSE_INSIDE };
+            // Where directories cannot be locked, the lock is still the lock, it is only less fair.
+            if self.poll(turnstile, until, pause)? {
+                passed = Some(Place(turnstile.clone()));
+            }
         }
+        let held = self.acquire_file(until);
+        drop(passed);
         held
     }
 
     fn acquire_file(&mut self, until: Instant) -> Result<Held, LockProblem> {
         loop {
-            if !self.poll(&self.file, until)? {
+            if !self.poll(&self.file, until, |_| PAUSE_INSIDE)? {
                 return Err(LockProblem::DoesNotLock(self.root.clone()));
             }
             let held = Held { file: self.file.clone(), disk: self.disk.clone() };
@@ -108,19 +135,13 @@ impl LockFile {
     }
 
     /// `Ok(false)`: this file cannot be locked here.
-    fn poll(&self, file: &File, until: Instant) -> Result<bool, LockProblem> {
-        let mut next = POLL_FIRST;
+    fn poll(&self, file: &File, until: Instant, pause: impl Fn(Duration) -> Duration) -> Result<bool, LockProblem> {
+        let began = Instant::now();
         loop {
             match flock(file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => return Ok(true),
-                Err(Errno::WOULDBLOCK) => {
-                    let left = until.saturating_duration_since(Instant::now());
-                    if left.is_zero() {
-                        return Err(LockProblem::Busy(self.path.clone(), self.wait));
-                    }
-                    std::thread::sleep(next);
-                    next = pause(next, self.wait.saturating_sub(left), self.wait);
-                }
+                Err(Errno::WOULDBLOCK) if Instant::now() < until => std::thread::sleep(pause(began.elapsed())),
+                Err(Errno::WOULDBLOCK) => return Err(LockProblem::Busy(self.path.clone(), self.wait)),
                 Err(Errno::INTR) => {}
                 Err(Errno::OPNOTSUPP | Errno::INVAL | Errno::NOLCK | Errno::NOSYS | Errno::BADF) => return Ok(false),
                 Err(error) => return Err(self.problem(error.into())),
@@ -212,12 +233,9 @@ mod tests {
 
     #[test]
     fn who_has_waited_longest_looks_most_often() {
-        let patience = Duration::from_secs(10);
-        let after = |waited_ms| pause(POLL_LONGEST, Duration::from_millis(waited_ms), patience);
-        assert_eq!([0, 10, 999].map(after), [POLL_LONGEST; 3]);
-        assert_eq!([2_000, 5_000, 10_000].map(after), [250, 100, 50].map(Duration::from_micros));
-        assert_eq!(pause(POLL_FIRST, Duration::ZERO, patience), POLL_FIRST * 2);
-        assert_eq!(pause(POLL_FIRST, Duration::ZERO, Duration::ZERO), POLL_FIRST * 2, "no patience at all");
+        let pauses = [0, 20, 100, 400, 10_000].map(|waited| pause_outside(Duration::from_millis(waited)));
+        assert!(pauses.is_sorted_by(|sooner, later| sooner >= later), "{pauses:?}");
+        assert!(pauses[0] >= pauses[4] * 10);
     }
 
     #[test]
@@ -239,6 +257,37 @@ mod tests {
         });
     }
 
+    /// Somebody waits at this place.
+    fn wait_until_locked(path: &Path) {
+        let file = File::open(path).unwrap();
+        while flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
+            flock(&file, FlockOperation::Unlock).unwrap();
+            std::thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn those_who_wait_stand_in_line() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join(TURNSTILES[0])).unwrap();
+        let patience = Duration::from_secs(60);
+        let held = lock(dir.path(), patience).acquire().unwrap();
+        let order = std::sync::Mutex::new(Vec::new());
+        std::thread::scope(|scope| {
+            for (number, place) in [(1, "."), (2, TURNSTILES[0])] {
+                let (order, mut lock) = (&order, lock(dir.path(), patience));
+                scope.spawn(move || {
+                    let held = lock.acquire().unwrap();
+                    order.lock().unwrap().push(number);
+                    drop(held);
+                });
+                wait_until_locked(&dir.path().join(place));
+            }
+            drop(held);
+        });
+        assert_eq!(order.into_inner().unwrap(), [1, 2]);
+    }
+
     #[test]
     fn who_has_just_let_go_does_not_get_the_lock_before_who_waits() {
         let dir = tempfile::tempdir().unwrap();
@@ -250,12 +299,7 @@ mod tests {
                 let _held = patient.acquire().unwrap();
                 let _ = wait.recv();
             });
-            // The other one waits for the lock once it holds the turnstile.
-            let turnstile = File::open(dir.path()).unwrap();
-            while flock(&turnstile, FlockOperation::NonBlockingLockExclusive).is_ok() {
-                flock(&turnstile, FlockOperation::Unlock).unwrap();
-                std::thread::yield_now();
-            }
+            wait_until_locked(dir.path());
             drop(held);
             assert!(matches!(busy.acquire(), Err(LockProblem::Busy(..))));
             drop(done);

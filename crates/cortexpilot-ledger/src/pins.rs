@@ -16,7 +16,7 @@ use crate::disk::{self, Disk, Trouble};
 use crate::follow::read_range;
 
 /// The directory's name in the runtime root.
-const DIR: &str = "contracts";
+pub(crate) const DIR: &str = "contracts";
 
 /// New contracts of one batch that are synced side by side.
 const SYNCS_AT_ONCE: usize = 8;
@@ -44,9 +44,8 @@ impl Pins {
         self.dir.join(format!("{digest}.json"))
     }
 
-    /// Makes the directory and removes what no live item rests on.
+    /// Removes what no live item rests on.
     pub(crate) fn tidy(&self, queue: &Queue) -> io::Result<()> {
-        self.disk.make_dirs(&self.dir)?;
         let live: BTreeSet<String> = queue.live_pins().map(|digest| format!("{digest}.json")).collect();
         for entry in std::fs::read_dir(&self.dir)? {
             let name = entry?.file_name();

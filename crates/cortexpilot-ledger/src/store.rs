@@ -19,7 +19,7 @@ use tokio::sync::{oneshot, watch};
 
 use crate::disk::Disk;
 use crate::lock::{LockFile, LockProblem};
-use crate::pins::Pins;
+use crate::pins::{self, Pins};
 use crate::reader::list;
 use crate::scrub::{self, ScrubReport};
 use crate::state::{Engine, Shared};
@@ -100,7 +100,7 @@ impl FileStore {
     pub(crate) fn open_on(options: StoreOptions, clock: Arc<dyn Clock>, disk: Disk) -> Result<Self, OpenError> {
         let StoreOptions { root, lock_wait, idle } = options;
         let problem = |source| OpenError::Root { path: root.clone(), source };
-        disk.make_dirs(&root).map_err(problem)?;
+        disk.make_dirs(&root.join(pins::DIR)).map_err(problem)?;
         let engine = Arc::new(Engine::new(&root));
         // What is durable is read without the lock, so that a large ledger does not keep others waiting. Where that does
         // not work the lock file makes no sense, and settling it under the lock is the way out.

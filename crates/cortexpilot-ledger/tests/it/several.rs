@@ -53,12 +53,22 @@ fn one_preview_applied_by_four_processes_appends_one_item() {
     assert_eq!((appended, root.lines().len()), (1, 1));
 }
 
+struct SetOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for SetOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
 #[test]
 fn processes_that_write_at_once_lose_nothing_and_readers_see_only_what_lasts() {
     let root = Root::new();
     let stores: Vec<FileStore> = (0..4).map(|_| root.open()).collect();
     let done = AtomicBool::new(false);
     let acknowledged: BTreeSet<String> = std::thread::scope(|scope| {
+        // Also when a writer panics: the watcher must come to its end for that to be seen.
+        let _done = SetOnDrop(&done);
         let watcher = scope.spawn(|| {
             let (reader, mut most) = (FileReader::open(&root.path), 0);
             while !done.load(Ordering::SeqCst) {
