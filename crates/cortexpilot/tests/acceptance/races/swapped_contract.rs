@@ -49,17 +49,17 @@ impl Versions {
         Self { contract, files, bytes, next: beside.join("next.json") }
     }
 
-    /// Puts a version in place by renaming.
-    fn rename(&self, version: usize) {
-        fs::hard_link(&self.files[version], &self.next).expect("a file can be linked");
+    /// Puts one version in place, and next time the other, by renaming.
+    fn rename(&self, time: usize) {
+        fs::hard_link(&self.files[time % 2], &self.next).expect("a file can be linked");
         fs::rename(&self.next, &self.contract).expect("a file can be renamed");
     }
 
-    /// Writes a version over the other, as a careless program does, and leaves it for a moment in which a preview and an
-    /// apply may fit.
-    fn overwrite(&self, version: usize) {
-        fs::write(&self.contract, &self.bytes[version]).expect("a contract can be written");
-        std::thread::sleep(Duration::from_millis(1));
+    /// Writes one version over the other, as a careless program does, and leaves it for one to eight milliseconds: a preview
+    /// and its apply fit in between, or not.
+    fn overwrite(&self, time: usize) {
+        fs::write(&self.contract, &self.bytes[time % 2]).expect("a contract can be written");
+        std::thread::sleep(Duration::from_millis(1 << (time % 4)));
     }
 }
 
@@ -107,7 +107,7 @@ fn race(home: &Home, versions: &[Versions], swap: fn(&Versions, usize)) -> (Outc
             let mut swaps = 0;
             while let Some(run) = versions.get(current.load(Ordering::SeqCst)) {
                 swaps += 1;
-                swap(run, swaps % 2);
+                swap(run, swaps);
                 swapped.store(swaps, Ordering::SeqCst);
             }
         });
