@@ -3,8 +3,9 @@
 use cortexpilot_core::app::ApplyRequest;
 use cortexpilot_core::codec::line::{LEGACY_TASK_ID_MAX, Line, SealedLine, decode, encode, enqueue_object};
 use cortexpilot_core::domain::command::{Cancel, Claim, Command};
-use cortexpilot_core::domain::decide::{Judged, Verdict};
+use cortexpilot_core::domain::decide::{Judged, JudgedDecision, Verdict};
 use cortexpilot_core::domain::gate::{EnqueueFacts, EnqueueQuery};
+use cortexpilot_core::domain::governance::{GovernanceFacts, GovernanceQuery};
 use cortexpilot_core::domain::id::{QueueItemId, RunId, Sha256Digest};
 use cortexpilot_core::domain::ledger::{LINE_MAX, verify};
 use cortexpilot_core::domain::principal::{Caller, PrincipalKind, StatedRole, Surface};
@@ -17,7 +18,9 @@ use cortexpilot_core::port::fake::run_facts;
 use cortexpilot_core::port::{BoxFuture, StoreError, Turn};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::support::{World, ask, caller, denial, now, policy, principal, role, schedule, seconds, start, usual, yes};
+use crate::support::{
+    World, ask, caller, denial, now, policy, principal, queued, role, schedule, seconds, start, usual, yes,
+};
 
 /// The hash that the wire contract asks for, written out.
 fn hash(prev: &str, body: &str) -> String {
@@ -58,7 +61,7 @@ fn the_four_events_are_written_exactly_so() {
         idempotency_key: IdempotencyKey::parse("k-1").expect("a key"),
         ..yes()
     };
-    let first = now(world.app.enqueue(&who, request, apply)).expect("every gate is open").item;
+    let first = queued(world.app.enqueue(&who, request, apply)).expect("every gate is open").item;
     let second = world.enqueue(&usual(Surface::Http), "run_ok").item;
     world.clock.advance(seconds(1));
     let worker = caller(Surface::Http, principal("token:worker", PrincipalKind::Worker, ""));
@@ -151,7 +154,7 @@ fn a_refusal_is_written_exactly_so() {
     let who = usual(Surface::Mcp);
     let preview = world.preview(&who, "run_ok");
     denial(world.apply(&who, "run_ok", ApplyRequest::default()));
-    denial(now(world.app.enqueue(&who, ask(Surface::Mcp, "../x"), yes())));
+    denial(queued(world.app.enqueue(&who, ask(Surface::Mcp, "../x"), yes())));
     let lines = chained(&[
         &format!(
             concat!(
@@ -206,7 +209,7 @@ fn the_longest_item_that_can_be_queued_fits_into_a_line() {
         idempotency_key: IdempotencyKey::parse(&WIDEST.repeat(200)).expect("a key"),
         ..yes()
     };
-    now(app.enqueue(&who, request, apply)).expect("within every bound");
+    queued(app.enqueue(&who, request, apply)).expect("within every bound");
     let longest = world.store.lines().pop().expect("a line").len();
     println!("figure: the longest enqueue line has {longest} of {LINE_MAX} bytes");
     assert!(longest <= LINE_MAX);
@@ -227,6 +230,18 @@ impl Turn for Chosen {
 
     fn enqueue_facts<'a>(&'a mut self, _query: &'a EnqueueQuery) -> BoxFuture<'a, Result<EnqueueFacts, StoreError>> {
         Box::pin(std::future::ready(Ok(EnqueueFacts::default())))
+    }
+
+    fn last_decision_ts(&self) -> Option<Timestamp> {
+        None
+    }
+
+    fn governance<'a>(&'a mut self, _query: &'a GovernanceQuery) -> BoxFuture<'a, Result<GovernanceFacts, StoreError>> {
+        Box::pin(std::future::ready(Ok(GovernanceFacts::default())))
+    }
+
+    fn record(&mut self, _judged: JudgedDecision) -> BoxFuture<'_, Result<(), StoreError>> {
+        panic!("no decision is made here")
     }
 
     fn item<'a>(&'a mut self, _id: &'a QueueItemId) -> BoxFuture<'a, Result<Option<QueueItem>, StoreError>> {

@@ -17,4 +17,5 @@ mod tails;
 mod verify;
 
 mod document;
+mod governance;
 mod several;

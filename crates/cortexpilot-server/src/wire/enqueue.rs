@@ -93,6 +93,7 @@ impl EnqueueArgs {
                 .map_err(|problem| MemberProblem::new("idempotency_key", problem))?
                 .flatten(),
             allow_duplicate: false,
+            typed_run_id: None,
         };
         Ok((preview.into_request(header_role)?, apply))
     }
