@@ -29,7 +29,7 @@ pub fn encode(judged: &JudgedDecision, prev: &Sha256Digest) -> SealedLine {
             let head = Head { run_id: Some(&event.run_id), approval_id: Some(event.id.as_str()), ..Head::default() };
             let object = head.write("APPROVAL_REQUESTED", &event.requester.principal, event.surface, event.at);
             object
-                .text("joins", "true")
+                .flag("joins", true)
                 .text("kind", event.requester.kind.as_str())
                 .optional("sponsor", event.requester.sponsor.as_deref())
                 .optional("token_id", event.requester.token.as_ref().map(|id| id.as_str()))
@@ -120,7 +120,7 @@ fn requested(asked: &Asked) -> Object {
         .text("actor_role", asked.actor_role.as_str())
         .text("approval_reason", &asked.approval_reason)
         .optional("idempotency_key", asked.idempotency_key.as_deref())
-        .text("allow_duplicate", if asked.allow_duplicate { "true" } else { "false" })
+        .flag("allow_duplicate", asked.allow_duplicate)
         .text("approval_policy", asked.policy.as_str())
         .text("expires_at", &ledger_text(asked.expires_at))
 }

@@ -245,18 +245,28 @@ fn wish<'a>(request: &'a Request, inputs: &ApplyInputs, facts: &EnqueueFacts) ->
 
 /// Under `operator` an operator who typed the run's id approves their own request, and the line says so. Nobody else gets
 /// past the last gate without people.
-fn own_approval(wish: &Wish<'_>) -> Vec<String> {
+fn own_approval(wish: &Wish<'_>) -> Said {
     match wish.policy {
-        ApprovalPolicy::Declared => Vec::new(),
+        ApprovalPolicy::Declared => Said::default(),
         ApprovalPolicy::Operator | ApprovalPolicy::TwoPerson => {
-            vec![Approver { principal: wish.principal.id.clone(), role: wish.role.clone() }.to_string()]
+            let own = Approver { principal: wish.principal.id.clone(), role: wish.role.clone() };
+            Said { approvals: vec![own.to_string()], reason: None }
         }
     }
 }
 
-fn enqueued(wish: &Wish<'_>, approvals: Vec<String>, facts: &EnqueueFacts, last: Last) -> Result<Judged, Denial> {
+/// What people said to a wish.
+#[derive(Default)]
+struct Said {
+    /// Who agreed, the last of them last.
+    approvals: Vec<String>,
+    /// Why the last of them did.
+    reason: Option<String>,
+}
+
+fn enqueued(wish: &Wish<'_>, said: Said, facts: &EnqueueFacts, last: Last) -> Result<Judged, Denial> {
     // Whatever led here: no line says that fewer people agreed than the policy asks.
-    if approvals.len() < usize::try_from(wish.policy.people()).unwrap_or(usize::MAX) {
+    if said.approvals.len() < usize::try_from(wish.policy.people()).unwrap_or(usize::MAX) {
         return Err(unanswered(GateId::Approval));
     }
     let (derived, request) = (&wish.basis.derived, wish.request);
@@ -282,7 +292,8 @@ fn enqueued(wish: &Wish<'_>, approvals: Vec<String>, facts: &EnqueueFacts, last:
             idempotency_key: wish.idempotency_key.clone(),
             depth: facts.depth(),
             approval_policy: wish.policy.as_str().to_owned(),
-            approvals,
+            approvals: said.approvals,
+            approver_reason: said.reason,
         }),
     }));
     Ok(Judged { event, pin: Some(wish.run.contract.clone()) })

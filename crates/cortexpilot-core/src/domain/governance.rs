@@ -344,6 +344,8 @@ impl Governance {
             DecisionEvent::TokenRevoked(event) => {
                 let record = self.tokens.get_mut(&event.id).ok_or(Oddity::UnknownItem)?;
                 record.revoked.get_or_insert_with(|| (event.act.at, event.act.by.to_string()));
+                let principal = record.principal_id();
+                self.forget_word_of(&principal);
                 Ok(())
             }
         }
@@ -497,6 +499,22 @@ impl Governance {
         self.requests[at].ended = Some(ended);
         self.open.remove(&at);
         Ok(())
+    }
+
+    /// Whoever holds no token any more because operators took every one back has said nothing: their yes, or their proposal
+    /// to lower the floor, does not count where more people must agree. A token that merely expired, or gave way to another,
+    /// leaves it standing.
+    fn forget_word_of(&mut self, principal: &str) {
+        let mut ids = self.tokens_of.get(principal).into_iter().flatten();
+        if ids.any(|id| self.tokens.get(id).is_some_and(|token| token.revoked.is_none())) {
+            return;
+        }
+        for at in &self.open {
+            self.requests[*at].approvals.retain(|yes| yes.by.principal != principal);
+        }
+        if self.standing.lowering.as_ref().is_some_and(|lowering| lowering.by == principal) {
+            self.standing.lowering = None;
+        }
     }
 
     fn make_token(&mut self, record: &TokenRecord) -> Result<(), Oddity> {

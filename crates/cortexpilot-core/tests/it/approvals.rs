@@ -461,6 +461,29 @@ fn a_request_falls_with_its_requesters_last_token() {
 }
 
 #[test]
+fn a_first_yes_counts_no_longer_once_its_givers_last_token_was_revoked() {
+    let world = World::under(TwoPerson);
+    let (ann, bob, eve) = (world.operator("ann"), world.operator("bob"), world.operator("eve"));
+    let wished = world.asks(&agent_of("alice"), "run_ok");
+    let first = world.approve(&ann, &wished);
+    assert!(matches!(first, Ok(Approved::More(request)) if request.has() == 1));
+    world.revoke(&ann);
+    assert_eq!(world.request(&wished).has(), 0);
+    let second = world.approve(&bob, &wished);
+    assert!(matches!(second, Ok(Approved::More(request)) if request.has() == 1), "still one of two");
+    let last = world.approve(&eve, &wished);
+    let Ok(Approved::Queued(item)) = last else { panic!("{last:?}") };
+    assert_eq!(approvals(&item).len(), 2);
+    let line = item.enqueued.provenance.as_ref().expect("ours");
+    assert_eq!(
+        line.approver_reason.as_deref(),
+        Some("Looked at it."),
+        "the last one's reason stands in the item's line"
+    );
+    assert!(approvals(&item).iter().all(|yes| !yes.contains("ann")), "{:?}", approvals(&item));
+}
+
+#[test]
 fn a_request_may_be_decided_until_its_last_moment_and_not_at_it() {
     for (late, in_time) in [(seconds(59), true), (seconds(60), false)] {
         for yes in [true, false] {

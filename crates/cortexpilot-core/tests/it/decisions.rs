@@ -222,9 +222,10 @@ impl Parts {
 
     fn govern(&self, what: Decide) -> Command {
         // Agents' clients answer dialogs; everything else is an operator's, known by a token where names must be proven.
-        let (id, kind, known_by) = match what {
-            Decide::Elicited { .. } => (&self.who, PrincipalKind::Agent, None),
-            _ => (&self.other, PrincipalKind::Operator, Some(KnownBy::Token(self.token(1).id))),
+        let (id, kind, known_by) = if matches!(what, Decide::Elicited { .. }) {
+            (&self.who, PrincipalKind::Agent, None)
+        } else {
+            (&self.other, PrincipalKind::Operator, Some(KnownBy::Token(self.token(1).id)))
         };
         let mut principal = self.principal(id, kind);
         principal.known_by = known_by.unwrap_or(principal.known_by);
@@ -430,7 +431,7 @@ fn decisions_are_written_exactly_so() {
                 r#""queue_id": "{}", "priority": 0, "scheduled_at": null, "deadline_at": null, "contract_sha256": "{}", "#,
                 r#""requested_by": "Alice Example", "actor_role": "OPS", "#,
                 r#""approval_reason": "The nightly run failed on a flaky network.", "idempotency_key": null, "#,
-                r#""allow_duplicate": "false", "approval_policy": "operator", "#,
+                r#""allow_duplicate": false, "approval_policy": "operator", "#,
                 r#""expires_at": "2026-11-23T08:30:52.000000+00:00""#,
             ),
             digest, id, queue_id, contract
@@ -439,7 +440,7 @@ fn decisions_are_written_exactly_so() {
             concat!(
                 r#"{{"event": "APPROVAL_REQUESTED", "code": null, "principal": "local:joan", "surface": "cli", "#,
                 r#""run_id": "run_ok", "preview_digest": null, "approval_id": "{}", "reason": null, "count": 1, "#,
-                r#""ts": "2026-11-22T08:30:52.000000+00:00", "joins": "true", "kind": "operator", "sponsor": null, "#,
+                r#""ts": "2026-11-22T08:30:52.000000+00:00", "joins": true, "kind": "operator", "sponsor": null, "#,
                 r#""token_id": null, "approval_reason": "The nightly run failed on a flaky network.""#,
             ),
             id

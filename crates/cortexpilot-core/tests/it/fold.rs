@@ -36,6 +36,7 @@ fn provenance(principal: u8, key: Option<u8>, contract: u8) -> Provenance {
         depth: 1,
         approval_policy: "declared".into(),
         approvals: Vec::new(),
+        approver_reason: None,
     }
 }
 

@@ -212,6 +212,20 @@ fn a_process_starts_with_the_floors_policy_or_a_stricter_one() {
 }
 
 #[test]
+fn a_proposal_to_lower_the_floor_is_taken_back_or_falls_with_its_proposers_last_token() {
+    let world = World::new();
+    let (ann, bob) = (world.operator("ann"), world.operator("bob"));
+    world.floor(&bob, TwoPerson).expect("an operator may");
+    world.floor(&ann, Declared).expect("a proposal");
+    let kept = world.floor(&bob, TwoPerson).expect("what holds may be said again");
+    assert_eq!((kept.floor, kept.lowering), (TwoPerson, None));
+    world.floor(&ann, Declared).expect("a proposal");
+    world.revoke(&ann);
+    let alone = world.floor(&bob, Declared).expect("a proposal, the first");
+    assert_eq!((alone.floor, alone.lowering.map(|lowering| lowering.by)), (TwoPerson, Some("operator:bob".into())));
+}
+
+#[test]
 fn a_running_process_follows_a_raised_floor_and_no_lowered_one_below_its_own() {
     let world = World::new();
     let strict = world.process(human(Operator));

@@ -64,10 +64,8 @@ fn what_one_process_decides_the_others_know_at_their_next_question() {
     let wished = block_on(Ask::of("run_a").by(bot.clone()).requested(&a));
     let other = block_on(Ask::of("run_b").by(agent("alice")).requested(&b));
     everybody(&|store| assert_eq!(statuses(store), [ApprovalStatus::Pending; 2]));
-    let item = match block_on(execute(&b, approve(&person("bob"), &wished, soon(4)))) {
-        Verdict::Approved(item) => item,
-        verdict => panic!("{verdict:?}"),
-    };
+    let verdict = block_on(execute(&b, approve(&person("bob"), &wished, soon(4))));
+    let Verdict::Approved(item) = verdict else { panic!("{verdict:?}") };
     everybody(&|store| {
         assert_eq!(statuses(store), [ApprovalStatus::Approved, ApprovalStatus::Pending]);
         assert_eq!(block_on(store.item(&wished.asked.queue_id)).unwrap(), Some(item.clone()));
@@ -97,12 +95,10 @@ fn processes_that_approve_at_once_queue_each_request_once() {
                 scope.spawn(move || {
                     let yes =
                         |request| block_on(execute(store, approve(&person(&format!("p{which}")), request, soon(1))));
-                    let made = |verdict: Verdict| match verdict {
-                        Verdict::Approved(_) => true,
-                        other => {
-                            assert_eq!(code(other), ErrorCode::ApprovalDecided);
-                            false
-                        }
+                    let made = |verdict: Verdict| {
+                        let approved = matches!(verdict, Verdict::Approved(_));
+                        assert!(approved || code(verdict) == ErrorCode::ApprovalDecided);
+                        approved
                     };
                     wished.iter().filter(|request| made(yes(request))).count()
                 })

@@ -14,7 +14,7 @@ use super::super::seal::{SeenPreview, short};
 use super::super::text::Stated;
 use super::super::token::TokenState;
 use super::governance::operator;
-use super::{Decision, JudgedDecision, Last, Verdict, Wish, enqueued, stamp, unanswered, wish};
+use super::{Decision, JudgedDecision, Last, Said, Verdict, Wish, enqueued, stamp, unanswered, wish};
 use crate::error::ErrorCode;
 
 /// Whether a request was made with these arguments: the run and the parameters.
@@ -182,7 +182,8 @@ fn judge_yes(
         return Err(unanswered(GateId::Preview));
     }
     if approvals.len() >= usize::try_from(wish.policy.people()).unwrap_or(usize::MAX) {
-        return enqueued(&wish, approvals, queue, last).map(|judged| Decision::Append(judged, Verdict::Approved));
+        let said = Said { approvals, reason: govern.reason.given().map(ToString::to_string) };
+        return enqueued(&wish, said, queue, last).map(|judged| Decision::Append(judged, Verdict::Approved));
     }
     let act = act(govern, approver, last);
     let mut after = request.clone();

@@ -110,7 +110,8 @@ fn set_policy(govern: &Govern, policy: ApprovalPolicy, standing: &Standing, last
     } else {
         gate::text_accepted("reason", &govern.reason)?;
     }
-    if policy == standing.floor {
+    // Saying what holds takes a proposal to lower it back.
+    if policy == standing.floor && standing.lowering.is_none() {
         return Ok(stands(standing));
     }
     let event = |proposed_by: Option<String>| PolicySet {

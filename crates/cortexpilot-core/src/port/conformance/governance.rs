@@ -206,9 +206,10 @@ pub async fn of_twenty_approvers_at_once_one_makes_the_line(subject: &dyn Subjec
     .await;
     let mut made = Vec::new();
     for (n, verdict) in verdicts.into_iter().enumerate() {
-        match verdict {
-            Verdict::Approved(item) => made.push((n, item)),
-            other => assert_eq!(denied(other).code, ErrorCode::ApprovalDecided),
+        if let Verdict::Approved(item) = verdict {
+            made.push((n, item));
+        } else {
+            assert_eq!(denied(verdict).code, ErrorCode::ApprovalDecided);
         }
     }
     let [(n, item)] = &made[..] else { panic!("{made:?}") };
@@ -228,10 +229,13 @@ pub async fn of_twenty_approvers_at_once_two_are_in_the_line_where_two_must_agre
     let clicks = people.iter().chain(&people).map(|who| execute(store, approve(who, &wished, soon(1))));
     let (mut first, mut last) = (Vec::new(), Vec::new());
     for (n, verdict) in join_all(clicks).await.into_iter().enumerate() {
-        match verdict {
-            Verdict::Recorded(_) => first.push(format!("operator:p{} (OPS)", n % 10)),
-            Verdict::Approved(item) => last.push((format!("operator:p{} (OPS)", n % 10), item)),
-            other => assert_eq!(denied(other).code, ErrorCode::ApprovalDecided),
+        let who = format!("operator:p{} (OPS)", n % 10);
+        if let Verdict::Recorded(_) = verdict {
+            first.push(who);
+        } else if let Verdict::Approved(item) = verdict {
+            last.push((who, item));
+        } else {
+            assert_eq!(denied(verdict).code, ErrorCode::ApprovalDecided);
         }
     }
     let ([first], [(last, item)]) = (&first[..], &last[..]) else { panic!("{first:?} {last:?}") };
@@ -286,12 +290,11 @@ pub async fn nothing_is_approved_behind_a_freeze(subject: &dyn Subject) {
         assert!(matches!(recorded(frozen), Recorded::Standing(standing) if standing.frozen.is_some()));
         let before = head(store).await;
         let item = store.item(&wished.asked.queue_id).await.expect("the store can be read");
-        match verdict {
-            Verdict::Approved(queued) => assert_eq!(item, Some(queued)),
-            other => {
-                assert_eq!((denied(other).code, item), (ErrorCode::Frozen, None));
-                assert_eq!(denied(execute(elsewhere, yes()).await).code, ErrorCode::Frozen);
-            }
+        if let Verdict::Approved(queued) = verdict {
+            assert_eq!(item, Some(queued));
+        } else {
+            assert_eq!((denied(verdict).code, item), (ErrorCode::Frozen, None));
+            assert_eq!(denied(execute(elsewhere, yes()).await).code, ErrorCode::Frozen);
         }
         assert_eq!(head(store).await, before);
         recorded(execute(elsewhere, govern(&person("ops"), soon(n), Decide::Unfreeze)).await);

@@ -39,11 +39,11 @@ impl Freeze {
         let (app, caller) = decider(context).await?;
         let frozen = app.freeze(&caller, stating(self.reason.as_deref(), self.role.as_deref())).await;
         let standing = frozen.map_err(|failure| Stopped::of(&failure, &caller, &OsIds))?;
-        let since = standing.frozen.as_ref().map(frozen_words).unwrap_or_default();
+        let frozen = standing.frozen.as_ref().map(frozen_words).unwrap_or_default();
         let thaw = context.commands.line(&["gate", "unfreeze", "--reason", "WHY"]);
         let said = format!(
             "FROZEN. No process queues or claims any more; cancelling, completing and rejecting still work.\n{}\nTo let it go on\n  {thaw}\n",
-            pairs([("since", since)])
+            pairs([("frozen", frozen)])
         );
         Ok(answer(context, &standing, said))
     }

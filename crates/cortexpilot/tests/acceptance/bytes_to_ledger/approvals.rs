@@ -104,7 +104,7 @@ fn approved_by_two(home: &Home) -> Value {
     let first = approve(&bob, "OPS", r#"{"reason":"first of two"}"#).answer();
     assert_eq!((&first["status"], &first["approval"]["has"]), (&json!("PENDING_APPROVAL"), &json!(1)));
     assert_eq!(approve(&bob, "OWNER", "{}").code(), "APPROVAL_DECIDED");
-    let second = approve(&eve, "OWNER", "{}").answer();
+    let second = approve(&eve, "OWNER", r#"{"reason":"second of two"}"#).answer();
     assert!(server.stop().status.success());
 
     let lower = ["gate", "policy", "set", "declared", "--role", "OWNER", "--reason", "it is over"];
