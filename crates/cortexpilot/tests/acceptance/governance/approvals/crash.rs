@@ -164,7 +164,10 @@ fn check(home: &Home, witness: &Server, people: &[Token], id: &str, needs: usize
     let word = status(witness, &people[0], id);
     let lines = lines_of(home, item_of(id));
     assert!(lines.len() <= 1, "{id} was queued twice");
-    assert_eq!(word, if lines.is_empty() { "PENDING" } else { "APPROVED" }, "{id}");
+    // A line that the victim wrote and could not make durable any more was never acknowledged: no reader takes it for true
+    // until whoever writes next has settled it.
+    let in_doubt = word == "PENDING" && !lines.is_empty() && queue_is_unsettled(home);
+    assert!(in_doubt || word == if lines.is_empty() { "PENDING" } else { "APPROVED" }, "{id}: {word}, {lines:?}");
     let partly: Vec<String> = decisions(home, "APPROVED")
         .iter()
         .filter(|line| line["approval_id"] == *id)
@@ -182,6 +185,14 @@ fn check(home: &Home, witness: &Server, people: &[Token], id: &str, needs: usize
     }
     let acknowledged = tally.acknowledged.get(id).cloned().unwrap_or_default();
     assert!(acknowledged.is_subset(&known), "{id}: a yes was acknowledged and is lost: {acknowledged:?} {known:?}");
+}
+
+/// Whether the lock file says that bytes of the queue may not be durable: its writer was killed before it could clear the
+/// mark.
+fn queue_is_unsettled(home: &Home) -> bool {
+    let marks = std::fs::read_to_string(home.root().join("ledger.lock")).expect("the lock file can be read");
+    let queue = marks.lines().find(|line| line.starts_with("queue.jsonl")).expect("it has a mark for the queue");
+    !queue.contains(" clear ")
 }
 
 /// Does what people do after a lost answer: they say yes again, at another server.
