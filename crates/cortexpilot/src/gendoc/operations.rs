@@ -26,7 +26,7 @@ const fn writes(path: &'static str, what: &'static str) -> CommandRow {
 }
 
 /// Every command. One that is not here does not pass the test below.
-const COMMANDS: [CommandRow; 35] = [
+const COMMANDS: [CommandRow; 36] = [
     writes(
         "up",
         "Makes the key, a token where there is none and, with `--demo`, the demonstration's runs; then serves HTTP.",
@@ -74,6 +74,11 @@ const COMMANDS: [CommandRow; 35] = [
     writes("token revoke", "Appends the token's end, or the record of a refusal."),
     reads("audit verify"),
     writes("audit repair", "Writes a new ledger; the damaged one stays beside it."),
+    CommandRow {
+        path: "import",
+        effect: "write; with `--dry-run` read",
+        changes: Some("Writes the lines and one adopting record into the runtime root; with `--dry-run` nothing."),
+    },
     reads("config show"),
     reads("completions"),
     reads("gen-doc"),

@@ -7,6 +7,7 @@ mod audit;
 mod configuration;
 mod documents;
 mod governing;
+mod import;
 mod interactive;
 mod mcp;
 mod pty;
