@@ -194,13 +194,19 @@ impl Disk {
     /// Returns when the file's bytes are on stable storage.
     pub(crate) fn sync(&self, file: &File) -> io::Result<()> {
         self.step(Step::Sync)?;
-        file.sync_data()
+        file.sync_data()?;
+        self.synced(file)
     }
 
     /// Returns when the directory's entries are on stable storage.
     pub(crate) fn sync_dir(&self, path: &Path) -> io::Result<()> {
         self.step(Step::Sync)?;
-        File::open(path)?.sync_all()
+        File::open(path)?.sync_all()?;
+        #[cfg(test)]
+        if let Some(faults) = &self.faults {
+            return faults.synced_names(path);
+        }
+        Ok(())
     }
 
     /// Cuts a file and returns when the cut is on stable storage.
@@ -208,7 +214,18 @@ impl Disk {
         self.step(Step::Write)?;
         file.set_len(size)?;
         self.step(Step::Sync)?;
-        file.sync_all()
+        file.sync_all()?;
+        self.synced(file)
+    }
+
+    /// Tells a test's medium what is durable.
+    fn synced(&self, file: &File) -> io::Result<()> {
+        #[cfg(test)]
+        if let Some(faults) = &self.faults {
+            return faults.synced(file);
+        }
+        let _ = file;
+        Ok(())
     }
 
     /// Gives a file another name, in place of whatever had it.

@@ -29,6 +29,8 @@ use crate::repair::{RepairError, repair_on};
 use crate::store::{FileStore, OpenError, StoreOptions};
 use crate::verify::{Verdict as Sound, verify};
 
+mod campaign;
+
 const KILLING: [Fault; 3] = [Fault::Fail, Fault::Stop, Fault::Tear];
 
 /// A runtime root in memory, where there is such a file system: these tests open thousands of stores.

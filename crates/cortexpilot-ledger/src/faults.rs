@@ -1,6 +1,12 @@
-//! Faults for tests: the n-th change on disk fails once, is the last thing this process does, or waits to be let go.
+//! Faults for tests: the n-th change on disk fails once, is the last thing this process does, or waits to be let go; and a
+//! medium that forgets at a power failure what was not synced.
 
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
 use std::io;
+use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
@@ -21,6 +27,8 @@ pub(crate) enum Fault {
     Tear,
     /// It waits until [`Faults::release`].
     Hold,
+    /// A write, a sync or a change of a name fails once with this error number; later ones work, and files can be opened.
+    Errno(i32),
 }
 
 /// Counts changes down.
@@ -34,6 +42,16 @@ pub(crate) struct Faults {
     changed: Condvar,
     /// How many changes still work after the one that was held.
     work: AtomicI64,
+    /// Changes wait while it is shut.
+    gate: Mutex<Gate>,
+    opened: Condvar,
+    medium: Option<Medium>,
+}
+
+#[derive(Debug, Default)]
+struct Gate {
+    shut: bool,
+    waiting: bool,
 }
 
 #[derive(Debug, Default)]
@@ -53,8 +71,18 @@ impl Faults {
         Self::new(i64::MAX, fault, Some(only))
     }
 
+    /// The same, over a medium that can lose power. One that `lies` says that it synced and did not.
+    pub(crate) fn over_medium(n: i64, fault: Fault, lies: bool) -> Arc<Self> {
+        let medium = Some(Medium { lies, kept: Mutex::default() });
+        Arc::new(Self { medium, ..Self::plain(n, fault, None) })
+    }
+
     fn new(n: i64, fault: Fault, only: Option<Step>) -> Arc<Self> {
-        Arc::new(Self {
+        Arc::new(Self::plain(n, fault, only))
+    }
+
+    fn plain(n: i64, fault: Fault, only: Option<Step>) -> Self {
+        Self {
             left: AtomicI64::new(n),
             fault,
             only,
@@ -62,7 +90,51 @@ impl Faults {
             held: Mutex::default(),
             changed: Condvar::new(),
             work: AtomicI64::new(i64::MAX),
-        })
+            gate: Mutex::default(),
+            opened: Condvar::new(),
+            medium: None,
+        }
+    }
+
+    /// From here on every change waits. What is sent behind a command that waits here becomes one batch.
+    pub(crate) fn shut(&self) {
+        *self.gate.lock().unwrap() = Gate { shut: true, waiting: false };
+    }
+
+    /// Returns when a change waits.
+    pub(crate) fn wait_until_shut_out(&self) {
+        let gate = self.gate.lock().unwrap();
+        let (_gate, over) = self.opened.wait_timeout_while(gate, PATIENCE, |gate| !gate.waiting).unwrap();
+        assert!(!over.timed_out(), "nothing waits");
+    }
+
+    /// Lets changes happen again.
+    pub(crate) fn reopen(&self) {
+        self.gate.lock().unwrap().shut = false;
+        self.opened.notify_all();
+    }
+
+    fn pass(&self) {
+        let mut gate = self.gate.lock().unwrap();
+        gate.waiting = true;
+        self.opened.notify_all();
+        let (_gate, over) = self.opened.wait_timeout_while(gate, PATIENCE, |gate| gate.shut).unwrap();
+        assert!(!over.timed_out(), "nobody opened");
+    }
+
+    /// These bytes are on stable storage now.
+    pub(crate) fn synced(&self, file: &File) -> io::Result<()> {
+        self.medium.as_ref().map_or(Ok(()), |medium| medium.keep(file))
+    }
+
+    /// These names are on stable storage now.
+    pub(crate) fn synced_names(&self, dir: &Path) -> io::Result<()> {
+        self.medium.as_ref().map_or(Ok(()), |medium| medium.keep_names(dir))
+    }
+
+    /// Power fails: what was not synced is gone from the files of these directories, or half of it is.
+    pub(crate) fn lose_power(&self, dirs: &[PathBuf], half: bool) -> io::Result<()> {
+        self.medium.as_ref().map_or(Ok(()), |medium| dirs.iter().try_for_each(|dir| medium.lose_power(dir, half)))
     }
 
     /// A disk that they strike.
@@ -110,12 +182,18 @@ impl Faults {
         if step == Step::Sync {
             self.syncs.fetch_add(1, Ordering::SeqCst);
         }
+        self.pass();
         if self.only.is_some_and(|only| only != step) {
+            return Ok(());
+        }
+        if matches!(self.fault, Fault::Errno(_)) && step == Step::Create {
             return Ok(());
         }
         let left = self.left.fetch_sub(1, Ordering::SeqCst);
         let fails = match self.fault {
             Fault::Fail => left == 0,
+            Fault::Errno(number) if left == 0 => return Err(io::Error::from_raw_os_error(number)),
+            Fault::Errno(_) => false,
             Fault::Stop | Fault::Tear => left <= 0,
             Fault::Hold => {
                 if left == 0 {
@@ -147,4 +225,79 @@ impl Faults {
         self.left.fetch_sub(1, Ordering::SeqCst);
         Some(&bytes[..bytes.len() / 2])
     }
+}
+
+/// What is on stable storage, by the strictest reading of what a file system promises: bytes only once the file was
+/// synced, names only once the directory was. Directories themselves are taken to last.
+#[derive(Debug)]
+struct Medium {
+    lies: bool,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    /// By inode.
+    bytes: HashMap<u64, Vec<u8>>,
+    /// By directory: names and inodes.
+    names: HashMap<PathBuf, BTreeMap<PathBuf, u64>>,
+}
+
+impl Medium {
+    fn keep(&self, file: &File) -> io::Result<()> {
+        if !self.lies {
+            // The handle may not be one for reading.
+            let bytes = std::fs::read(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
+            self.kept.lock().unwrap().bytes.insert(file.metadata()?.ino(), bytes);
+        }
+        Ok(())
+    }
+
+    /// A liar keeps names: a control that loses whole files would be too easily noticed.
+    fn keep_names(&self, dir: &Path) -> io::Result<()> {
+        let names = names(dir)?;
+        self.kept.lock().unwrap().names.insert(dir.to_owned(), names);
+        Ok(())
+    }
+
+    fn lose_power(&self, dir: &Path, half: bool) -> io::Result<()> {
+        let kept = self.kept.lock().unwrap();
+        let nothing = BTreeMap::new();
+        let lasting = kept.names.get(dir).unwrap_or(&nothing);
+        let present = names(dir)?;
+        for (path, inode) in &present {
+            if lasting.get(path) != Some(inode) {
+                std::fs::remove_file(path)?;
+            }
+        }
+        for (path, inode) in lasting {
+            let mut bytes = kept.bytes.get(inode).cloned().unwrap_or_default();
+            if half && present.get(path) == Some(inode) {
+                let now = std::fs::read(path)?;
+                match now.strip_prefix(&bytes[..]) {
+                    Some(more) => bytes.extend_from_slice(&more[..more.len() / 2]),
+                    // Written in place: the newest bytes may have come through.
+                    None => bytes = now,
+                }
+            }
+            std::fs::write(path, bytes)?;
+        }
+        Ok(())
+    }
+}
+
+fn names(dir: &Path) -> io::Result<BTreeMap<PathBuf, u64>> {
+    let entries = match std::fs::read_dir(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        other => other?,
+    };
+    let mut names = BTreeMap::new();
+    for entry in entries {
+        let entry = entry?;
+        let meta = entry.metadata()?;
+        if meta.is_file() {
+            names.insert(entry.path(), meta.ino());
+        }
+    }
+    Ok(names)
 }

@@ -12,6 +12,8 @@ mod keys;
 mod legacy;
 
 mod adopt;
+mod bits;
+mod cuts;
 mod damage;
 mod repair;
 mod tails;

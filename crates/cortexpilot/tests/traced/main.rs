@@ -5,6 +5,7 @@
 //! - `traced_readonly`: a session with the read-only server opens nothing for writing.
 //! - `traced_order`: pinned, written, synced, answered; in this order, for every apply.
 //! - `traced_fault`: one failed sync, and nothing is acknowledged any more.
+//! - `traced_steps`: every write, sync and rename of short runs fails once, with `EIO` and with `ENOSPC`.
 
 #[path = "../acceptance"]
 mod acceptance {
@@ -18,5 +19,6 @@ mod strace;
 mod traced_fault;
 mod traced_order;
 mod traced_readonly;
+mod traced_steps;
 
 use acceptance::{sound, support};

@@ -11,6 +11,8 @@ use crate::support::process::Process;
 /// before it, on whichever threads they are.
 #[derive(Debug)]
 pub(crate) struct Call {
+    /// Number of the thread.
+    pub(crate) thread: u32,
     pub(crate) name: String,
     /// What stands between the brackets: descriptors with their paths, texts in quotes with escapes.
     pub(crate) arguments: String,
@@ -32,15 +34,7 @@ pub(crate) struct Traced {
 impl Traced {
     /// Starts an MCP server that writes its trace into `output`. `options` say what is traced, and what fails.
     pub(crate) fn start(server: &Command, output: &Path, options: &[&str], version: &'static str) -> Self {
-        let mut command = Command::new("strace");
-        // Whole texts, every thread, descriptors with their paths. The server is our own child and strace its companion, so
-        // that whoever ends the server ends both.
-        command.args(["-D", "-f", "-y", "-s", "100000", "-o"]).arg(output).args(options);
-        command.arg("--").arg(server.get_program()).args(server.get_args());
-        command.env_clear().envs(server.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        if let Some(directory) = server.get_current_dir() {
-            command.current_dir(directory);
-        }
+        let command = under_strace(server, output, options);
         let process = Process::spawn(command, "strace");
         Self { mcp: Mcp::open(process, version), output: output.to_owned() }
     }
@@ -48,12 +42,31 @@ impl Traced {
     /// Ends the session, which must end well, and gives its trace.
     pub(crate) fn finish(self) -> Trace {
         self.mcp.finish();
-        let text = std::fs::read(&self.output).expect("strace has written its trace");
-        Trace::parse(&String::from_utf8_lossy(&text))
+        Trace::read(&self.output)
     }
 }
 
+/// The command under `strace`, whose trace goes to `output`.
+pub(crate) fn under_strace(server: &Command, output: &Path, options: &[&str]) -> Command {
+    let mut command = Command::new("strace");
+    // Whole texts, every thread, descriptors with their paths. The server is our own child and strace its companion, so
+    // that whoever ends the server ends both.
+    command.args(["-D", "-f", "-y", "-s", "100000", "-o"]).arg(output).args(options);
+    command.arg("--").arg(server.get_program()).args(server.get_args());
+    command.env_clear().envs(server.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    if let Some(directory) = server.get_current_dir() {
+        command.current_dir(directory);
+    }
+    command
+}
+
 impl Trace {
+    /// Reads what `strace` wrote; the traced process has ended.
+    pub(crate) fn read(output: &Path) -> Self {
+        let text = std::fs::read(output).expect("strace has written its trace");
+        Self::parse(&String::from_utf8_lossy(&text))
+    }
+
     /// Lines begin with the thread's number; a call during which another thread was seen stands in two parts.
     fn parse(text: &str) -> Self {
         let mut calls: Vec<Call> = Vec::new();
@@ -83,6 +96,7 @@ impl Trace {
                 None => halves(rest, line),
             };
             calls.push(Call {
+                thread: thread.parse().unwrap_or_else(|_| panic!("no trace: {line}")),
                 name: name.to_owned(),
                 arguments: arguments.to_owned(),
                 result: result.to_owned(),
