@@ -115,6 +115,20 @@ const COMMANDS: &[Command] = &[
         run: bench::queue_scale,
     },
     Command {
+        name: "bench ledger",
+        about: "How the ledger stands against bare writes and flushes of the same bytes",
+        options: &[
+            Opt { name: "--full", value: None, about: "long ledgers of 1,000,000 items or lines, not 100,000" },
+            Opt { name: "--only", value: Some("CASE"), about: "one case (may be repeated); a wrong name lists them" },
+            Opt { name: "--items", value: Some("N"), about: "long ledgers of N items or lines" },
+            Opt { name: "--rounds", value: Some("N"), about: "interleaved rounds of each case (default 5)" },
+        ],
+        details: "Prints each figure with its target, and how many syncs and bytes each side issued. Fails when a figure misses its\n\
+                  target, says nothing because its sides did not do the same, or could not be had. Leave the machine alone\n\
+                  meanwhile; docs/benchmarks/ledger.md says how to read it.",
+        run: bench::ledger,
+    },
+    Command {
         name: "newcomer",
         about: "Clone HEAD into an empty HOME and do what README.md tells a newcomer to do",
         options: &[
