@@ -18,3 +18,5 @@ mod verify;
 
 mod document;
 mod several;
+
+mod log;
