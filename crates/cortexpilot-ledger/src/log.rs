@@ -6,8 +6,8 @@
 //! newer checkpoint continues it (*consistency*), each of some twenty hashes.
 //!
 //! Reading order: `hash` and `tree` (what is hashed, and how the tree grows), `proof` and `check` (making and verifying),
-//! `tile` and `tile_store` (where hashes are kept), `grow` (lines in, tiles and receipts out), `note`, `key`, `checkpoint`
-//! (what is signed), `receipt` and `bundle` (what is handed out). Everything but `tile_store` and the key's file is pure.
+//! `tile` and `tile_store` (where hashes are kept), `grow` (lines in, tiles and receipts out), `note`, `key`, `checkpoint`,
+//! `checkpoint_file` (what is signed), `receipt` and `bundle` (what is handed out). All but `tile_store`, `checkpoint_file` and `key` is pure.
 //!
 //! Sources of the formats: RFC 6962 §2.1 (tree and proofs), RFC 9162 §2.1.3.2 and §2.1.4.2 (verification), and the C2SP
 //! specifications `tlog-tiles`, `tlog-checkpoint`, `signed-note` and `tlog-proof`. A leaf is one line of the file without
@@ -23,6 +23,7 @@ mod tile_store;
 mod tree;
 
 mod checkpoint;
+mod checkpoint_file;
 mod key;
 mod note;
 
@@ -34,6 +35,7 @@ pub use bundle::{
 };
 pub use check::{CheckError, verify_consistency, verify_inclusion};
 pub use checkpoint::{Checkpoint, CheckpointError, SignedCheckpoint};
+pub use checkpoint_file::{CheckpointFileError, load_checkpoint, store_checkpoint};
 pub use grow::{Batch, LogTree, each_line};
 pub use hash::{empty_root, leaf_hash, node_hash};
 pub use key::{AUDIT_KEY, AuditKey, AuditKeyError, init_audit_key, load_audit_key};

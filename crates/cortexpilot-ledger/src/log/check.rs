@@ -79,11 +79,8 @@ pub fn verify_consistency(
         (at, last) = (at >> 1, last >> 1);
     }
     // An old tree that is one whole subtree begins the walk itself; of any other the proof shows where to begin.
-    let (seed, rest) = if old.is_power_of_two() {
-        (old_root, proof)
-    } else {
-        proof.split_first().ok_or(CheckError::Length)?
-    };
+    let (seed, rest) =
+        if old.is_power_of_two() { (old_root, proof) } else { proof.split_first().ok_or(CheckError::Length)? };
     let (mut old_hash, mut new_hash) = (*seed, *seed);
     for other in rest {
         if last == 0 {

@@ -42,11 +42,7 @@ impl LogTree {
             }
             let wide = u64::from(TILE_WIDTH);
             let width = u16::try_from(hashes % wide).unwrap_or(0);
-            edge.push(if width == 0 {
-                Vec::new()
-            } else {
-                tiles.tile(Tile { level, index: hashes / wide, width })?
-            });
+            edge.push(if width == 0 { Vec::new() } else { tiles.tile(Tile { level, index: hashes / wide, width })? });
         }
         let frontier = Frontier::read(&Edge(&edge), size)?;
         Ok(Self { frontier, edge, full: Vec::new() })
@@ -113,12 +109,7 @@ impl LogTree {
     }
 }
 
-fn keep(
-    edge: &mut Vec<Vec<Sha256Digest>>,
-    full: &mut Vec<(Tile, Vec<Sha256Digest>)>,
-    node: Node,
-    hash: Sha256Digest,
-) {
+fn keep(edge: &mut Vec<Vec<Sha256Digest>>, full: &mut Vec<(Tile, Vec<Sha256Digest>)>, node: Node, hash: Sha256Digest) {
     let Some(level) = Tile::level_that_holds(node) else { return };
     let at = usize::from(level);
     if edge.len() == at {

@@ -81,11 +81,7 @@ pub fn root_at(nodes: &(impl Nodes + ?Sized), size: u64) -> Result<Sha256Digest,
 ///
 /// # Errors
 /// [`ProofError::NoSuchLeaf`] unless `index < size`; [`ProofError::Hash`].
-pub fn prove_inclusion(
-    nodes: &(impl Nodes + ?Sized),
-    size: u64,
-    index: u64,
-) -> Result<Vec<Sha256Digest>, ProofError> {
+pub fn prove_inclusion(nodes: &(impl Nodes + ?Sized), size: u64, index: u64) -> Result<Vec<Sha256Digest>, ProofError> {
     if index >= size {
         return Err(ProofError::NoSuchLeaf { index, size });
     }
@@ -110,11 +106,7 @@ pub fn prove_inclusion(
 ///
 /// # Errors
 /// [`ProofError::EmptyOld`], [`ProofError::OldIsLarger`], [`ProofError::Hash`].
-pub fn prove_consistency(
-    nodes: &(impl Nodes + ?Sized),
-    old: u64,
-    new: u64,
-) -> Result<Vec<Sha256Digest>, ProofError> {
+pub fn prove_consistency(nodes: &(impl Nodes + ?Sized), old: u64, new: u64) -> Result<Vec<Sha256Digest>, ProofError> {
     if old == 0 {
         return Err(ProofError::EmptyOld);
     }

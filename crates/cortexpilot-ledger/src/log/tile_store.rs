@@ -18,6 +18,9 @@ use crate::disk::{self, Disk};
 
 const HASH: usize = 32;
 
+/// What a name ends with while the file is being written.
+const PART: &str = ".part";
+
 /// Tiles that are read again and again in one proof, and a few that neighbouring proofs share.
 const CACHED: usize = 32;
 
@@ -70,7 +73,8 @@ impl DirTiles {
         Self { dir: dir.into(), disk: Disk::default() }
     }
 
-    /// Writes a tile, whole or not at all, and takes away the partial ones that it continues. Not synced.
+    /// Writes a tile, whole or not at all, and takes away the partial ones that it continues. Not synced. By one process
+    /// at a time: whoever holds the ledger's lock.
     ///
     /// # Errors
     /// What the system said.
@@ -91,15 +95,15 @@ impl DirTiles {
     fn drop_partials(&self, tile: Tile) -> io::Result<()> {
         let partials = self.partials(tile);
         for width in self.widths(&partials)? {
+            let path = partials.join(width.to_string());
             if width < tile.width {
-                self.disk.unlink(&partials.join(width.to_string()))?;
+                self.disk.unlink(&path)?;
+                // Whoever died while writing it left that behind.
+                self.disk.unlink(&part_name(&path))?;
             }
         }
-        if tile.width == TILE_WIDTH {
-            // What is left is not ours; then the directory stays.
-            let _ = std::fs::remove_dir(&partials);
-        }
-        Ok(())
+        // What else is there is not ours; then the directory stays.
+        if tile.width == TILE_WIDTH { self.disk.drop_dir(&partials) } else { Ok(()) }
     }
 
     fn partials(&self, tile: Tile) -> PathBuf {
@@ -116,9 +120,12 @@ impl DirTiles {
         };
         let mut widths = Vec::new();
         for entry in entries {
-            widths.extend(entry?.file_name().to_str().and_then(|name| name.parse::<u16>().ok()));
+            let name = entry?.file_name();
+            let width = name.to_str().map(|name| name.strip_suffix(PART).unwrap_or(name));
+            widths.extend(width.and_then(|name| name.parse::<u16>().ok()));
         }
         widths.sort_unstable();
+        widths.dedup();
         Ok(widths)
     }
 
@@ -128,7 +135,8 @@ impl DirTiles {
         let exact = [tile, tile.filled()].map(|tile| self.dir.join(tile.path()));
         let partials = self.partials(tile);
         let widths = self.widths(&partials).map_err(|source| HashError::Io { path: partials.clone(), source })?;
-        let wider = widths.into_iter().filter(|width| *width > tile.width).map(|width| partials.join(width.to_string()));
+        let wider =
+            widths.into_iter().filter(|width| *width > tile.width).map(|width| partials.join(width.to_string()));
         for path in exact.into_iter().chain(wider) {
             match disk::open(&path) {
                 Ok(Some((file, _))) => return Ok(Some((path, file))),
@@ -140,9 +148,10 @@ impl DirTiles {
     }
 }
 
-fn part_name(path: &Path) -> PathBuf {
+/// The name under which a file is written before it gets its own.
+pub(crate) fn part_name(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
-    name.push(".part");
+    name.push(PART);
     PathBuf::from(name)
 }
 

@@ -69,7 +69,8 @@ fn the_crate_ct_merkle_verifies_our_proofs_and_makes_the_same() {
 
 /// A ledger with lines of the original, a blank one and lines of ours, and its tree.
 fn ledger_of(lines: u64) -> (String, Levels) {
-    let mut text = "{\"event\": \"QUEUE_ENQUEUE\", \"task_id\": \"t\u{2028}\u{e9}\", \"queue_id\": \"a\"}\n[]\n\n".to_owned();
+    let mut text =
+        "{\"event\": \"QUEUE_ENQUEUE\", \"task_id\": \"t\u{2028}\u{e9}\", \"queue_id\": \"a\"}\n[]\n\n".to_owned();
     let mut head = Sha256Digest::of(text.as_bytes());
     for number in 3..lines {
         let (line, hash) = ledger::seal(&head, &format!("{{\"event\": \"TEST\", \"number\": {number}"));

@@ -235,7 +235,8 @@ fn the_audit_key_is_made_once_by_command_for_its_owner_alone() {
         assert!(matches!(refused, Err(AuditKeyError::Mode { mode: found, .. }) if found == mode));
     }
     std::fs::set_permissions(root.file(AUDIT_KEY), std::fs::Permissions::from_mode(0o600)).unwrap();
-    for bad in [&b""[..], b"\n", b"\xff\n", &before[..before.len() - 1], &[&before[..], b"\n"].concat(), &[b'x'; 5000]] {
+    for bad in [&b""[..], b"\n", b"\xff\n", &before[..before.len() - 1], &[&before[..], b"\n"].concat(), &[b'x'; 5000]]
+    {
         root.write(AUDIT_KEY, bad);
         let error = load_audit_key(&root.path).expect_err("refused");
         assert!(matches!(error, AuditKeyError::Form { .. }), "{error}");

@@ -38,7 +38,8 @@ fn any_flipped_bit_of_a_receipt_is_refused() {
 fn a_receipt_that_does_not_verify_is_not_given() {
     let (_, batch, checkpoint) = signed(3, 2);
     let proof = batch.prove_inclusion(4).unwrap();
-    let wrong = [(3, line(4), proof.clone()), (4, line(3), proof.clone()), (4, line(4), Vec::new()), (5, line(4), proof)];
+    let wrong =
+        [(3, line(4), proof.clone()), (4, line(3), proof.clone()), (4, line(4), Vec::new()), (5, line(4), proof)];
     for (index, line, proof) in wrong {
         let refused = Receipt::new(index, leaf_hash(&line), proof, &checkpoint);
         assert!(matches!(refused, Err(ReceiptError::Proof(_))));
@@ -97,20 +98,20 @@ fn the_programs_on_the_page_verify_a_receipt_and_refuse_a_changed_one() {
     let dir = dir.path();
     let scripts = scripts(dir);
     let [tree, split] = &scripts[..] else { panic!("the page has two programs") };
-    for (before, more) in [(0, 1), (0, 7), (5, 1), (100, 20)] {
+    for (before, more) in [(0, 1), (100, 20)] {
         let (_, batch, checkpoint) = signed(before, more);
         let lines: Vec<_> = (0..batch.size()).flat_map(|index| [line(index), b"\n".to_vec()].concat()).collect();
         std::fs::write(dir.join("queue.jsonl"), lines).unwrap();
-        for index in before..before + more {
+        for index in [before, before + more / 2, before + more - 1] {
             let receipt = receipt(&batch, &checkpoint, index);
             let verify = |receipt: &Receipt| {
                 std::fs::write(dir.join("receipt.json"), receipt.to_json()).unwrap();
                 run(dir, "python3", &[tree.to_str().unwrap(), "receipt.json", "queue.jsonl"])
             };
-            if index + 1 < before + more && index > before + 3 {
+            assert!(verify(&receipt), "{index} of {}", batch.size());
+            if index > before {
                 continue;
             }
-            assert!(verify(&receipt), "{index} of {}", batch.size());
             let (mut other, mut longer) = (receipt.clone(), receipt.clone());
             other.index += 1;
             longer.inclusion.push(receipt.leaf);

@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use cortexpilot_ledger::log::{
-    DirTiles, LogTree, MemTiles, Node, Nodes as _, Tile, TileNodes, Tiles as _, each_line, prove_consistency,
-    prove_inclusion, root_at, tiles_of,
+    DirTiles, LogTree, MemTiles, Node, Nodes as _, Tile, TileNodes, Tiles as _, each_line, load_checkpoint,
+    prove_consistency, prove_inclusion, root_at, store_checkpoint, tiles_of,
 };
 use proptest::prelude::*;
 
-use super::{leaves, levels, line, naive_root};
+use super::{leaves, levels, line, naive_root, signed, signer};
 
 fn tile(level: u8, index: u64, width: u16) -> Tile {
     Tile { level, index, width }
@@ -117,6 +117,42 @@ fn a_directory_holds_exactly_the_tiles_of_the_last_size_and_answers_like_memory(
     }
     let bytes: u64 = files(dir.path()).iter().map(|f| std::fs::metadata(dir.path().join(f)).unwrap().len()).sum();
     assert_eq!(bytes, (70_000 + 273 + 1) * 32, "32 bytes a line, and one 255th more");
+}
+
+#[test]
+fn what_a_writer_that_died_left_behind_is_taken_away_with_the_partial_tiles() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = DirTiles::new(dir.path());
+    let put = |sizes: &[u64]| grown(sizes, |tile, hashes| disk.put(tile, &hashes).unwrap());
+    put(&[3]);
+    std::fs::write(dir.path().join("tile/0/000.p/7.part"), "half").unwrap();
+    std::fs::write(dir.path().join("tile/0/000.p/9.part"), "half").unwrap();
+    put(&[9]);
+    assert_eq!(files(dir.path()), ["tile/0/000.p/9"]);
+    put(&[256]);
+    assert_eq!(files(dir.path()), ["tile/0/000", "tile/1/000.p/1"]);
+    assert!(!dir.path().join("tile/0/000.p").exists());
+}
+
+#[test]
+fn the_last_checkpoint_is_kept_beside_the_tiles_and_a_changed_one_is_an_error_and_not_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("log/queue.jsonl");
+    let key = signer().verifier();
+    assert!(load_checkpoint(&log, &key).unwrap().is_none());
+    for more in [2, 5] {
+        let (_, _, checkpoint) = signed(3, more);
+        store_checkpoint(&log, &checkpoint).unwrap();
+        assert_eq!(load_checkpoint(&log, &key).unwrap(), Some(checkpoint.clone()));
+        assert_eq!(std::fs::read_to_string(log.join("checkpoint")).unwrap(), checkpoint.to_string());
+    }
+    assert_eq!(files(&log), ["checkpoint"]);
+    let text = std::fs::read_to_string(log.join("checkpoint")).unwrap();
+    for bad in [text.replace("\n8\n", "\n9\n"), String::new(), text[..40].to_owned()] {
+        std::fs::write(log.join("checkpoint"), bad).unwrap();
+        let error = load_checkpoint(&log, &key).expect_err("refused").to_string();
+        assert!(error.contains("/checkpoint"), "{error}");
+    }
 }
 
 #[test]
