@@ -16,7 +16,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import jsonschema
-from mcp import StdioServerParameters
+from mcp import StdioServerParameters, types
 
 READ_ONLY = {
     "list_runs", "get_run", "get_run_events", "get_run_reports", "list_workflows", "get_workflow", "list_queue",
@@ -43,9 +43,15 @@ class Tally:
 class Session:
     """One connection, with the two SDK generations' names for the same things made one."""
 
-    def __init__(self, inner, tally, label):
+    def __init__(self, inner, tally, label, root, asked):
         self.inner, self.tally, self.label = inner, tally, label
+        self.root, self.asked = root, asked
         self.schemas = {}
+
+    def ledger(self, name):
+        """The events of a ledger file, as they stand on disk."""
+        path = self.root / name
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
     async def tools(self):
         listed = (await self.inner.list_tools()).tools
@@ -76,21 +82,32 @@ def member(value, *names):
     raise AttributeError(names)
 
 
+def yes_to_everything(asked):
+    """A client that accepts every form with its box ticked, with nobody at the keyboard; keeps what it was asked."""
+
+    async def answer(_context, params):
+        asked.append(params.message)
+        return types.ElicitResult(action="accept", content={"confirm": True, "comment": "fine"})
+
+    return answer
+
+
 @asynccontextmanager
-async def connect_1(parameters, _mode):
+async def connect_1(parameters, _mode, answer):
     from mcp import ClientSession
     from mcp.client.stdio import stdio_client
 
-    async with stdio_client(parameters) as (read, write), ClientSession(read, write) as session:
-        await session.initialize()
-        yield session
+    async with stdio_client(parameters) as (read, write):
+        async with ClientSession(read, write, elicitation_callback=answer) as session:
+            await session.initialize()
+            yield session
 
 
 @asynccontextmanager
-async def connect_2(parameters, mode):
+async def connect_2(parameters, mode, answer):
     from mcp import Client
 
-    async with Client(parameters, mode=mode, cache=None) as client:
+    async with Client(parameters, mode=mode, cache=None, elicitation_callback=answer) as client:
         yield client
 
 
@@ -209,13 +226,42 @@ async def pilot_open(session, tally):
         tally.check(f"{label}: there is no cancel tool", "ancel" in str(error) or "nknown" in str(error), str(error))
 
 
+async def pilot_asks(session, tally):
+    """Where an operator is asked: the client says yes to every form, and still nothing is queued."""
+    label = session.label
+    tally.check(f"{label}: exactly two pilot tools", await session.tools() == PILOT, sorted(session.schemas))
+    error, preview = await session.call("preview_enqueue_from_run", {"run_id": "run_ok"})
+    last = preview["gates"][-1]
+    tally.check(f"{label}: the preview says that it may be asked for",
+                not error and preview["can_apply"] and preview["approval_policy"] == "operator"
+                and preview["approval"] is None and last["gate"] == "approval_policy" and last["open"] is None, preview)
+    arguments = apply("OPS", preview_token=preview["preview_token"])
+    error, asked = await session.call("enqueue_from_run", arguments)
+    tally.check(f"{label}: people are asked, and that is no error",
+                not error and asked["status"] == "PENDING_APPROVAL" and asked["approval"]["has"] == 0, asked)
+    tally.check(f"{label}: so is the client's person, once", len(session.asked) == 1, session.asked)
+    error, again = await session.call("enqueue_from_run", arguments)
+    tally.check(f"{label}: asking again is the same request",
+                not error and again["approval"] == asked["approval"] and len(session.asked) == 1, again)
+    error, later = await session.call("preview_enqueue_from_run", {"run_id": "run_ok"})
+    tally.check(f"{label}: the preview shows the request",
+                not error and later["approval"]["id"] == asked["approval"]["id"]
+                and later["approval"]["status"] == "PENDING", later)
+    decisions = session.ledger("decisions.jsonl")
+    tally.check(f"{label}: the yes is evidence and no more",
+                [event["event"] for event in decisions] == ["APPROVAL_REQUESTED", "ELICITED"]
+                and decisions[1]["answer"] == "accept", decisions)
+    tally.check(f"{label}: nothing was queued", session.ledger("queue.jsonl") == [], session.ledger("queue.jsonl"))
+
+
 async def drive(binary, sdk, tally):
     connect = connect_1 if sdk == "1" else connect_2
     for mode in ["initialize"] if sdk == "1" else ["legacy", "auto", "2026-07-28"]:
-        for server, gate, scenario in [
-            ("mcp-readonly-server", None, read_only),
-            ("mcp-queue-pilot-server", None, pilot_shut),
-            ("mcp-queue-pilot-server", "1", pilot_open),
+        for server, gate, policy, scenario in [
+            ("mcp-readonly-server", None, None, read_only),
+            ("mcp-queue-pilot-server", None, None, pilot_shut),
+            ("mcp-queue-pilot-server", "1", None, pilot_open),
+            ("mcp-queue-pilot-server", "1", "operator", pilot_asks),
         ]:
             with tempfile.TemporaryDirectory() as root:
                 runs = Path(root) / "runs"
@@ -225,10 +271,14 @@ async def drive(binary, sdk, tally):
                 env = {"CORTEXPILOT_RUNTIME_ROOT": root, "PATH": os.environ.get("PATH", "")}
                 if gate:
                     env["CORTEXPILOT_MCP_QUEUE_PILOT_ENABLE_APPLY"] = gate
+                if policy:
+                    env["CORTEXPILOT_MCP_QUEUE_PILOT_APPROVAL"] = policy
                 parameters = StdioServerParameters(command=binary, args=[server], env=env, cwd=root)
-                label = f"{server} gate {'open' if gate else 'off'}, {mode}"
-                async with connect(parameters, mode) as inner:
-                    await asyncio.wait_for(scenario(Session(inner, tally, label), tally), 120)
+                label = f"{server} gate {'open' if gate else 'off'}, {policy or 'declared'}, {mode}"
+                asked = []
+                async with connect(parameters, mode, yes_to_everything(asked)) as inner:
+                    session = Session(inner, tally, label, Path(root), asked)
+                    await asyncio.wait_for(scenario(session, tally), 120)
 
 
 def main():

@@ -1,6 +1,7 @@
-//! What the pages must say, must not say, and where their links must lead.
+//! What the pages must say, must not say, where their links must lead, and which tests they name.
 
 mod claims;
+mod named_tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
@@ -42,7 +43,8 @@ pub(crate) fn check(workspace: &Workspace) -> Result<Report> {
     claims::check(&pages, &mut report);
     check_error_pages(&pages, &mut report);
     check_promise_paths(&pages, &files, &mut report);
-    report.note(format!("looked at {} pages and {links} links", pages.len()));
+    let tests = named_tests::check(&pages, &named_tests::functions(workspace, &files)?, &mut report);
+    report.note(format!("looked at {} pages, {links} links and {tests} names of tests", pages.len()));
     Ok(report)
 }
 

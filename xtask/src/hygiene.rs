@@ -184,6 +184,16 @@ fn machine_path(line: &str) -> Option<String> {
     })
 }
 
+/// `cpt_<kind>_<12 digits>_<72 digits>`, all lower-case hexadecimal.
+fn personal_token(line: &str) -> bool {
+    line.match_indices("cpt_").any(|(at, _)| {
+        let parts: Vec<&str> = line[at..].splitn(4, '_').collect();
+        let [_, _, id, secret] = parts[..] else { return false };
+        let digits = |text: &str| text.chars().take_while(|c| matches!(c, '0'..='9' | 'a'..='f')).count();
+        id.len() == 12 && digits(id) == 12 && digits(secret) >= 72
+    })
+}
+
 /// Credentials by their shape. Names of files are looked at elsewhere.
 fn secret(line: &str) -> Option<&'static str> {
     let long_tail = |prefix: &str, least: usize| {
@@ -196,6 +206,8 @@ fn secret(line: &str) -> Option<&'static str> {
         Some("a GitHub token")
     } else if long_tail("AKIA", 16) {
         Some("an AWS access key")
+    } else if personal_token(line) {
+        Some("a personal token of this system")
     } else {
         None
     }
@@ -255,6 +267,7 @@ mod tests {
         let work = concat!("see /wo", "rk/main/x\n");
         let home = concat!("see /ho", "me/ada/x\n");
         let private = concat!("see ../", "shared/x\n");
+        let token = format!("cpt_agent_{}_{}\n", "0".repeat(12), "a".repeat(72));
         let key = concat!("-----BEGIN ", "PRIVATE", " KEY-----\n");
         for (path, text, wanted) in [
             ("a.md", "text", "does not end with a line break"),
@@ -266,6 +279,7 @@ mod tests {
             ("a.md", private, "names `../"),
             ("tests/it/data/a.md", private, "names `../"),
             ("a.txt", key, "a private key"),
+            ("a.txt", &token, "a personal token"),
             ("a.rs", "#[ignore]\nfn a() {}\n", "#[ignore"),
             ("a.rs", "#[ignore = \"slow\"]\nfn a() {}\n", "#[ignore"),
             ("a.rs", "fn a() { todo!() }\n", "todo!("),

@@ -72,7 +72,8 @@ const COMMANDS: &[Command] = &[
         name: "deps",
         about: "Who may depend on whom, what core must never see, and that each dependency has its line in an ADR",
         options: &[],
-        details: "Also runs `cargo deny check bans licenses sources` when cargo-deny is installed, and says so when it is not.",
+        details: "Holds sources, bans and stated licences against deny.toml, and also runs `cargo deny check bans licenses sources`\n\
+                  when cargo-deny is installed; it says so when it is not.",
         run: deps::run,
     },
     Command {

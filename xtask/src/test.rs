@@ -67,7 +67,7 @@ const SUITES: &[Suite] = &[
     Suite {
         name: "traced",
         tier: Tier::Clients,
-        command: "cargo nextest run -p cortexpilot --test traced --profile ci",
+        command: "cargo nextest run --workspace --test traced --profile ci",
         needs: "strace, and a machine on which a process may be traced; as root it is installed with apt-get",
         run: traced::run,
     },

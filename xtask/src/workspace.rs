@@ -85,9 +85,14 @@ impl Workspace {
     }
 
     /// Builds the product's debug binary, as tests and generators use it, and says where it is.
+    ///
+    /// Cargo compiles a crate once for each set of features that it is asked for, and what is asked for depends on which
+    /// packages and targets a command names. So this one names what the tests' own build names: the whole workspace, and
+    /// with one test of it the features that tests alone want. What is built here is not built again for them.
     pub(crate) fn build_product(&self) -> Result<PathBuf> {
-        if !passes(self.cargo().args(["build", "--quiet", "-p", "cortexpilot"]))? {
-            bail!("`cargo build -p cortexpilot` failed; what it printed is above");
+        let what = ["build", "--quiet", "--workspace", "--bin", "cortexpilot", "--test", "traced"];
+        if !passes(self.cargo().args(what))? {
+            bail!("`cargo {}` failed; what it printed is above", what.join(" "));
         }
         Ok(self.target_dir()?.join("debug/cortexpilot"))
     }

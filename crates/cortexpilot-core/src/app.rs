@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::domain::approval::ApprovalRequest;
 use crate::domain::command::{
     ApplyInputs, Cancel, Claim, Command, Complete, Enqueue, Parameters, Policy, Presented, Request,
 };
@@ -16,11 +17,18 @@ use crate::domain::queue::{FinalStatus, QueueItem};
 use crate::domain::run::RunProblem;
 use crate::domain::seal::SealKey;
 use crate::domain::text::{IdempotencyKey, Reason, RequestedBy, Stated, WorkerName};
+use crate::domain::time::to_micros;
 use crate::error::ErrorCode;
 use crate::port::runs::Runs;
 use crate::port::{Clock, Ids, Store, StoreError, StoreRead};
 
 pub mod preview;
+
+pub mod govern;
+
+pub mod identity;
+
+pub mod review;
 
 mod memory;
 
@@ -127,9 +135,21 @@ pub struct ApplyRequest {
     pub idempotency_key: Option<IdempotencyKey>,
     /// A second equal item is wanted.
     pub allow_duplicate: bool,
+    /// The run's id, typed once more by an operator who approves their own request.
+    pub typed_run_id: Option<String>,
 }
 
 /// An apply's answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "made once a call and moved once")]
+pub enum Outcome {
+    /// The item is in the queue.
+    Applied(Applied),
+    /// People are asked. Nothing was queued.
+    AwaitsApproval(Box<ApprovalRequest>),
+}
+
+/// An item that an apply put into the queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Applied {
     /// The item as it stands.
@@ -152,6 +172,9 @@ pub const LEASE_DEFAULT: SignedDuration = SignedDuration::from_mins(15);
 /// The longest lease.
 pub const LEASE_MAX: SignedDuration = SignedDuration::from_hours(24);
 
+/// Hears of a request that people decide.
+pub type OnRequest = Arc<dyn Fn(&ApprovalRequest) + Send + Sync>;
+
 /// The commanding half: everything that may change the queue goes through here to the store's one door.
 pub struct App {
     reader: Reader,
@@ -161,6 +184,7 @@ pub struct App {
     policy: Policy,
     key: Option<SealKey>,
     memory: Memory,
+    on_request: Option<OnRequest>,
 }
 
 impl App {
@@ -175,7 +199,15 @@ impl App {
         key: Option<SealKey>,
     ) -> Self {
         let reader = Reader::new(store.clone(), runs, clock.clone());
-        Self { reader, store, clock, ids, policy, key, memory: Memory::default() }
+        Self { reader, store, clock, ids, policy, key, memory: Memory::default(), on_request: None }
+    }
+
+    /// Calls this with every request that an apply through this app newly records, once its line is durable; one that an
+    /// apply joins or repeats was told before. It must return at once, and nothing may rest on it.
+    #[must_use]
+    pub fn on_request(mut self, tell: OnRequest) -> Self {
+        self.on_request = Some(tell);
+        self
     }
 
     /// The reading half.
@@ -199,6 +231,7 @@ impl App {
     /// When the run cannot be found or read, when nobody is signed in, or when the store cannot be read. A shut gate is no
     /// error: it is what the preview shows.
     pub async fn preview(&self, caller: &Caller, ask: RunRequest) -> Result<Preview, Failure> {
+        self.reader.still_signed_in(caller).await?;
         let request = self.request(caller, ask).await;
         let facts = self.store.enqueue_facts(&query(&request, None)).await?;
         let preview = Preview::build(&request, &facts, self.ids.bytes(), self.key.as_ref())?;
@@ -206,12 +239,13 @@ impl App {
         Ok(preview)
     }
 
-    /// Appends the item that was previewed, if every gate is open.
+    /// Appends the item that was previewed, if every gate is open; where people are asked, records the request.
     ///
     /// # Errors
     /// The first shut gate's denial, or the store's error.
-    pub async fn enqueue(&self, caller: &Caller, ask: RunRequest, apply: ApplyRequest) -> Result<Applied, Failure> {
+    pub async fn enqueue(&self, caller: &Caller, ask: RunRequest, apply: ApplyRequest) -> Result<Outcome, Failure> {
         let request = self.request(caller, ask).await;
+        let now = request.now;
         let presented = self.presented(&request, apply.preview_token.as_deref());
         let inputs = ApplyInputs {
             confirm: apply.confirm,
@@ -221,14 +255,26 @@ impl App {
             idempotency_key: apply.idempotency_key,
             presented,
             allow_duplicate: apply.allow_duplicate,
+            typed_run_id: apply.typed_run_id,
         };
         match self.store.execute(Command::Enqueue(Box::new(Enqueue { request, inputs }))).await? {
-            Verdict::Enqueued(item) => Ok(Applied { item, already_applied: false }),
-            Verdict::AlreadyApplied(item) => Ok(Applied { item, already_applied: true }),
+            Verdict::Enqueued(item) => Ok(Outcome::Applied(Applied { item, already_applied: false })),
+            Verdict::AlreadyApplied(item) => Ok(Outcome::Applied(Applied { item, already_applied: true })),
+            Verdict::AwaitsApproval(request) => {
+                // No line is earlier than its command, and no earlier command's is later than this one unless the clock
+                // went back: then it is told twice, which is better than not at all.
+                let is_new = request.asked.at >= to_micros(now) && request.joined.is_empty();
+                if let Some(tell) = self.on_request.as_ref().filter(|_| is_new) {
+                    tell(&request);
+                }
+                Ok(Outcome::AwaitsApproval(request))
+            }
             other @ (Verdict::Cancelled(_)
             | Verdict::Claimed(_)
             | Verdict::NothingToClaim
             | Verdict::Completed(_)
+            | Verdict::Approved(_)
+            | Verdict::Recorded(_)
             | Verdict::Denied(_)) => Err(unexpected(other)),
         }
     }
@@ -291,6 +337,9 @@ impl App {
             | Verdict::AlreadyApplied(_)
             | Verdict::Cancelled(_)
             | Verdict::Completed(_)
+            | Verdict::AwaitsApproval(_)
+            | Verdict::Approved(_)
+            | Verdict::Recorded(_)
             | Verdict::Denied(_)) => Err(unexpected(other)),
         }
     }
@@ -380,7 +429,10 @@ fn unexpected(verdict: Verdict) -> Failure {
         | Verdict::Cancelled(_)
         | Verdict::Claimed(_)
         | Verdict::NothingToClaim
-        | Verdict::Completed(_) => Failure::Denied(Denial::new(
+        | Verdict::Completed(_)
+        | Verdict::AwaitsApproval(_)
+        | Verdict::Approved(_)
+        | Verdict::Recorded(_) => Failure::Denied(Denial::new(
             ErrorCode::Internal,
             "The store answered another command. Nothing is known of this one.",
         )),

@@ -5,6 +5,8 @@ pub mod time;
 
 pub mod id;
 
+pub mod token;
+
 pub mod principal;
 
 pub mod run;
@@ -12,6 +14,10 @@ pub mod run;
 pub mod queue;
 
 pub mod listing;
+
+pub mod approval;
+
+pub mod governance;
 
 pub mod fold;
 

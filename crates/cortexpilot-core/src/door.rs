@@ -1,7 +1,7 @@
 //! The door: the one function through which a store may change anything.
 
 use crate::domain::command::{ApplyInputs, Command, Presented};
-use crate::domain::decide::{self, Decision, Verdict};
+use crate::domain::decide::{self, Decision, Last, Verdict};
 use crate::domain::gate::Denial;
 use crate::domain::id::{QueueItemId, Sha256Digest};
 use crate::domain::queue::QueueItem;
@@ -16,6 +16,7 @@ use crate::port::{StoreError, Turn};
 pub async fn judge<T: Turn + ?Sized>(turn: &mut T, command: &Command) -> Result<Verdict, StoreError> {
     match load_and_decide(turn, command).await? {
         Decision::Append(judged, verdict) => turn.stage(judged).await.map(verdict),
+        Decision::Record(judged, verdict) => turn.record(judged).await.map(|()| *verdict),
         Decision::Answer(verdict) => Ok(*verdict),
         Decision::Deny(denial) => {
             turn.refuse(&refusal(command, &denial)).await;
@@ -25,7 +26,15 @@ pub async fn judge<T: Turn + ?Sized>(turn: &mut T, command: &Command) -> Result<
 }
 
 async fn load_and_decide<T: Turn + ?Sized>(turn: &mut T, command: &Command) -> Result<Decision, StoreError> {
-    let last = turn.last_ts();
+    let last = Last { queue: turn.last_ts(), decisions: turn.last_decision_ts() };
+    let govern = match command {
+        Command::Govern(govern) => Some(&**govern),
+        Command::Enqueue(_) | Command::Cancel(_) | Command::Claim(_) | Command::Complete(_) => None,
+    };
+    let facts = turn.governance(&decide::governance_query(command.caller(), govern)).await?;
+    if let Err(denial) = decide::caller_lives(command.caller(), &facts, command.now()) {
+        return Ok(Decision::Deny(denial));
+    }
     Ok(match command {
         Command::Enqueue(enqueue) => {
             let facts = turn.enqueue_facts(&decide::query(&enqueue.request, Some(&enqueue.inputs))).await?;
@@ -37,11 +46,18 @@ async fn load_and_decide<T: Turn + ?Sized>(turn: &mut T, command: &Command) -> R
         }
         Command::Claim(claim) => {
             let next = turn.next_eligible(claim.now).await?;
-            decide::decide_claim(claim, next, last)
+            decide::decide_claim(claim, next, &facts.standing, last)
         }
         Command::Complete(complete) => {
             let item = find(turn, complete.queue_id.as_ref()).await?;
             decide::decide_complete(complete, item, last)
+        }
+        Command::Govern(govern) => {
+            let queue = match &facts.approval {
+                Some(request) => Some(turn.enqueue_facts(&decide::approval_query(request, govern.now)).await?),
+                None => None,
+            };
+            decide::decide_govern(govern, &facts, queue.as_ref(), last)
         }
     })
 }
@@ -58,9 +74,13 @@ fn refusal<'a>(command: &'a Command, denial: &'a Denial) -> Refusal<'a> {
         Command::Enqueue(enqueue) => {
             (enqueue.request.run_id.as_ref().map(ToString::to_string), shown_digest(&enqueue.inputs))
         }
-        Command::Cancel(_) | Command::Claim(_) | Command::Complete(_) => (None, None),
+        Command::Cancel(_) | Command::Claim(_) | Command::Complete(_) | Command::Govern(_) => (None, None),
     };
-    Refusal { caller: command.caller(), denial, run_id, preview_digest, now: command.now() }
+    let approval_id = match command {
+        Command::Govern(govern) => govern.what.request(),
+        Command::Enqueue(_) | Command::Cancel(_) | Command::Claim(_) | Command::Complete(_) => None,
+    };
+    Refusal { caller: command.caller(), denial, run_id, preview_digest, approval_id, now: command.now() }
 }
 
 fn shown_digest(inputs: &ApplyInputs) -> Option<Sha256Digest> {

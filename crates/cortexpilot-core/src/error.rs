@@ -90,6 +90,7 @@ codes! {
     AuthMissingBearer "AUTH_MISSING_BEARER"
     AuthInvalidToken "AUTH_INVALID_TOKEN"
     MutationGateClosed "MUTATION_GATE_CLOSED"
+    Frozen "FROZEN"
     ConfirmRequired "CONFIRM_REQUIRED"
     RoleRequired "ROLE_REQUIRED"
     RoleForbidden "ROLE_FORBIDDEN"
@@ -110,6 +111,14 @@ codes! {
     PendingLimit "PENDING_LIMIT"
     RateLimited "RATE_LIMITED"
     ScopeForbidden "SCOPE_FORBIDDEN"
+    SelfApproval "SELF_APPROVAL"
+    ApproverUnverified "APPROVER_UNVERIFIED"
+    ApprovalNotFound "APPROVAL_NOT_FOUND"
+    ApprovalExpired "APPROVAL_EXPIRED"
+    ApprovalDecided "APPROVAL_DECIDED"
+    PolicyBelowFloor "POLICY_BELOW_FLOOR"
+    TokenNotFound "TOKEN_NOT_FOUND"
+    TokenLimit "TOKEN_LIMIT"
     QueueItemNotFound "QUEUE_ITEM_NOT_FOUND"
     QueueItemNotCancellable "QUEUE_ITEM_NOT_CANCELLABLE"
     QueueItemNotClaimed "QUEUE_ITEM_NOT_CLAIMED"
@@ -174,6 +183,12 @@ impl ErrorCode {
 
     /// For the operator at the machine itself, where it helps to name the variable.
     fn step_at_the_machine(self) -> Option<&'static str> {
+        if self == Self::PolicyBelowFloor {
+            return Some(
+                "Start it with CORTEXPILOT_MCP_QUEUE_PILOT_APPROVAL set to the policy that `cortexpilot gate policy show` \
+                 names, or to a stricter one.",
+            );
+        }
         (self == Self::MutationGateClosed).then_some(
             "Start this process with CORTEXPILOT_MCP_QUEUE_PILOT_ENABLE_APPLY=1 in a trusted environment \
              (docs/runbooks/queue-pilot.md), then preview again.",
@@ -229,6 +244,15 @@ impl ErrorCode {
                 "Queueing is switched off in this process, which is the default.",
                 "Tell the person that an operator must allow queueing for this server (operator runbook, section Enable). Then preview again.",
                 "Start this process with queueing switched on, in a trusted environment (docs/runbooks/queue-pilot.md, section Enable), then preview again.",
+            ),
+            Self::Frozen => row(
+                403,
+                exit::DENIED,
+                Never,
+                Operator,
+                "An operator has frozen queueing and claiming everywhere; cancelling still works.",
+                "Stop and tell the person that an operator has frozen the queue. Preview again when they say it is open.",
+                "`cortexpilot gate status` says who froze it and why; `cortexpilot gate unfreeze --reason WHY` lets it go on.",
             ),
             Self::ConfirmRequired => row(
                 403,
@@ -409,6 +433,78 @@ impl ErrorCode {
                 "This kind of principal may not do this.",
                 "Stop and tell the person that an operator must do this.",
                 "Use an operator's principal (workers claim and complete; agents cancel only their own items).",
+            ),
+            Self::SelfApproval => row(
+                403,
+                exit::DENIED,
+                Never,
+                Operator,
+                "Whoever asks, or answers for the agent that asks where two people must agree, does not approve.",
+                "Stop and tell the person that somebody else must decide this.",
+                "Ask another operator to decide it; you may reject it.",
+            ),
+            Self::ApproverUnverified => row(
+                403,
+                exit::DENIED,
+                Never,
+                Operator,
+                "Where two people must agree, each must be known by a personal token.",
+                "Stop and tell the person that an operator with a token of their own must decide this.",
+                "Act with a personal token (`cortexpilot token create --kind operator --name NAME --role ROLE`).",
+            ),
+            Self::ApprovalNotFound => row(
+                404,
+                exit::NOT_FOUND,
+                AfterFix,
+                You,
+                "There is no approval request with this id.",
+                "Stop and tell the person that there is no such request; preview_enqueue_from_run shows yours.",
+                "Use an id from `cortexpilot approval list`.",
+            ),
+            Self::ApprovalExpired => row(
+                409,
+                exit::CONFLICT,
+                AfterPreview,
+                You,
+                "Nobody decided the request in time.",
+                "Call preview_enqueue_from_run for this run, show the person the answer, and ask again.",
+                "Ask whoever wanted it to preview and ask again.",
+            ),
+            Self::ApprovalDecided => row(
+                409,
+                exit::CONFLICT,
+                Never,
+                You,
+                "The request was decided before, or you have said yes to it already.",
+                "Stop and tell the person how the request was decided; preview_enqueue_from_run shows it.",
+                "Look at it: `cortexpilot approval show ID`.",
+            ),
+            Self::PolicyBelowFloor => row(
+                409,
+                exit::USAGE,
+                Never,
+                Operator,
+                "This process asks fewer people than operators have set, so it does not start with queueing switched on.",
+                "Stop and tell the person that this server's approval policy is weaker than operators allow.",
+                "Start it with the policy that `cortexpilot gate policy show` names, or a stricter one.",
+            ),
+            Self::TokenNotFound => row(
+                404,
+                exit::NOT_FOUND,
+                AfterFix,
+                You,
+                "There is no valid token with this id.",
+                "Stop and tell the person that there is no such token.",
+                "Use an id from `cortexpilot token list`.",
+            ),
+            Self::TokenLimit => row(
+                409,
+                exit::CONFLICT,
+                AfterFix,
+                You,
+                "The principal has a valid token already, or two where one takes the other's place.",
+                "Stop and tell the person that the principal has its tokens.",
+                "`cortexpilot token rotate ID` makes one that takes its place; `cortexpilot token revoke ID` ends one.",
             ),
             Self::QueueItemNotFound => row(
                 404,

@@ -20,5 +20,5 @@ pub mod app;
 
 mod door;
 
-pub use domain::decide::{Judged, Verdict};
+pub use domain::decide::{Judged, JudgedDecision, Verdict};
 pub use door::judge;

@@ -8,13 +8,16 @@ use std::pin::Pin;
 
 use jiff::Timestamp;
 
+use crate::domain::approval::ApprovalRequest;
 use crate::domain::command::Command;
-use crate::domain::decide::{Judged, Verdict};
+use crate::domain::decide::{Judged, JudgedDecision, Verdict};
 use crate::domain::gate::{EnqueueFacts, EnqueueQuery};
+use crate::domain::governance::{ApprovalFilter, GovernanceFacts, GovernanceQuery};
 use crate::domain::id::{QueueItemId, Sha256Digest};
 use crate::domain::listing::{FileProblem, QueueFilter, QueueListing};
 use crate::domain::queue::QueueItem;
 use crate::domain::refusal::Refusal;
+use crate::domain::token::TokenRecord;
 
 pub mod runs;
 
@@ -79,6 +82,10 @@ pub trait Turn: Send {
     fn last_ts(&self) -> Option<Timestamp>;
     /// Loads what an apply rests on.
     fn enqueue_facts<'a>(&'a mut self, query: &'a EnqueueQuery) -> BoxFuture<'a, Result<EnqueueFacts, StoreError>>;
+    /// The time of the last decision's line.
+    fn last_decision_ts(&self) -> Option<Timestamp>;
+    /// Loads what operators decided.
+    fn governance<'a>(&'a mut self, query: &'a GovernanceQuery) -> BoxFuture<'a, Result<GovernanceFacts, StoreError>>;
     /// Loads one item.
     fn item<'a>(&'a mut self, id: &'a QueueItemId) -> BoxFuture<'a, Result<Option<QueueItem>, StoreError>>;
     /// Loads the item to claim next at this moment.
@@ -86,9 +93,21 @@ pub trait Turn: Send {
     /// Takes what was judged into this turn and gives the item as it stands after it. It is acknowledged only when its
     /// line is durable.
     fn stage(&mut self, judged: Judged) -> BoxFuture<'_, Result<QueueItem, StoreError>>;
+    /// Takes a judged decision into this turn, so that later commands are judged under it. It is acknowledged only when its
+    /// line is durable.
+    fn record(&mut self, judged: JudgedDecision) -> BoxFuture<'_, Result<(), StoreError>>;
     /// Takes note of a refusal. The store meters them ([`crate::domain::refusal::RefusalMeter`]); unauthenticated ones are
     /// only counted. A refusal that cannot be recorded stands all the same: it is logged.
     fn refuse<'a>(&'a mut self, refusal: &'a Refusal<'a>) -> BoxFuture<'a, ()>;
+}
+
+/// A page of requests.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ApprovalListing {
+    /// The requests, each with its position.
+    pub requests: Vec<(u64, ApprovalRequest)>,
+    /// There are more.
+    pub more: bool,
 }
 
 /// How the ledger stands.
@@ -118,6 +137,12 @@ pub trait StoreRead: Send + Sync {
     fn item<'a>(&'a self, id: &'a QueueItemId) -> BoxFuture<'a, Result<Option<QueueItem>, StoreError>>;
     /// Items in enqueue order.
     fn items<'a>(&'a self, filter: &'a QueueFilter) -> BoxFuture<'a, Result<QueueListing, StoreError>>;
+    /// What operators decided.
+    fn governance<'a>(&'a self, query: &'a GovernanceQuery) -> BoxFuture<'a, Result<GovernanceFacts, StoreError>>;
+    /// Requests that people decide, in the order of asking, each with its position; and whether there are more.
+    fn approvals<'a>(&'a self, filter: &'a ApprovalFilter) -> BoxFuture<'a, Result<ApprovalListing, StoreError>>;
+    /// Every token that was ever made, by id.
+    fn tokens(&self) -> BoxFuture<'_, Result<Vec<TokenRecord>, StoreError>>;
     /// How the ledger stands.
     fn health(&self) -> BoxFuture<'_, Result<StoreHealth, StoreError>>;
 }

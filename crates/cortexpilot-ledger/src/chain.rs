@@ -3,6 +3,7 @@
 
 use cortexpilot_core::codec::decision;
 use cortexpilot_core::codec::line::{self, Line, Repaired};
+use cortexpilot_core::domain::governance::DecisionEvent;
 use cortexpilot_core::domain::id::Sha256Digest;
 use cortexpilot_core::domain::ledger::{self, HASH_MEMBER, LINE_MAX};
 use cortexpilot_core::domain::queue::QueueEvent;
@@ -14,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 pub(crate) enum FileKind {
     /// `queue.jsonl`: what was done.
     Queue,
-    /// `decisions.jsonl`: what was refused.
+    /// `decisions.jsonl`: what was refused, and what operators decided.
     Decisions,
 }
 
@@ -66,6 +67,8 @@ pub(crate) enum Entry {
     Event(QueueEvent, Option<Sha256Digest>),
     /// Something was refused.
     Refusal,
+    /// An operator, or time, decided.
+    Decision(DecisionEvent),
     /// The history before it is in the file it names.
     Repaired(Repaired),
     /// It verifies, but this version does not know its event.
@@ -176,19 +179,24 @@ impl Chain {
                 Line::Unknown { event } => Entry::Unknown(event),
             },
             FileKind::Decisions => {
-                let decision = decision::decode(line).map_err(|problem| problem.to_string())?;
-                match decision.event.as_str() {
-                    "DENIED" => {
-                        self.saw(decision.ts);
+                match decision::read(line).map_err(|problem| problem.to_string())? {
+                    decision::Line::Refusal(ts) => {
+                        self.saw(ts);
                         Entry::Refusal
                     }
+                    decision::Line::Event(event) => {
+                        self.saw(event.ts());
+                        Entry::Decision(event)
+                    }
                     // A repair writes the same line into either file.
-                    "LEDGER_REPAIRED" => match line::decode(line).map_err(|problem| problem.to_string())? {
-                        Line::Repaired(repaired) => self.repaired(repaired),
-                        Line::Event(_) | Line::Unknown { .. } => return Err("is no repair".into()),
-                    },
+                    decision::Line::Unknown { event } if event == "LEDGER_REPAIRED" => {
+                        match line::decode(line).map_err(|problem| problem.to_string())? {
+                            Line::Repaired(repaired) => self.repaired(repaired),
+                            Line::Event(_) | Line::Unknown { .. } => return Err("is no repair".into()),
+                        }
+                    }
                     // An older program must not go on where a newer one may have written down a freeze.
-                    _ => Entry::Unknown(decision.event),
+                    decision::Line::Unknown { event } => Entry::Unknown(event),
                 }
             }
         };
@@ -313,9 +321,9 @@ mod tests {
     fn an_unknown_event_that_verifies_is_newer_and_not_damage() {
         for kind in FileKind::ALL {
             let mut chain = Chain::new(kind);
-            let body = r#"{"event": "FROZEN", "ts": "2026-01-01T00:00:00.000000+00:00""#;
+            let body = r#"{"event": "QUEUE_PAUSED", "ts": "2026-01-01T00:00:00.000000+00:00""#;
             let (line, hash) = ledger::seal(&chain.head(), body);
-            assert!(matches!(chain.feed(line.as_bytes()), Ok(Entry::Unknown(event)) if event == "FROZEN"));
+            assert!(matches!(chain.feed(line.as_bytes()), Ok(Entry::Unknown(event)) if event == "QUEUE_PAUSED"));
             assert_eq!(chain.head(), hash);
         }
     }

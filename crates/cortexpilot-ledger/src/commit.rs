@@ -6,13 +6,14 @@ use cortexpilot_core::codec::decision;
 use cortexpilot_core::codec::line::{SealedLine, encode};
 use cortexpilot_core::domain::command::Command;
 use cortexpilot_core::domain::gate::{EnqueueFacts, EnqueueQuery};
+use cortexpilot_core::domain::governance::{GovernanceFacts, GovernanceQuery};
 use cortexpilot_core::domain::id::{QueueItemId, Sha256Digest};
 use cortexpilot_core::domain::queue::{QueueEvent, QueueItem};
 use cortexpilot_core::domain::refusal::{CountLine, Record, Refusal, RefusalMeter};
 use cortexpilot_core::domain::run::Pinned;
 use cortexpilot_core::domain::time::to_micros;
 use cortexpilot_core::port::{BoxFuture, StoreError, Turn};
-use cortexpilot_core::{Judged, Verdict};
+use cortexpilot_core::{Judged, JudgedDecision, Verdict};
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
 
@@ -30,11 +31,29 @@ pub(crate) struct Staged {
     pub(crate) pins: BTreeMap<Sha256Digest, (Pinned, bool)>,
     /// Contracts that nobody may rest on any more once the lines are durable.
     pub(crate) released: BTreeSet<Sha256Digest>,
+    /// Whether any of the decisions changes the state: refusals do not.
+    decided: bool,
+}
+
+/// What a command staged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Staging {
+    /// Nothing but, perhaps, its refusal.
+    Nothing,
+    /// A decision.
+    Decision,
+    /// A line of the queue.
+    Queue,
 }
 
 impl Staged {
     pub(crate) fn is_empty(&self) -> bool {
         self.queue.is_empty() && self.decisions.is_empty()
+    }
+
+    /// Whether the state holds lines of it.
+    pub(crate) fn changes_state(&self) -> bool {
+        !self.queue.is_empty() || self.decided
     }
 
     /// Takes a line, and gives what a reader will take from its bytes: that, and nothing else, is what is folded.
@@ -52,19 +71,27 @@ pub(crate) struct BatchTurn<'a> {
     shared: &'a mut Shared,
     meter: &'a mut RefusalMeter,
     staged: Staged,
+    /// The command under judgement staged a decision.
+    judged_a_decision: bool,
 }
 
 impl<'a> BatchTurn<'a> {
     pub(crate) fn new(shared: &'a mut Shared, meter: &'a mut RefusalMeter) -> Self {
-        Self { shared, meter, staged: Staged::default() }
+        Self { shared, meter, staged: Staged::default(), judged_a_decision: false }
     }
 
-    /// Judges one command. The flag says whether it staged a line of the queue.
-    pub(crate) fn judge(&mut self, command: &Command) -> (Result<Verdict, StoreError>, bool) {
+    /// Judges one command, and says what it staged.
+    pub(crate) fn judge(&mut self, command: &Command) -> (Result<Verdict, StoreError>, Staging) {
         let before = self.staged.queue.len();
+        self.judged_a_decision = false;
         let verdict = cortexpilot_core::judge(self, command).now_or_never();
         let verdict = verdict.expect("invariant: this turn answers from memory and never waits");
-        (verdict, self.staged.queue.len() > before)
+        let staging = match (self.staged.queue.len() > before, self.judged_a_decision) {
+            (true, _) => Staging::Queue,
+            (false, true) => Staging::Decision,
+            (false, false) => Staging::Nothing,
+        };
+        (verdict, staging)
     }
 
     /// Writes down what was only counted, for the minutes that are over.
@@ -91,18 +118,29 @@ impl<'a> BatchTurn<'a> {
         }
     }
 
+    fn append_decision(&mut self, judged: &JudgedDecision) -> Result<(), StoreError> {
+        let shared = &mut *self.shared;
+        let sealed = decision::encode(judged, &shared.decisions_file.chain.head());
+        let entry = Staged::push(&mut self.staged.decisions, &mut shared.decisions_file.chain, &sealed)?;
+        let Entry::Decision(event) = entry else { panic!("invariant: the line of a decision says that decision") };
+        shared.state.decide(&event).expect("invariant: a judged decision fits the state it was judged on");
+        self.staged.decided = true;
+        self.judged_a_decision = true;
+        Ok(())
+    }
+
     fn append(&mut self, judged: &Judged) -> Result<QueueItem, StoreError> {
         let shared = &mut *self.shared;
         let sealed = encode(judged, &shared.queue_file.chain.head());
         if let Some(pin) = judged.pin() {
-            let live = shared.queue.pin_is_live(&pin.sha256());
+            let live = shared.state.queue.pin_is_live(&pin.sha256());
             self.staged.pins.entry(pin.sha256()).or_insert_with(|| (pin.clone(), live));
         }
         let entry = Staged::push(&mut self.staged.queue, &mut shared.queue_file.chain, &sealed)?;
         let Entry::Event(event, _) = entry else { panic!("invariant: the line of an event says that event") };
-        let applied = shared.queue.apply(&event, Some(sealed.hash));
+        let applied = shared.state.apply(&event, Some(sealed.hash));
         applied.expect("invariant: a judged event fits the state it was judged on");
-        let item = shared.queue.get(event.queue_id()).cloned();
+        let item = shared.state.queue.get(event.queue_id()).cloned();
         let item = item.expect("invariant: an applied event has its item");
         if let Some(digest) = released(&event, &item) {
             self.staged.released.insert(digest);
@@ -131,20 +169,32 @@ impl Turn for BatchTurn<'_> {
     }
 
     fn enqueue_facts<'a>(&'a mut self, query: &'a EnqueueQuery) -> BoxFuture<'a, Result<EnqueueFacts, StoreError>> {
-        ready(Ok(self.shared.queue.facts(query)))
+        ready(Ok(self.shared.state.facts(query)))
+    }
+
+    fn last_decision_ts(&self) -> Option<Timestamp> {
+        self.shared.file(FileKind::Decisions).chain.last_ts
+    }
+
+    fn governance<'a>(&'a mut self, query: &'a GovernanceQuery) -> BoxFuture<'a, Result<GovernanceFacts, StoreError>> {
+        ready(Ok(self.shared.state.governance().facts(query)))
     }
 
     fn item<'a>(&'a mut self, id: &'a QueueItemId) -> BoxFuture<'a, Result<Option<QueueItem>, StoreError>> {
-        ready(Ok(self.shared.queue.get(id).cloned()))
+        ready(Ok(self.shared.state.queue.get(id).cloned()))
     }
 
     fn next_eligible(&mut self, now: Timestamp) -> BoxFuture<'_, Result<Option<QueueItem>, StoreError>> {
-        self.shared.queue.promote(now);
-        ready(Ok(self.shared.queue.next_eligible(now).cloned()))
+        self.shared.state.queue.promote(now);
+        ready(Ok(self.shared.state.queue.next_eligible(now).cloned()))
     }
 
     fn stage(&mut self, judged: Judged) -> BoxFuture<'_, Result<QueueItem, StoreError>> {
         ready(self.append(&judged))
+    }
+
+    fn record(&mut self, judged: JudgedDecision) -> BoxFuture<'_, Result<(), StoreError>> {
+        ready(self.append_decision(&judged))
     }
 
     fn refuse<'a>(&'a mut self, refusal: &'a Refusal<'a>) -> BoxFuture<'a, ()> {
@@ -184,7 +234,10 @@ impl<'a> RefusingTurn<'a> {
             | Verdict::Cancelled(_)
             | Verdict::Claimed(_)
             | Verdict::NothingToClaim
-            | Verdict::Completed(_) => Err(self.error.clone()),
+            | Verdict::Completed(_)
+            | Verdict::AwaitsApproval(_)
+            | Verdict::Approved(_)
+            | Verdict::Recorded(_) => Err(self.error.clone()),
         }
     }
 }
@@ -195,18 +248,30 @@ impl Turn for RefusingTurn<'_> {
     }
 
     fn enqueue_facts<'a>(&'a mut self, query: &'a EnqueueQuery) -> BoxFuture<'a, Result<EnqueueFacts, StoreError>> {
-        ready(Ok(self.shared.queue.facts(query)))
+        ready(Ok(self.shared.state.facts(query)))
+    }
+
+    fn last_decision_ts(&self) -> Option<Timestamp> {
+        self.shared.file(FileKind::Decisions).chain.last_ts
+    }
+
+    fn governance<'a>(&'a mut self, query: &'a GovernanceQuery) -> BoxFuture<'a, Result<GovernanceFacts, StoreError>> {
+        ready(Ok(self.shared.state.governance().facts(query)))
     }
 
     fn item<'a>(&'a mut self, id: &'a QueueItemId) -> BoxFuture<'a, Result<Option<QueueItem>, StoreError>> {
-        ready(Ok(self.shared.queue.get(id).cloned()))
+        ready(Ok(self.shared.state.queue.get(id).cloned()))
     }
 
     fn next_eligible(&mut self, now: Timestamp) -> BoxFuture<'_, Result<Option<QueueItem>, StoreError>> {
-        ready(Ok(self.shared.queue.next_eligible(now).cloned()))
+        ready(Ok(self.shared.state.queue.next_eligible(now).cloned()))
     }
 
     fn stage(&mut self, _: Judged) -> BoxFuture<'_, Result<QueueItem, StoreError>> {
+        ready(Err(self.error.clone()))
+    }
+
+    fn record(&mut self, _: JudgedDecision) -> BoxFuture<'_, Result<(), StoreError>> {
         ready(Err(self.error.clone()))
     }
 

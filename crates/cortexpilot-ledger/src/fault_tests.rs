@@ -8,11 +8,17 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use cortexpilot_core::Verdict;
-use cortexpilot_core::domain::command::Command;
+use cortexpilot_core::domain::approval::{ApprovalRequest, ApprovalStatus};
+use cortexpilot_core::domain::command::{ApprovalPolicy, Command, Decide};
+use cortexpilot_core::domain::governance::GovernanceQuery;
 use cortexpilot_core::domain::listing::QueueFilter;
+use cortexpilot_core::domain::principal::PrincipalKind;
 use cortexpilot_core::domain::queue::QueueItem;
 use cortexpilot_core::domain::text::Reason;
-use cortexpilot_core::port::conformance::{Ask, block_on, cancel, claim, execute, soon, start};
+use cortexpilot_core::error::ErrorCode;
+use cortexpilot_core::port::conformance::{
+    Ask, agent, approve, block_on, cancel, claim, execute, govern, known, person, reject, soon, start,
+};
 use cortexpilot_core::port::fake::{ManualClock, SeqIds};
 use cortexpilot_core::port::{Store as _, StoreError, StoreRead};
 
@@ -128,6 +134,9 @@ fn strike(fault: Fault, n: i64) -> bool {
             other @ (Verdict::AlreadyApplied(_)
             | Verdict::NothingToClaim
             | Verdict::Completed(_)
+            | Verdict::AwaitsApproval(_)
+            | Verdict::Approved(_)
+            | Verdict::Recorded(_)
             | Verdict::Denied(_)) => panic!("{place}: {other:?}"),
         }
     }
@@ -395,4 +404,230 @@ fn what_could_not_even_be_begun_is_an_error_and_the_next_command_is_carried_out(
     assert_eq!(block_on(store.health()).unwrap().refuses_writes, None);
     assert!(matches!(block_on(execute(&store, ask.command(seen))), Verdict::Enqueued(_)));
     assert_eq!(verify(&root.path).unwrap().verdict, Sound::Sound);
+}
+
+/// What people are asked about, and what is done to it; of two requests under `two-person` one is approved half.
+fn wishes(store: &FileStore) -> (Vec<ApprovalRequest>, Vec<Command>) {
+    let (ann, bob) = (
+        block_on(known(store, PrincipalKind::Operator, "ann", soon(0))),
+        block_on(known(store, PrincipalKind::Operator, "bob", soon(0))),
+    );
+    let ask = |run: &str, policy| block_on(Ask::of(run).by(agent("alice")).under(policy).requested(store));
+    let wished = vec![
+        ask("run_a", ApprovalPolicy::Operator),
+        ask("run_b", ApprovalPolicy::TwoPerson),
+        ask("run_c", ApprovalPolicy::Operator),
+    ];
+    let commands = vec![
+        approve(&person("carol"), &wished[0], soon(2)),
+        approve(&ann, &wished[1], soon(3)),
+        approve(&bob, &wished[1], soon(4)),
+        reject(&bob, &wished[2], soon(5)),
+        govern(&ann, soon(6), Decide::Freeze),
+    ];
+    (wished, commands)
+}
+
+fn request(store: &dyn StoreRead, of: &ApprovalRequest) -> ApprovalRequest {
+    let query = GovernanceQuery { approval: Some(of.asked.id.clone()), ..GovernanceQuery::default() };
+    block_on(store.governance(&query)).unwrap().approval.expect("it was made")
+}
+
+fn frozen(store: &dyn StoreRead) -> bool {
+    block_on(store.governance(&GovernanceQuery::default())).unwrap().standing.frozen.is_some()
+}
+
+/// Approves on a disk with a fault; says whether it struck.
+fn strike_approvals(fault: Fault, n: i64) -> bool {
+    let root = Root::new();
+    let store = root.sound();
+    let (wished, commands) = wishes(&store);
+    drop(store);
+    let place = format!("{fault:?} at {n}");
+    let faults = Faults::at(n, fault);
+    let mut acknowledged = Vec::new();
+    if let Ok(store) = root.open(faults.disk()) {
+        for (nth, command) in commands.iter().enumerate() {
+            match block_on(store.execute(command.clone())) {
+                // One that rests on another that was not carried out is only the first of two.
+                Ok(Verdict::Approved(_) | Verdict::Recorded(_)) => acknowledged.push(nth),
+                Ok(other) => panic!("{place}: {other:?}"),
+                Err(error) => {
+                    assert!(
+                        matches!(error, StoreError::Unavailable(_) | StoreError::OutcomeUnknown(_)),
+                        "{place}: {error}"
+                    );
+                }
+            }
+            let reader = crate::FileReader::open(&root.path);
+            for of in &wished {
+                assert_eq!(request(&store, of), request(&reader, of), "{place}: answered from what does not last");
+            }
+        }
+    } else {
+        assert!(faults.struck(), "{place}");
+    }
+
+    let store = root.sound();
+    let check = |store: &FileStore| {
+        let items = items(store);
+        for of in &wished {
+            let now = request(store, of);
+            let there: Vec<&QueueItem> = items.iter().filter(|item| *item.queue_id() == of.asked.queue_id).collect();
+            assert_eq!(there.len(), usize::from(now.queued), "{place}: approved exactly when it is queued");
+            assert!(!(now.queued && now.ended.is_some()), "{place}");
+            for item in there {
+                let approvals = &item.enqueued.provenance.as_ref().unwrap().approvals;
+                assert_eq!(approvals.len(), of.needs() as usize, "{place}: {approvals:?}");
+            }
+        }
+        items.len()
+    };
+    check(&store);
+    let status = |nth: usize| request(&store, &wished[nth]).status(soon(7));
+    for nth in acknowledged {
+        match nth {
+            0 => assert_eq!(status(0), ApprovalStatus::Approved, "{place}"),
+            1 => assert!(request(&store, &wished[1]).has() >= 1, "{place}"),
+            // Without the first it was the first itself.
+            2 => assert!(request(&store, &wished[1]).has() >= 1, "{place}"),
+            3 => assert_eq!(status(2), ApprovalStatus::Rejected, "{place}"),
+            _ => assert!(frozen(&store), "{place}"),
+        }
+    }
+    // Whoever comes next goes on: everything can still be brought to its end, once.
+    let thaw = govern(&person("carol"), soon(7), Decide::Unfreeze);
+    assert!(matches!(block_on(execute(&store, thaw)), Verdict::Recorded(_)));
+    for command in commands.iter().take(3) {
+        let verdict = block_on(execute(&store, command.clone()));
+        let decided = |denial: &cortexpilot_core::domain::gate::Denial| denial.code == ErrorCode::ApprovalDecided;
+        let goes_on = matches!(&verdict, Verdict::Approved(_) | Verdict::Recorded(_));
+        assert!(goes_on || matches!(&verdict, Verdict::Denied(denial) if decided(denial)), "{place}: {verdict:?}");
+    }
+    assert_eq!((status(0), status(1)), (ApprovalStatus::Approved, ApprovalStatus::Approved), "{place}");
+    assert_eq!(check(&store), 2, "{place}");
+    let report = verify(&root.path).unwrap();
+    assert_eq!((report.verdict, report.pins.len()), (Sound::Sound, 0), "{place}");
+    faults.struck()
+}
+
+#[test]
+fn after_a_fault_at_any_change_a_request_is_approved_exactly_when_it_is_queued() {
+    for fault in KILLING {
+        let strikes = (0..).take_while(|n| strike_approvals(fault, *n)).count();
+        assert!(strikes > 20, "{fault:?} struck at {strikes} places");
+    }
+}
+
+/// A store whose next commit waits in its sync while the given commands gather for the one after it; so many syncs work
+/// from there on.
+fn in_one_batch(root: &Root, commands: Vec<Command>, syncs: i64) -> (FileStore, Vec<Result<Verdict, StoreError>>, u64) {
+    let hold = Faults::later(Fault::Hold, Step::Sync);
+    let store = root.open(hold.disk()).unwrap();
+    hold.arm(0);
+    let holding = store.execute(Ask::of("run_held").unseen());
+    hold.wait_until_held();
+    let waiting: Vec<_> = commands.into_iter().map(|command| store.execute(command)).collect();
+    hold.fail_after(1 + syncs);
+    let before = hold.syncs();
+    hold.release();
+    assert!(matches!(block_on(holding), Ok(Verdict::Denied(_))));
+    let answers = block_on(futures_util::future::join_all(waiting));
+    let syncs = hold.syncs() - before;
+    (store, answers, syncs)
+}
+
+#[test]
+fn a_freeze_holds_for_the_claims_behind_it_in_the_same_batch() {
+    let root = Root::new();
+    let store = root.sound();
+    let queued: Vec<QueueItem> = ["run_a", "run_b", "run_c"].map(|run| block_on(Ask::of(run).enqueue(&store))).into();
+    drop(store);
+    let freeze = govern(&person("ops"), soon(2), Decide::Freeze);
+    let batch = vec![claim(soon(1)), freeze, claim(soon(3)), cancel(queued[2].queue_id(), soon(4)), claim(soon(5))];
+    let (store, answers, syncs) = in_one_batch(&root, batch, 100);
+    let [
+        Ok(Verdict::Claimed(claimed)),
+        Ok(Verdict::Recorded(_)),
+        Ok(Verdict::Denied(first)),
+        Ok(Verdict::Cancelled(_)),
+        Ok(Verdict::Denied(second)),
+    ] = &answers[..]
+    else {
+        panic!("{answers:?}")
+    };
+    assert_eq!(
+        (claimed.queue_id(), first.code, second.code),
+        (queued[0].queue_id(), ErrorCode::Frozen, ErrorCode::Frozen)
+    );
+    assert_eq!(syncs, 2, "one for each file");
+    assert!(frozen(&store) && frozen(&crate::FileReader::open(&root.path)));
+    assert_eq!(items(&store)[1].status(), "PENDING");
+}
+
+#[test]
+fn a_decision_that_may_not_last_is_unknown_and_no_refusal_that_rests_on_it_is_given() {
+    let root = Root::new();
+    let store = root.sound();
+    block_on(Ask::of("run_a").enqueue(&store));
+    drop(store);
+    let other = root.sound();
+    let batch = vec![govern(&person("ops"), soon(1), Decide::Freeze), claim(soon(2))];
+    let (store, answers, _) = in_one_batch(&root, batch, 0);
+    assert!(
+        matches!(&answers[0], Err(StoreError::OutcomeUnknown(why)) if why.contains("decisions.jsonl")),
+        "{answers:?}"
+    );
+    assert!(
+        matches!(&answers[1], Err(StoreError::Unavailable(_))),
+        "nobody knows yet whether it is frozen: {answers:?}"
+    );
+    assert!(!frozen(&store) && !frozen(&crate::FileReader::open(&root.path)), "nobody answers from what may not last");
+    // The line did reach the file: whoever writes next makes it durable, and from then on it holds for everybody.
+    let verdict = block_on(execute(&other, claim(soon(3))));
+    assert!(matches!(&verdict, Verdict::Denied(denial) if denial.code == ErrorCode::Frozen), "{verdict:?}");
+    assert!(frozen(&store));
+    assert_eq!(verify(&root.path).unwrap().verdict, Sound::Sound);
+}
+
+#[test]
+fn a_decision_that_lasts_is_acknowledged_though_the_queues_line_beside_it_may_not() {
+    let root = Root::new();
+    let store = root.sound();
+    let wished = block_on(Ask::of("run_a").by(agent("alice")).under(ApprovalPolicy::Operator).requested(&store));
+    let item = block_on(Ask::of("run_b").enqueue(&store));
+    drop(store);
+    let other = root.sound();
+    let yes = |who: &str, second| approve(&person(who), &wished, soon(second));
+    let batch = vec![
+        cancel(item.queue_id(), soon(1)),
+        yes("bob", 2),
+        yes("carol", 3),
+        govern(&person("ops"), soon(4), Decide::Freeze),
+        claim(soon(5)),
+    ];
+    // The decisions' sync works, and so do the two of the pinned contract; the queue's does not.
+    let (store, answers, _) = in_one_batch(&root, batch, 3);
+    let [cancelled, approved, decided, frozen_now, claimed] = &answers[..] else { panic!("{answers:?}") };
+    for answer in [cancelled, approved] {
+        assert!(
+            matches!(answer, Err(StoreError::OutcomeUnknown(why)) if why.contains("syncing queue.jsonl")),
+            "{answers:?}"
+        );
+    }
+    // Not "decided": it is decided only if the line lasts. What lasts is the freeze, and that is what stands in the way.
+    assert!(matches!(decided, Ok(Verdict::Denied(denial)) if denial.code == ErrorCode::Frozen), "{answers:?}");
+    assert!(matches!(frozen_now, Ok(Verdict::Recorded(_))), "{answers:?}");
+    assert!(matches!(claimed, Ok(Verdict::Denied(denial)) if denial.code == ErrorCode::Frozen), "{answers:?}");
+    assert_eq!(
+        request(&store, &wished).status(soon(6)),
+        ApprovalStatus::Pending,
+        "not approved, as far as anybody knows"
+    );
+    // Settled, it was approved; a second yes finds that.
+    let thaw = govern(&person("ops"), soon(6), Decide::Unfreeze);
+    assert!(matches!(block_on(execute(&other, thaw)), Verdict::Recorded(_)));
+    let late = block_on(execute(&other, yes("carol", 7)));
+    assert!(matches!(&late, Verdict::Denied(denial) if denial.code == ErrorCode::ApprovalDecided), "{late:?}");
+    assert_eq!((request(&store, &wished).queued, items(&store).len()), (true, 2));
 }

@@ -120,7 +120,9 @@ mod tests {
                 Entry::Blank => "blank".to_owned(),
                 Entry::Odd(_) => "odd".to_owned(),
                 Entry::Event(..) => "event".to_owned(),
-                other @ (Entry::Refusal | Entry::Repaired(_) | Entry::Unknown(_)) => format!("{other:?}"),
+                other @ (Entry::Refusal | Entry::Decision(_) | Entry::Repaired(_) | Entry::Unknown(_)) => {
+                    format!("{other:?}")
+                }
             };
             seen.push(format!("{number} {what}"));
         };

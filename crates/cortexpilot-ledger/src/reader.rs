@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 
 use cortexpilot_core::domain::gate::{EnqueueFacts, EnqueueQuery};
+use cortexpilot_core::domain::governance::{ApprovalFilter, GovernanceFacts, GovernanceQuery};
 use cortexpilot_core::domain::id::QueueItemId;
 use cortexpilot_core::domain::listing::{QueueFilter, QueueListing};
 use cortexpilot_core::domain::queue::QueueItem;
-use cortexpilot_core::port::{BoxFuture, StoreError, StoreHealth, StoreRead};
+use cortexpilot_core::domain::token::TokenRecord;
+use cortexpilot_core::port::{ApprovalListing, BoxFuture, StoreError, StoreHealth, StoreRead};
 
 use crate::state::{Engine, Shared};
 
@@ -31,15 +33,27 @@ impl FileReader {
 
 impl StoreRead for FileReader {
     fn enqueue_facts<'a>(&'a self, query: &'a EnqueueQuery) -> BoxFuture<'a, Result<EnqueueFacts, StoreError>> {
-        self.answer(|shared| shared.queue.facts(query))
+        self.answer(|shared| shared.state.facts(query))
     }
 
     fn item<'a>(&'a self, id: &'a QueueItemId) -> BoxFuture<'a, Result<Option<QueueItem>, StoreError>> {
-        self.answer(|shared| shared.queue.get(id).cloned())
+        self.answer(|shared| shared.state.queue.get(id).cloned())
     }
 
     fn items<'a>(&'a self, filter: &'a QueueFilter) -> BoxFuture<'a, Result<QueueListing, StoreError>> {
         self.answer(|shared| list(shared, filter))
+    }
+
+    fn governance<'a>(&'a self, query: &'a GovernanceQuery) -> BoxFuture<'a, Result<GovernanceFacts, StoreError>> {
+        self.answer(|shared| shared.state.governance().facts(query))
+    }
+
+    fn approvals<'a>(&'a self, filter: &'a ApprovalFilter) -> BoxFuture<'a, Result<ApprovalListing, StoreError>> {
+        self.answer(|shared| approvals(shared, filter))
+    }
+
+    fn tokens(&self) -> BoxFuture<'_, Result<Vec<TokenRecord>, StoreError>> {
+        self.answer(|shared| shared.state.governance().tokens().cloned().collect())
     }
 
     fn health(&self) -> BoxFuture<'_, Result<StoreHealth, StoreError>> {
@@ -47,9 +61,15 @@ impl StoreRead for FileReader {
     }
 }
 
+/// A page of requests.
+pub(crate) fn approvals(shared: &Shared, filter: &ApprovalFilter) -> ApprovalListing {
+    let (requests, more) = shared.state.governance().list(filter);
+    ApprovalListing { requests, more }
+}
+
 /// A list carries what is wrong with the files that it comes from.
 pub(crate) fn list(shared: &Shared, filter: &QueueFilter) -> QueueListing {
-    let mut listing = shared.queue.list(filter);
+    let mut listing = shared.state.queue.list(filter);
     listing.problems = shared.problems();
     listing
 }

@@ -100,8 +100,8 @@ pub(crate) fn repair_on(
     held.prove(root).map_err(locked)?;
     let mut shared = Shared::new(root);
     for kind in FileKind::ALL {
-        let (file, queue) = shared.split(kind);
-        read_on(&held, file, queue).map_err(failed)?;
+        let (file, state) = shared.split(kind);
+        read_on(&held, file, state).map_err(failed)?;
     }
     let newer = FileKind::ALL.into_iter().find_map(|kind| shared.file(kind).newer.clone());
     if let Some((_, event)) = newer {
@@ -120,7 +120,7 @@ pub(crate) fn repair_on(
     }
     let queue_is_new = shared.queue_file.damage.is_some();
     let live = |item: &&QueueItem| queue_is_new && matches!(item.state, ItemState::Pending | ItemState::Claimed(_));
-    let lost = shared.queue.items().iter().filter(live).cloned().collect();
+    let lost = shared.state.queue.items().iter().filter(live).cloned().collect();
     Ok(RepairReport { files, lost })
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use cortexpilot_core::domain::fold::Queue;
+use cortexpilot_core::domain::fold::State;
 use cortexpilot_core::domain::listing::FileProblem;
 use cortexpilot_core::port::StoreError;
 
@@ -35,7 +35,7 @@ pub(crate) fn scrub(root: &Path, engine: &Engine) -> Result<ScrubReport, StoreEr
                 again.expect(shared.file(kind).chain.position());
             }
         }
-        again.catch_up(engine.marks(), &mut Queue::default()).map_err(unavailable)?;
+        again.catch_up(engine.marks(), &mut State::default()).map_err(unavailable)?;
         report.lines += again.chain.lines;
         report.bytes += again.chain.offset;
         if again.damage.is_some() {

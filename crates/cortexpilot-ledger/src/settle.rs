@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use cortexpilot_core::domain::fold::Queue;
+use cortexpilot_core::domain::fold::State;
 
 use crate::chain::Tail;
 use crate::disk::{self, Disk};
@@ -38,7 +38,7 @@ pub(crate) struct Found {
 
 /// Reads on to the file's end, under the lock, and says what must be settled. Writes nothing. Damage is no error: it is
 /// found in the tracked file.
-pub(crate) fn read_on(held: &Held, file: &mut Tracked, queue: &mut Queue) -> io::Result<Found> {
+pub(crate) fn read_on(held: &Held, file: &mut Tracked, state: &mut State) -> io::Result<Found> {
     let record = held.record(file.kind)?;
     let unclean = match record.mark {
         Mark::Clear => None,
@@ -46,13 +46,13 @@ pub(crate) fn read_on(held: &Held, file: &mut Tracked, queue: &mut Queue) -> io:
         Mark::Unknown => Some(0),
         Mark::From(from) => Some(from),
     };
-    let mut stat = file.attend(queue)?;
+    let mut stat = file.attend(state)?;
     if !file.still_ends_as_read()? {
         file.suspect();
-        stat = file.attend(queue)?;
+        stat = file.attend(state)?;
     }
     let tail = match stat {
-        Some(stat) => file.advance(stat, stat.size, &mut || Ok(true), queue)?.unwrap_or(0),
+        Some(stat) => file.advance(stat, stat.size, &mut || Ok(true), state)?.unwrap_or(0),
         None => 0,
     };
     let size = stat.map_or(0, |stat| stat.size);
@@ -75,7 +75,7 @@ pub(crate) fn make_durable(
     held: &Held,
     disk: &Disk,
     file: &mut Tracked,
-    queue: &mut Queue,
+    state: &mut State,
     unsettled: Unsettled,
 ) -> io::Result<()> {
     held.set(file.kind, unsettled.from, unsettled.epoch)?;
@@ -86,8 +86,8 @@ pub(crate) fn make_durable(
         rewrite(disk, file, unsettled.from)?;
         // Nothing but this process has touched the file since it was read; what was completed is read now.
         file.rewrote()?;
-        if let Some(stat) = file.attend(queue)? {
-            file.advance(stat, stat.size, &mut || Ok(true), queue)?;
+        if let Some(stat) = file.attend(state)? {
+            file.advance(stat, stat.size, &mut || Ok(true), state)?;
         }
     }
     held.clear(file.kind, unsettled.epoch)

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
-use cortexpilot_core::domain::fold::Queue;
+use cortexpilot_core::domain::fold::State;
 use cortexpilot_core::domain::listing::FileProblem;
 use cortexpilot_core::port::{StoreError, StoreHealth};
 
@@ -17,7 +17,7 @@ use crate::tracked::Tracked;
 
 /// The state, as of what was read.
 pub(crate) struct Shared {
-    pub(crate) queue: Queue,
+    pub(crate) state: State,
     pub(crate) queue_file: Tracked,
     pub(crate) decisions_file: Tracked,
     /// Set while this process's own writer has staged lines that are not durable yet. The lock is held meanwhile, so no
@@ -34,14 +34,14 @@ pub(crate) struct Shared {
 pub(crate) struct InFlight {
     /// Its number in this process.
     pub(crate) commit: u64,
-    /// Whether the fold holds lines of it.
-    pub(crate) changes_queue: bool,
+    /// Whether the state holds lines of it.
+    pub(crate) changes_state: bool,
 }
 
 impl Shared {
     pub(crate) fn new(root: &Path) -> Self {
         Self {
-            queue: Queue::default(),
+            state: State::default(),
             queue_file: Tracked::new(root, FileKind::Queue),
             decisions_file: Tracked::new(root, FileKind::Decisions),
             in_flight: None,
@@ -58,10 +58,10 @@ impl Shared {
     }
 
     /// One file, and the fold it may change.
-    pub(crate) fn split(&mut self, kind: FileKind) -> (&mut Tracked, &mut Queue) {
+    pub(crate) fn split(&mut self, kind: FileKind) -> (&mut Tracked, &mut State) {
         match kind {
-            FileKind::Queue => (&mut self.queue_file, &mut self.queue),
-            FileKind::Decisions => (&mut self.decisions_file, &mut self.queue),
+            FileKind::Queue => (&mut self.queue_file, &mut self.state),
+            FileKind::Decisions => (&mut self.decisions_file, &mut self.state),
         }
     }
 
@@ -72,16 +72,16 @@ impl Shared {
 
     /// Reads on in both files, as far as they are durable, without the lock.
     pub(crate) fn catch_up(&mut self, marks: &Marks) -> io::Result<()> {
-        self.queue_file.catch_up(marks, &mut self.queue)?;
-        self.decisions_file.catch_up(marks, &mut self.queue)
+        self.queue_file.catch_up(marks, &mut self.state)?;
+        self.decisions_file.catch_up(marks, &mut self.state)
     }
 
     /// Begins anew with both files, after lines were staged that may not be durable.
     pub(crate) fn take_back(&mut self) {
         self.generation += 1;
         self.in_flight = None;
-        self.queue_file.forget(&mut self.queue);
-        self.decisions_file.forget(&mut self.queue);
+        self.queue_file.forget(&mut self.state);
+        self.decisions_file.forget(&mut self.state);
     }
 
     /// Why nothing can be written to these files, if so.
@@ -104,7 +104,7 @@ impl Shared {
 
     pub(crate) fn health(&self) -> StoreHealth {
         let chain = &self.queue_file.chain;
-        let (pending, claimed) = self.queue.live();
+        let (pending, claimed) = self.state.queue.live();
         let mut problems = self.problems();
         problems.extend(self.queue_file.odd.iter().cloned());
         StoreHealth {
@@ -190,7 +190,7 @@ pub(crate) struct RestsOn {
 }
 
 fn rests_on(shared: &Shared) -> Option<RestsOn> {
-    let in_flight = shared.in_flight.filter(|commit| commit.changes_queue)?;
+    let in_flight = shared.in_flight.filter(|commit| commit.changes_state)?;
     Some(RestsOn { commit: in_flight.commit, generation: shared.generation })
 }
 

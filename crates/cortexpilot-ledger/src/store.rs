@@ -11,16 +11,18 @@ use std::time::Duration;
 use cortexpilot_core::Verdict;
 use cortexpilot_core::domain::command::Command;
 use cortexpilot_core::domain::gate::{EnqueueFacts, EnqueueQuery};
+use cortexpilot_core::domain::governance::{ApprovalFilter, GovernanceFacts, GovernanceQuery};
 use cortexpilot_core::domain::id::QueueItemId;
 use cortexpilot_core::domain::listing::{QueueFilter, QueueListing};
 use cortexpilot_core::domain::queue::QueueItem;
-use cortexpilot_core::port::{BoxFuture, Clock, Store, StoreError, StoreHealth, StoreRead};
+use cortexpilot_core::domain::token::TokenRecord;
+use cortexpilot_core::port::{ApprovalListing, BoxFuture, Clock, Store, StoreError, StoreHealth, StoreRead};
 use tokio::sync::{oneshot, watch};
 
 use crate::disk::Disk;
 use crate::lock::{LockFile, LockProblem};
 use crate::pins::{self, Pins};
-use crate::reader::list;
+use crate::reader::{approvals, list};
 use crate::scrub::{self, ScrubReport};
 use crate::state::{Engine, Shared};
 use crate::writer::{Waiting, Writer};
@@ -165,15 +167,27 @@ impl Drop for FileStore {
 
 impl StoreRead for FileStore {
     fn enqueue_facts<'a>(&'a self, query: &'a EnqueueQuery) -> BoxFuture<'a, Result<EnqueueFacts, StoreError>> {
-        Box::pin(self.answer(|shared| shared.queue.facts(query)))
+        Box::pin(self.answer(|shared| shared.state.facts(query)))
     }
 
     fn item<'a>(&'a self, id: &'a QueueItemId) -> BoxFuture<'a, Result<Option<QueueItem>, StoreError>> {
-        Box::pin(self.answer(|shared| shared.queue.get(id).cloned()))
+        Box::pin(self.answer(|shared| shared.state.queue.get(id).cloned()))
     }
 
     fn items<'a>(&'a self, filter: &'a QueueFilter) -> BoxFuture<'a, Result<QueueListing, StoreError>> {
         Box::pin(self.answer(|shared| list(shared, filter)))
+    }
+
+    fn governance<'a>(&'a self, query: &'a GovernanceQuery) -> BoxFuture<'a, Result<GovernanceFacts, StoreError>> {
+        Box::pin(self.answer(|shared| shared.state.governance().facts(query)))
+    }
+
+    fn approvals<'a>(&'a self, filter: &'a ApprovalFilter) -> BoxFuture<'a, Result<ApprovalListing, StoreError>> {
+        Box::pin(self.answer(|shared| approvals(shared, filter)))
+    }
+
+    fn tokens(&self) -> BoxFuture<'_, Result<Vec<TokenRecord>, StoreError>> {
+        Box::pin(self.answer(|shared| shared.state.governance().tokens().cloned().collect()))
     }
 
     fn health(&self) -> BoxFuture<'_, Result<StoreHealth, StoreError>> {

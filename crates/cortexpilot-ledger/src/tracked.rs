@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use cortexpilot_core::codec::line::Repaired;
-use cortexpilot_core::domain::fold::Queue;
+use cortexpilot_core::domain::fold::State;
 use cortexpilot_core::domain::listing::FileProblem;
 
 use crate::chain::{Chain, Entry, FileKind, Position};
@@ -107,7 +107,7 @@ impl Tracked {
 
     /// Looks at the path and opens the file there. If it is another one, shorter than what was read, or written to without
     /// having grown, it is read again from its beginning. `None` when there is no file.
-    pub(crate) fn attend(&mut self, queue: &mut Queue) -> io::Result<Option<Stat>> {
+    pub(crate) fn attend(&mut self, state: &mut State) -> io::Result<Option<Stat>> {
         let Some(stat) = disk::stat(&self.path)? else {
             self.lose();
             return Ok(None);
@@ -119,7 +119,7 @@ impl Tracked {
             self.lose();
             return Ok(None);
         };
-        self.restart(queue);
+        self.restart(state);
         self.open = Some((file, stat.identity));
         Ok(Some(stat))
     }
@@ -139,22 +139,22 @@ impl Tracked {
     }
 
     /// Begins anew, remembering what must still be found.
-    pub(crate) fn restart(&mut self, queue: &mut Queue) {
+    pub(crate) fn restart(&mut self, state: &mut State) {
         let expected = match self.expected {
             None if self.chain.lines > 0 => Some(self.chain.position()),
             expected => expected,
         };
-        self.forget(queue);
+        self.forget(state);
         self.expected = expected;
     }
 
     /// Begins anew.
-    pub(crate) fn forget(&mut self, queue: &mut Queue) {
+    pub(crate) fn forget(&mut self, state: &mut State) {
         let root = self.path.parent().unwrap_or(Path::new("")).to_owned();
         *self = Self { folds: self.folds, ..Self::new(&root, self.kind) };
         match self.kind {
-            FileKind::Queue => *queue = Queue::default(),
-            FileKind::Decisions => {}
+            FileKind::Queue => state.forget_queue(),
+            FileKind::Decisions => state.forget_decisions(),
         }
     }
 
@@ -189,12 +189,12 @@ impl Tracked {
     }
 
     /// Reads on as far as the file is durable, without the lock. [`crate::marks`] gives the reasoning.
-    pub(crate) fn catch_up(&mut self, marks: &Marks, queue: &mut Queue) -> io::Result<()> {
+    pub(crate) fn catch_up(&mut self, marks: &Marks, state: &mut State) -> io::Result<()> {
         let kind = self.kind;
         let mut look = marks.look()?;
         for _ in 0..ATTEMPTS {
             let before = look.record(kind)?;
-            let Some(stat) = self.attend(queue)? else { return Ok(()) };
+            let Some(stat) = self.attend(state)? else { return Ok(()) };
             let after = look.record(kind)?;
             if before.epoch != after.epoch {
                 continue;
@@ -204,7 +204,7 @@ impl Tracked {
                 Mark::From(from) => from.min(stat.size),
             };
             let holds = &mut || Ok(look.record(kind)?.epoch == after.epoch);
-            if self.advance(stat, durable, holds, queue)?.is_some() {
+            if self.advance(stat, durable, holds, state)?.is_some() {
                 return Ok(());
             }
         }
@@ -218,15 +218,15 @@ impl Tracked {
         stat: Stat,
         limit: u64,
         holds: &mut dyn FnMut() -> io::Result<bool>,
-        queue: &mut Queue,
+        state: &mut State,
     ) -> io::Result<Option<u64>> {
         let whole = limit == stat.size;
         if let Some(was) = self.expected {
-            if self.run(limit.min(was.offset), holds, queue)?.is_none() {
+            if self.run(limit.min(was.offset), holds, state)?.is_none() {
                 return Ok(None);
             }
             // The line of a repair may be longer than all that was there before.
-            if self.chain.lines == 0 && self.run(limit, holds, queue)?.is_none() {
+            if self.chain.lines == 0 && self.run(limit, holds, state)?.is_none() {
                 return Ok(None);
             }
             if !self.compare(was, limit, whole) {
@@ -234,7 +234,7 @@ impl Tracked {
                 return Ok(Some(0));
             }
         }
-        let tail = self.run(limit, holds, queue)?;
+        let tail = self.run(limit, holds, state)?;
         if tail.is_some() {
             self.seen = Some(stat).filter(|_| whole);
         }
@@ -265,7 +265,7 @@ impl Tracked {
         &mut self,
         limit: u64,
         holds: &mut dyn FnMut() -> io::Result<bool>,
-        queue: &mut Queue,
+        state: &mut State,
     ) -> io::Result<Option<u64>> {
         let Self { open, chain, damage, newer, repaired, odd, odd_total, kind, folds, .. } = self;
         let (Some((file, _)), None) = (open, &damage) else { return Ok(Some(0)) };
@@ -277,7 +277,12 @@ impl Tracked {
         };
         let visit = &mut |line: u64, entry: Entry| match entry {
             Entry::Event(event, hash) if *folds => {
-                if let Err(oddity) = queue.apply(&event, hash) {
+                if let Err(oddity) = state.apply(&event, hash) {
+                    note(line, oddity.to_string());
+                }
+            }
+            Entry::Decision(event) if *folds => {
+                if let Err(oddity) = state.decide(&event) {
                     note(line, oddity.to_string());
                 }
             }
@@ -285,8 +290,13 @@ impl Tracked {
             Entry::Unknown(event) => {
                 newer.get_or_insert((line, event));
             }
-            Entry::Repaired(repair) if line == 1 => *repaired = Some(repair),
-            Entry::Event(..) | Entry::Repaired(_) | Entry::Refusal | Entry::Blank => {}
+            Entry::Repaired(repair) if line == 1 => {
+                if *kind == FileKind::Decisions && *folds {
+                    state.decisions_repaired(&repair.principal, repair.ts);
+                }
+                *repaired = Some(repair);
+            }
+            Entry::Event(..) | Entry::Decision(_) | Entry::Repaired(_) | Entry::Refusal | Entry::Blank => {}
         };
         match follow(file, chain, limit, holds, visit)? {
             End::Reached { tail } => Ok(Some(tail)),
@@ -370,7 +380,7 @@ mod tests {
             for _ in 0..5000 {
                 let mut reading = Tracked::unfolded(dir.path(), FileKind::Decisions);
                 // It may change faster than it can be read; then nothing is answered.
-                let _ = reading.catch_up(&Marks::new(lock_path.clone()), &mut Queue::default());
+                let _ = reading.catch_up(&Marks::new(lock_path.clone()), &mut State::default());
                 assert!(reading.chain.lines <= 1, "a line that was never durable was read");
                 assert_eq!(reading.damage, None);
             }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cortexpilot_core::codec::line::Repaired;
-use cortexpilot_core::domain::fold::Queue;
+use cortexpilot_core::domain::fold::State;
 use cortexpilot_core::domain::id::{QueueItemId, Sha256Digest};
 use cortexpilot_core::domain::listing::FileProblem;
 use cortexpilot_core::domain::queue::{ItemState, QueueItem};
@@ -124,24 +124,24 @@ pub fn verify(root: &Path) -> Result<VerifyReport, VerifyError> {
 
 fn inspect(root: &Path) -> io::Result<VerifyReport> {
     let marks = Marks::new(root.join(LOCK_NAME));
-    let mut queue = Queue::default();
+    let mut state = State::default();
     let mut queue_file = Tracked::new(root, FileKind::Queue);
     let mut decisions_file = Tracked::new(root, FileKind::Decisions);
     let mut files = Vec::new();
     for file in [&mut queue_file, &mut decisions_file] {
-        files.push(inspect_file(root, &marks, file, &mut queue)?);
+        files.push(inspect_file(root, &marks, file, &mut state)?);
     }
     let pins =
-        if queue_file.damage.is_none() { inspect_pins(root, &marks, &mut queue_file, &mut queue)? } else { Vec::new() };
+        if queue_file.damage.is_none() { inspect_pins(root, &marks, &mut queue_file, &mut state)? } else { Vec::new() };
     let worst = files.iter().map(FileReport::verdict).max().unwrap_or(Verdict::Sound);
     let verdict = if pins.is_empty() { worst } else { Verdict::Altered };
-    Ok(VerifyReport { files, live_contracts: queue.live_pins().count(), pins, verdict })
+    Ok(VerifyReport { files, live_contracts: state.queue.live_pins().count(), pins, verdict })
 }
 
-fn inspect_file(root: &Path, marks: &Marks, file: &mut Tracked, queue: &mut Queue) -> io::Result<FileReport> {
+fn inspect_file(root: &Path, marks: &Marks, file: &mut Tracked, state: &mut State) -> io::Result<FileReport> {
     for look in 1..=LOOKS {
-        file.catch_up(marks, queue)?;
-        let Some(stat) = file.attend(queue)? else { break };
+        file.catch_up(marks, state)?;
+        let Some(stat) = file.attend(state)? else { break };
         let size = stat.size;
         if file.damage.is_some() || file.chain.offset == size {
             break;
@@ -155,9 +155,9 @@ fn inspect_file(root: &Path, marks: &Marks, file: &mut Tracked, queue: &mut Queu
             continue;
         }
         // Nobody writes. What stands behind the mark was left by a process that died; the next one settles it.
-        let tail = file.advance(stat, size, &mut || Ok(true), queue)?.unwrap_or(0);
+        let tail = file.advance(stat, size, &mut || Ok(true), state)?.unwrap_or(0);
         let torn = judge_tail(file, tail)?;
-        if is_held(root)? || file.attend(queue)? != Some(stat) {
+        if is_held(root)? || file.attend(state)? != Some(stat) {
             continue;
         }
         return Ok(report(file, torn));
@@ -218,9 +218,9 @@ impl FileReport {
     }
 }
 
-fn inspect_pins(root: &Path, marks: &Marks, file: &mut Tracked, queue: &mut Queue) -> io::Result<Vec<PinProblem>> {
+fn inspect_pins(root: &Path, marks: &Marks, file: &mut Tracked, state: &mut State) -> io::Result<Vec<PinProblem>> {
     let pins = Pins::new(root, Disk::default());
-    let live: Vec<Sha256Digest> = queue.live_pins().copied().collect();
+    let live: Vec<Sha256Digest> = state.queue.live_pins().copied().collect();
     let mut suspects = Vec::new();
     for digest in live {
         match pins.check(&digest)? {
@@ -232,15 +232,15 @@ fn inspect_pins(root: &Path, marks: &Marks, file: &mut Tracked, queue: &mut Queu
         return Ok(Vec::new());
     }
     // A running process removes a pin after the line that releases it: whoever read before that line must read on.
-    file.catch_up(marks, queue)?;
-    suspects.retain(|(digest, _)| queue.pin_is_live(digest));
+    file.catch_up(marks, state)?;
+    suspects.retain(|(digest, _)| state.queue.pin_is_live(digest));
     suspects.sort_by_key(|(digest, _)| *digest);
     let problem = |(sha256, pin): (Sha256Digest, Pin)| {
         let rests = |item: &&QueueItem| {
             let live = matches!(item.state, ItemState::Pending | ItemState::Claimed(_));
             live && item.enqueued.provenance.as_ref().is_some_and(|stamps| stamps.contract_sha256 == sha256)
         };
-        let items = queue.items().iter().filter(rests).map(|item| item.queue_id().clone()).collect();
+        let items = state.queue.items().iter().filter(rests).map(|item| item.queue_id().clone()).collect();
         PinProblem { sha256, altered: pin == Pin::Altered, items }
     };
     Ok(suspects.into_iter().map(problem).collect())

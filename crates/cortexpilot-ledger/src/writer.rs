@@ -19,7 +19,7 @@ use cortexpilot_core::port::{Clock, StoreError};
 use tokio::sync::{oneshot, watch};
 
 use crate::chain::FileKind;
-use crate::commit::{BatchTurn, RefusingTurn, Staged};
+use crate::commit::{BatchTurn, RefusingTurn, Staged, Staging};
 use crate::disk::{self, Disk, Identity, Stat, Trouble};
 use crate::lock::{Held, LockFile, LockProblem};
 use crate::pins::Pins;
@@ -76,8 +76,8 @@ struct Broken {
     why: String,
     /// A write or sync failed. Otherwise nothing was tried, and the next batch may try again.
     fatal: bool,
-    /// Whether its refusals are durable.
-    refusals_durable: bool,
+    /// Whether its refusals and decisions are durable.
+    decisions_durable: bool,
     /// Whether bytes of the queue may have been written: then the outcome is unknown.
     queue_touched: bool,
 }
@@ -191,13 +191,13 @@ impl Writer {
     fn settle(&mut self, held: &Held) -> Result<(), Obstacle> {
         for (slot, kind) in FileKind::ALL.into_iter().enumerate() {
             let mut shared = self.engine.write();
-            let (file, queue) = shared.split(kind);
+            let (file, state) = shared.split(kind);
             let found =
-                settle::read_on(held, file, queue).map_err(|error| Obstacle::Unavailable(unavailable(error)))?;
+                settle::read_on(held, file, state).map_err(|error| Obstacle::Unavailable(unavailable(error)))?;
             self.epochs[slot] = found.epoch;
             if let Some(unsettled) = found.unsettled {
                 self.appenders[slot] = None;
-                let durable = settle::make_durable(held, &self.disk, file, queue, unsettled);
+                let durable = settle::make_durable(held, &self.disk, file, state, unsettled);
                 let why = |error| failure(&format!("settling {}", kind.name()), Trouble::During(error)).1;
                 durable.map_err(|error| Obstacle::Failed(why(error)))?;
             }
@@ -205,24 +205,25 @@ impl Writer {
         Ok(())
     }
 
-    fn judge(&mut self, commands: &[Command]) -> (Vec<(Answer, bool)>, Staged) {
+    fn judge(&mut self, commands: &[Command]) -> (Vec<(Answer, Staging)>, Staged) {
         let mut shared = self.engine.write();
         let mut turn = BatchTurn::new(&mut shared, &mut self.meter);
         let judged = commands.iter().map(|command| turn.judge(command)).collect();
         let staged = turn.finish();
         self.commits += 1;
         if !staged.is_empty() {
-            shared.in_flight = Some(InFlight { commit: self.commits, changes_queue: !staged.queue.is_empty() });
+            shared.in_flight = Some(InFlight { commit: self.commits, changes_state: staged.changes_state() });
         }
         (judged, staged)
     }
 
-    /// Refusals first: where they cannot be recorded, nothing else is written, and so nothing is in doubt.
+    /// Refusals and decisions first: where they cannot be recorded, nothing else is written, and so nothing of the queue is in
+    /// doubt, and no line of it rests on a decision that is not durable.
     fn write_out(&mut self, held: &Held, staged: &Staged) -> Result<(), Broken> {
-        let broken = |refusals_durable, queue: bool| {
+        let broken = |decisions_durable, queue: bool| {
             move |(trouble, why): (Trouble, String)| {
                 let fatal = matches!(trouble, Trouble::During(_));
-                Broken { why, fatal, refusals_durable, queue_touched: queue && fatal }
+                Broken { why, fatal, decisions_durable, queue_touched: queue && fatal }
             }
         };
         self.append(held, FileKind::Decisions, &staged.decisions).map_err(broken(false, false))?;
@@ -232,7 +233,7 @@ impl Writer {
         let pinned = self.pins.pin(staged.pins.values());
         pinned.map_err(|trouble| failure("pinning a contract", trouble)).map_err(broken(true, false))?;
         self.append(held, FileKind::Queue, &staged.queue).map_err(broken(true, true))?;
-        self.pins.release(staged.released.iter(), &self.engine.read().queue);
+        self.pins.release(staged.released.iter(), &self.engine.read().state.queue);
         Ok(())
     }
 
@@ -303,18 +304,25 @@ impl Writer {
     }
 
     /// Answers a batch whose lines could not be made durable.
-    fn after_failure(&self, commands: &[Command], judged: Vec<(Answer, bool)>, broken: &Broken) -> Vec<Answer> {
+    fn after_failure(&self, commands: &[Command], judged: Vec<(Answer, Staging)>, broken: &Broken) -> Vec<Answer> {
         let error = StoreError::Unavailable(broken.why.clone());
         let mut after_staged = false;
         let answers = commands.iter().zip(judged).map(|(command, (answer, staged))| {
-            after_staged |= staged;
+            let unknown = match staged {
+                Staging::Nothing => false,
+                // Its line is durable, whatever became of the queue's.
+                Staging::Decision if broken.decisions_durable => return answer,
+                Staging::Decision => broken.fatal,
+                Staging::Queue => broken.queue_touched,
+            };
+            after_staged |= staged != Staging::Nothing;
             match answer {
                 Err(error) => Err(error),
-                Ok(_) if staged && broken.queue_touched => Err(StoreError::OutcomeUnknown(broken.why.clone())),
-                Ok(_) if staged => Err(error.clone()),
+                Ok(_) if unknown => Err(StoreError::OutcomeUnknown(broken.why.clone())),
+                Ok(_) if staged != Staging::Nothing => Err(error.clone()),
                 // It rests on durable lines alone, so it stands whether or not it could be written down.
                 Ok(denied @ Verdict::Denied(_)) if !after_staged => {
-                    if !broken.refusals_durable {
+                    if !broken.decisions_durable {
                         self.unrecorded.fetch_add(1, Ordering::Relaxed);
                     }
                     Ok(denied)
@@ -366,7 +374,7 @@ impl Writer {
             turn.count(counts, now);
             self.commits += 1;
             let staged = turn.finish();
-            shared.in_flight = Some(InFlight { commit: self.commits, changes_queue: false });
+            shared.in_flight = Some(InFlight { commit: self.commits, changes_state: false });
             staged
         };
         let written = self.write_out(&held, &staged);
@@ -410,7 +418,7 @@ impl Writer {
         let shared = self.engine.read();
         // What a damaged ledger rests on is not known, and what a repaired one rested on is evidence: contracts stay.
         if shared.refuses_writes().is_none() && shared.queue_file.repaired.is_none() {
-            self.pins.tidy(&shared.queue).map_err(io)?;
+            self.pins.tidy(&shared.state.queue).map_err(io)?;
         }
         Ok(())
     }

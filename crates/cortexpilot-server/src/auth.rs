@@ -1,11 +1,21 @@
-//! Who is asking: tokens to principals. A principal is made here and by the binary's configuration alone, never from
-//! anything a caller states about itself.
+//! Who is asking: tokens to principals. A principal is made here, by the core's token check and by the binary's configuration
+//! alone, never from anything a caller states about itself.
+//!
+//! Two kinds of token are known. The static ones come with configuration and live as long as the process. Personal ones are
+//! looked up in the store at every request, so that a token which was revoked a moment ago, by whichever process, is refused
+//! by this one too; where the store cannot be read, nobody is let through on one.
+
+use std::fmt;
 
 use axum::http::header::{AUTHORIZATION, COOKIE};
 use axum::http::{HeaderMap, HeaderValue};
+use cortexpilot_core::app::identity::Identity;
+use cortexpilot_core::app::{Failure, Reader};
 use cortexpilot_core::domain::id::Sha256Digest;
 use cortexpilot_core::domain::principal::Principal;
+use cortexpilot_core::domain::token::TokenText;
 use cortexpilot_core::error::ErrorCode;
+use cortexpilot_core::port::StoreError;
 use subtle::ConstantTimeEq as _;
 
 /// The session cookies that are read when no bearer token was sent, in this order: the names that existing clients use.
@@ -16,8 +26,51 @@ pub const SESSION_COOKIES: [&str; 2] = ["cortexpilot_api_token", "api_token"];
 pub enum Auth {
     /// Everybody is the anonymous principal. Only for a server that listens on loopback; whoever starts it checks that.
     Off,
-    /// A request needs one of these tokens.
-    Tokens(TokenTable),
+    /// A request needs a token.
+    On(KnownTokens),
+}
+
+/// Why a request has no principal. Holds nothing of what was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unidentified {
+    /// Neither a bearer token nor a session cookie came.
+    Missing,
+    /// What came is no token that is known here.
+    Unknown,
+    /// A personal token whose time is over. Only its holder can learn that.
+    Expired,
+    /// A personal token that an operator took back. Only its holder can learn that.
+    Revoked,
+    /// The store that knows personal tokens cannot be read. The error's text is for logs.
+    Unread(StoreError),
+}
+
+impl Unidentified {
+    /// The code that is answered.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::Missing => ErrorCode::AuthMissingBearer,
+            Self::Unknown | Self::Expired | Self::Revoked => ErrorCode::AuthInvalidToken,
+            Self::Unread(error) => Failure::Store(error.clone()).code(),
+        }
+    }
+
+    /// What the caller may read.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Missing | Self::Unknown | Self::Unread(_) => self.code().row().meaning,
+            Self::Expired => "The token has expired.",
+            Self::Revoked => "The token was revoked.",
+        }
+    }
+
+    /// A more exact next step than the code's.
+    pub fn next_step(&self) -> Option<&'static str> {
+        match self {
+            Self::Expired | Self::Revoked => Some("Stop, and ask an operator for a new token."),
+            Self::Missing | Self::Unknown | Self::Unread(_) => None,
+        }
+    }
 }
 
 /// One token as configuration gives it, and whom it stands for.
@@ -29,55 +82,92 @@ pub struct StaticToken {
     pub principal: Principal,
 }
 
-impl std::fmt::Debug for StaticToken {
+impl fmt::Debug for StaticToken {
     /// Never shows the secret.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StaticToken").field("principal", &self.principal.id).finish_non_exhaustive()
     }
 }
 
-/// Known tokens, as digests: the secrets themselves are not kept.
-#[derive(Debug, Clone)]
-pub struct TokenTable(Vec<(Sha256Digest, Principal)>);
+/// The tokens that are known: static ones as digests, the secrets themselves are not kept; personal ones where the store
+/// keeps them.
+#[derive(Clone)]
+pub struct KnownTokens {
+    shared: Vec<(Sha256Digest, Principal)>,
+    personal: Option<Reader>,
+}
+
+impl fmt::Debug for KnownTokens {
+    /// Shows whom there are tokens for, and no digest.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shared: Vec<&str> = self.shared.iter().map(|(_, principal)| principal.id.as_str()).collect();
+        f.debug_struct("KnownTokens").field("shared", &shared).field("personal", &self.personal.is_some()).finish()
+    }
+}
 
 impl Auth {
-    /// Requires one of these tokens. A blank token stands for nobody: it is left out, because no request can send one.
+    /// Requires one of these static tokens. A blank token stands for nobody: it is left out, because no request can send
+    /// one. Without any, and without personal ones, nobody can sign in.
     pub fn tokens(tokens: Vec<StaticToken>) -> Self {
         let known = tokens.into_iter().filter(|known| !known.token.trim().is_empty());
-        Self::Tokens(TokenTable(
-            known.map(|known| (Sha256Digest::of(known.token.trim().as_bytes()), known.principal)).collect(),
-        ))
+        let shared = known.map(|known| (Sha256Digest::of(known.token.trim().as_bytes()), known.principal)).collect();
+        Self::On(KnownTokens { shared, personal: None })
+    }
+
+    /// Requires a personal token of this reader's store.
+    pub fn personal(reader: Reader) -> Self {
+        Self::tokens(Vec::new()).and_personal(reader)
+    }
+
+    /// Takes the personal tokens of this reader's store too. Switched off stays switched off.
+    #[must_use]
+    pub fn and_personal(self, reader: Reader) -> Self {
+        match self {
+            Self::Off => Self::Off,
+            Self::On(known) => Self::On(KnownTokens { personal: Some(reader), ..known }),
+        }
     }
 
     /// Whether requests need a token.
     pub fn is_on(&self) -> bool {
-        matches!(self, Self::Tokens(_))
+        matches!(self, Self::On(_))
     }
 
-    /// Whom a request comes from. Looks at headers alone: a token in a query string ends up in logs and histories, so it
-    /// counts for nothing.
+    /// Whom a request comes from, now. Looks at headers alone: a token in a query string ends up in logs and histories, so
+    /// it counts for nothing.
     ///
     /// # Errors
-    /// `AUTH_MISSING_BEARER` when neither a bearer token nor a session cookie came, `AUTH_INVALID_TOKEN` when what came is
-    /// no known token.
-    pub fn identify(&self, headers: &HeaderMap) -> Result<Principal, ErrorCode> {
+    /// [`Unidentified`].
+    pub async fn identify(&self, headers: &HeaderMap) -> Result<Principal, Unidentified> {
         match self {
             Self::Off => Ok(Principal::anonymous()),
-            Self::Tokens(known) => {
-                let sent = presented(headers)?;
-                known.find(&sent).cloned().ok_or(ErrorCode::AuthInvalidToken)
-            }
+            Self::On(known) => known.identify(&presented(headers)?).await,
         }
     }
 }
 
-impl TokenTable {
+impl KnownTokens {
+    /// What has the form and the checksum of a personal token is looked up as one and as nothing else, so that no static
+    /// table can bring a revoked one back.
+    async fn identify(&self, sent: &[u8]) -> Result<Principal, Unidentified> {
+        let text = std::str::from_utf8(sent).ok().and_then(TokenText::parse);
+        match (&self.personal, text) {
+            (Some(reader), Some(text)) => match reader.identify(&text).await.map_err(Unidentified::Unread)? {
+                Identity::Known(principal) => Ok(*principal),
+                Identity::Unknown => Err(Unidentified::Unknown),
+                Identity::Expired => Err(Unidentified::Expired),
+                Identity::Revoked => Err(Unidentified::Revoked),
+            },
+            (Some(_), None) | (None, _) => self.find(sent).cloned().ok_or(Unidentified::Unknown),
+        }
+    }
+
     /// Digests are compared instead of tokens, in constant time and to the end of the table: neither a token's length nor
     /// its first characters nor its place can be read off the clock.
     fn find(&self, sent: &[u8]) -> Option<&Principal> {
         let digest = Sha256Digest::of(sent);
         let mut found = None;
-        for (known, principal) in &self.0 {
+        for (known, principal) in &self.shared {
             let same = bool::from(known.as_bytes().ct_eq(digest.as_bytes()));
             if same && found.is_none() {
                 found = Some(principal);
@@ -88,13 +178,13 @@ impl TokenTable {
 }
 
 /// The token a request carries. Bytes, not text: what is not ASCII is simply no token anybody was given.
-fn presented(headers: &HeaderMap) -> Result<Vec<u8>, ErrorCode> {
+fn presented(headers: &HeaderMap) -> Result<Vec<u8>, Unidentified> {
     let mut bearers = headers.get_all(AUTHORIZATION).iter().filter_map(bearer);
     match (bearers.next(), bearers.next()) {
         (Some(token), None) => Ok(token.to_vec()),
         // Two bearer tokens: a proxy in between might have judged the other one.
-        (Some(_), Some(_)) => Err(ErrorCode::AuthInvalidToken),
-        (None, _) => session(headers).map(<[u8]>::to_vec).ok_or(ErrorCode::AuthMissingBearer),
+        (Some(_), Some(_)) => Err(Unidentified::Unknown),
+        (None, _) => session(headers).map(<[u8]>::to_vec).ok_or(Unidentified::Missing),
     }
 }
 
@@ -125,12 +215,22 @@ fn cookie<'h>(headers: &'h HeaderMap, name: &[u8]) -> Option<&'h [u8]> {
 
 #[cfg(test)]
 mod tests {
-    use cortexpilot_core::domain::principal::{PrincipalKind, Roles};
+    use std::sync::Arc;
+
+    use cortexpilot_core::domain::principal::{KnownBy, PrincipalKind, Roles};
+    use cortexpilot_core::domain::token::TokenId;
+    use cortexpilot_core::port::fake::{FakeRuns, ManualClock, MemStore, run_facts};
 
     use super::*;
 
     fn principal(id: &str) -> Principal {
-        Principal { id: id.into(), kind: PrincipalKind::Operator, roles: Roles::new(), sponsor: None }
+        Principal {
+            id: id.into(),
+            kind: PrincipalKind::Operator,
+            roles: Roles::new(),
+            sponsor: None,
+            known_by: KnownBy::SharedToken,
+        }
     }
 
     fn auth() -> Auth {
@@ -141,12 +241,24 @@ mod tests {
         ])
     }
 
-    fn identify(headers: &[(&'static str, &[u8])]) -> Result<String, ErrorCode> {
+    /// The store in memory answers at once, so nothing here ever waits.
+    fn identify_by(auth: &Auth, headers: &[(&'static str, &[u8])]) -> Result<String, Unidentified> {
+        use futures_util::FutureExt as _;
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             map.append(*name, HeaderValue::from_bytes(value).unwrap());
         }
-        auth().identify(&map).map(|principal| principal.id)
+        auth.identify(&map).now_or_never().unwrap().map(|principal| principal.id)
+    }
+
+    fn identify(headers: &[(&'static str, &[u8])]) -> Result<String, Unidentified> {
+        identify_by(&auth(), headers)
+    }
+
+    fn reader() -> Reader {
+        let clock = ManualClock::at("2026-11-22T08:30:52Z".parse().unwrap());
+        let runs = FakeRuns::of([run_facts("run_ok")]);
+        Reader::new(Arc::new(MemStore::default()), Arc::new(runs), Arc::new(clock))
     }
 
     #[test]
@@ -176,7 +288,7 @@ mod tests {
             vec![("cookie", b"other=first-token")],
             vec![("cookie", b"api_token")],
         ] {
-            assert_eq!(identify(&headers), Err(ErrorCode::AuthMissingBearer), "{headers:?}");
+            assert_eq!(identify(&headers), Err(Unidentified::Missing), "{headers:?}");
         }
     }
 
@@ -193,7 +305,7 @@ mod tests {
             vec![("authorization", b"Bearer wrong"), ("cookie", b"api_token=first-token")],
             vec![("authorization", b"Bearer first-token"), ("authorization", b"Bearer second-token")],
         ] {
-            assert_eq!(identify(&headers), Err(ErrorCode::AuthInvalidToken), "{headers:?}");
+            assert_eq!(identify(&headers), Err(Unidentified::Unknown), "{headers:?}");
         }
     }
 
@@ -205,13 +317,43 @@ mod tests {
 
     #[test]
     fn with_authentication_off_everybody_is_anonymous() {
-        let principal = Auth::Off.identify(&HeaderMap::new()).unwrap();
-        assert_eq!(principal, Principal::anonymous());
+        for off in [Auth::Off, Auth::Off.and_personal(reader())] {
+            assert!(!off.is_on());
+            assert_eq!(identify_by(&off, &[]), Ok(Principal::anonymous().id));
+        }
+    }
+
+    #[test]
+    fn what_has_the_form_of_a_personal_token_is_looked_up_as_one_and_as_nothing_else() {
+        let personal = TokenText::new(PrincipalKind::Operator, TokenId::from_bytes([1; 6]), [2; 32]);
+        let header = format!("Bearer {}", personal.reveal());
+        let sent = [("authorization", header.as_bytes())];
+        let shared = StaticToken { token: personal.reveal().to_owned(), principal: principal("token:first") };
+        let only_shared = Auth::tokens(vec![shared]);
+        assert_eq!(identify_by(&only_shared, &sent), Ok("token:first".into()));
+        assert_eq!(identify_by(&only_shared.and_personal(reader()), &sent), Err(Unidentified::Unknown));
+        assert_eq!(identify_by(&Auth::personal(reader()), &sent), Err(Unidentified::Unknown));
+        assert_eq!(
+            identify_by(&auth().and_personal(reader()), &[("authorization", b"Bearer first-token")]),
+            Ok("token:first".into())
+        );
+    }
+
+    #[test]
+    fn without_any_known_token_nobody_can_sign_in() {
+        for nobody in [Auth::tokens(Vec::new()), Auth::personal(reader())] {
+            assert!(nobody.is_on());
+            assert_eq!(identify_by(&nobody, &[("authorization", b"Bearer x")]), Err(Unidentified::Unknown));
+            assert_eq!(identify_by(&nobody, &[]), Err(Unidentified::Missing));
+        }
     }
 
     #[test]
     fn no_debug_output_holds_a_token() {
         let token = StaticToken { token: "first-token".into(), principal: principal("token:first") };
-        assert!(!format!("{token:?} {:?}", auth()).contains("first-token"));
+        let printed = format!("{token:?} {:?}", auth().and_personal(reader()));
+        let digest = Sha256Digest::of(b"first-token").to_string();
+        assert!(printed.contains("token:first"));
+        assert!(!printed.contains("first-token") && !printed.contains(&digest));
     }
 }

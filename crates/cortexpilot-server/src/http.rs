@@ -18,10 +18,12 @@ use cortexpilot_core::app::App;
 
 use crate::auth::Auth;
 
+mod approvals;
 mod body;
 mod call;
 mod edge;
 mod error;
+mod govern;
 mod health;
 mod hosts;
 mod ids;
@@ -31,6 +33,7 @@ mod page;
 mod query;
 mod queue;
 mod runs;
+mod scope;
 mod serve;
 mod table;
 mod work;

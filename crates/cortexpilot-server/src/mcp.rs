@@ -3,11 +3,14 @@
 //! Bytes go down once: [`transport`] reads one bounded line, [`scan`] judges its bytes, the protocol library negotiates
 //! versions, [`adapter`] finds the tool in the const table of [`tool`] and hands the client's own argument bytes to a
 //! [`Toolbox`]. Nothing a client sends ends the process, grows it beyond [`MAX_CALLS_IN_FLIGHT`] calls, or leaves a
-//! request with an id unanswered.
+//! request with an id unanswered. A tool may have the person at the client asked something ([`elicit`]); what it answers
+//! never depends on that.
 
 pub mod adapter;
 pub mod arguments;
+pub mod elicit;
 pub mod pilot;
+pub mod questions;
 pub mod readonly;
 mod refused;
 pub mod scan;
@@ -16,5 +19,9 @@ pub mod transport;
 
 pub use adapter::{RequestMeta, ServeError, ServerInfo, ToolAnswer, ToolServer, Toolbox, serve_stdio};
 pub use arguments::{ArgumentProblem, RawArguments, parse_arguments};
-pub use tool::{Annotations, Effect, ToolSpec, answer_or_refusal, schema_of, table_problems, tools_list};
+pub use elicit::{Answer, Answered, Asked, Desk, Question};
+pub use questions::{ANSWER_WITHIN, MAX_QUESTIONS};
+pub use tool::{
+    Annotations, Effect, ToolSpec, answer_or_refusal, answers_or_refusal, schema_of, table_problems, tools_list,
+};
 pub use transport::{End, LineTransport, MAX_CALLS_IN_FLIGHT};

@@ -7,14 +7,28 @@ pub mod preview;
 
 pub mod enqueue;
 
+pub mod pending;
+
+pub mod approval;
+
+pub mod review;
+
+pub mod governance;
+
+pub mod shown;
+
 pub mod refusal;
 
 pub mod work;
 
+pub use approval::ApprovalRowView;
 pub use enqueue::{AppliedView, EnqueueArgs, PreviewArgs};
+pub use governance::{DecisionArgs, StandingView, TokenView};
 pub use item::ItemView;
+pub use pending::PendingView;
 pub use preview::PreviewView;
 pub use refusal::RefusalView;
+pub use review::ReviewView;
 pub use work::{CancelArgs, ClaimArgs, ClaimedView, CompleteArgs};
 
 /// Why arguments cannot be used: which member, and what it must be. Completes no record: an invalid argument is answered,

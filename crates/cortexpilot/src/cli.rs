@@ -2,6 +2,7 @@
 
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) mod approval;
 pub(crate) mod audit;
 pub(crate) mod config;
 pub(crate) mod failure;
@@ -12,6 +13,7 @@ pub(crate) mod queue;
 pub(crate) mod runs;
 pub(crate) mod serve;
 pub(crate) mod session;
+pub(crate) mod token;
 pub(crate) mod words;
 
 use crate::config::{Environment, Overrides, Settings};
@@ -82,7 +84,11 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Queue(queue::Queue),
     #[command(subcommand)]
+    Approval(approval::Approval),
+    #[command(subcommand)]
     Gate(gate::Gate),
+    #[command(subcommand)]
+    Token(token::Token),
     #[command(subcommand)]
     Audit(audit::Audit),
     #[command(subcommand)]
@@ -130,7 +136,9 @@ impl Cli {
             | Command::McpQueuePilotServer(_)
             | Command::Runs(_)
             | Command::Queue(_)
+            | Command::Approval(_)
             | Command::Gate(_)
+            | Command::Token(_)
             | Command::Audit(_)
             | Command::Config(_)
             | Command::Completions { .. }
@@ -152,9 +160,11 @@ pub(crate) async fn run(command: Command, context: &Context) -> Result<Answer, S
         Command::McpQueuePilotServer(server) => server.run(context).await,
         Command::Runs(runs) => runs.run(context).await,
         Command::Queue(queue) => queue.run(context).await,
+        Command::Approval(approval) => approval.run(context).await,
         Command::Gate(gate) => gate.run(context).await,
+        Command::Token(token) => token.run(context).await,
         Command::Audit(audit) => audit.run(context).await,
-        Command::Config(config) => Ok(config.run(context)),
+        Command::Config(config) => Ok(config.run(context).await),
         // These two need no configuration and are answered before it is read.
         Command::Completions { shell } => Ok(completions(shell)),
         Command::GenDoc { name } => Ok(Answer::ok(name.print())),

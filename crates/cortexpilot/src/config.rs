@@ -5,19 +5,24 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use cortexpilot_core::domain::command::{ApprovalPolicy, Limits, MutationGate, Policy};
-use cortexpilot_core::domain::principal::{DEFAULT_ALLOWED_ROLES, Principal, PrincipalKind, Role, Roles};
-use cortexpilot_core::domain::text::escape;
+use cortexpilot_core::domain::principal::{DEFAULT_ALLOWED_ROLES, KnownBy, Principal, PrincipalKind, Role, Roles};
 use jiff::SignedDuration;
 
+mod approval;
+pub(crate) mod endpoint;
 pub(crate) mod environment;
 mod file;
 mod near;
 pub(crate) mod roots;
+pub(crate) mod secret_file;
+mod sources;
 pub(crate) mod table;
 pub(crate) mod value;
 
+pub(crate) use approval::WebhookSettings;
 pub(crate) use environment::Environment;
 pub(crate) use file::FILE;
+use sources::Sources;
 use table::Variable;
 
 /// What the command line's global flags put in place of configuration.
@@ -62,6 +67,8 @@ pub(crate) enum Origin {
     Default,
     Environment,
     File(PathBuf),
+    /// The file, which tightens what the environment says.
+    Stricter(PathBuf),
     Flag,
 }
 
@@ -71,6 +78,7 @@ impl std::fmt::Display for Origin {
             Self::Default => f.write_str("default"),
             Self::Environment => f.write_str("environment"),
             Self::File(path) => write!(f, "{}", path.display()),
+            Self::Stricter(path) => write!(f, "{} (stricter than the environment)", path.display()),
             Self::Flag => f.write_str("command line"),
         }
     }
@@ -92,6 +100,10 @@ pub(crate) struct Settings {
     /// Whether the runs root follows from the runtime root alone.
     pub(crate) runs_root_follows: bool,
     pub(crate) mutation_gate: MutationGate,
+    /// Who says yes, as this process was told; the floor may be stricter.
+    pub(crate) approval: ApprovalPolicy,
+    /// How long people may take to answer a request.
+    pub(crate) approval_ttl: SignedDuration,
     pub(crate) allowed_roles: Roles,
     pub(crate) auth_required: bool,
     pub(crate) api_token: Option<Secret>,
@@ -104,6 +116,10 @@ pub(crate) struct Settings {
     pub(crate) principal: String,
     pub(crate) principal_roles: Roles,
     pub(crate) user: String,
+    /// A personal token's text, of sound form: whose it is, and whether it lives, only the store knows.
+    pub(crate) token: Option<Secret>,
+    /// Whom to tell of approval requests.
+    pub(crate) webhook: Option<WebhookSettings>,
     pub(crate) limits: Limits,
     pub(crate) preview_ttl: SignedDuration,
     pub(crate) log: Log,
@@ -177,7 +193,7 @@ impl Settings {
         store(sources);
         let gate = mutation_gate(sources);
         sources.show(&table::ENABLE_APPLY, if gate { "on" } else { "off" }.to_owned());
-        approval(sources);
+        let approval = approval::policy(sources);
         let allowed_roles = sources.roles(&table::ALLOWED_ROLES).unwrap_or_else(default_roles);
         sources.show(&table::ALLOWED_ROLES, list(&allowed_roles));
         let auth_required = sources.parsed(&table::AUTH_REQUIRED, value::switch).unwrap_or(true);
@@ -197,10 +213,12 @@ impl Settings {
         let principal = sources.parsed(&table::PRINCIPAL, value::principal);
         let principal = principal.unwrap_or_else(|| format!("local:{}", environment.user));
         sources.show(&table::PRINCIPAL, principal.clone());
-        reserved(sources);
-        let limits = limits(sources);
+        let token = approval::token(sources, base);
+        let limits = approval::limits(sources);
         let preview_ttl = sources.parsed(&table::PREVIEW_TTL, value::duration).unwrap_or(SignedDuration::from_mins(15));
         sources.show(&table::PREVIEW_TTL, value::duration_text(preview_ttl));
+        let approval_ttl = approval::ttl(sources);
+        let webhook = approval::webhook(sources);
         let log = sources.parsed(&table::LOG, Log::parse).unwrap_or(Log::Warn);
         sources.show(&table::LOG, log.as_str().to_owned());
         Self {
@@ -208,6 +226,8 @@ impl Settings {
             runs_root,
             runs_root_follows,
             mutation_gate: if gate { MutationGate::Open } else { MutationGate::Shut },
+            approval,
+            approval_ttl,
             allowed_roles,
             auth_required,
             api_token,
@@ -219,6 +239,8 @@ impl Settings {
             principal,
             principal_roles,
             user: environment.user.clone(),
+            token,
+            webhook,
             limits,
             preview_ttl,
             log,
@@ -231,9 +253,10 @@ impl Settings {
     pub(crate) fn policy(&self) -> Policy {
         Policy {
             mutation_gate: self.mutation_gate,
-            approval: ApprovalPolicy::Declared,
+            approval: self.approval,
             allowed_roles: self.allowed_roles.clone(),
             preview_ttl: self.preview_ttl,
+            approval_ttl: self.approval_ttl,
             limits: self.limits,
         }
     }
@@ -245,6 +268,7 @@ impl Settings {
             kind: PrincipalKind::Operator,
             roles: self.principal_roles.clone(),
             sponsor: None,
+            known_by: KnownBy::Process,
         }
     }
 
@@ -255,15 +279,22 @@ impl Settings {
             kind: PrincipalKind::Agent,
             roles: self.principal_roles.clone(),
             sponsor: Some(self.principal.clone()),
+            known_by: KnownBy::Process,
         }
     }
 
-    /// The state of the apply path, in the words of every operator's screen.
+    /// The state of the apply path as this process was told, in the words of every operator's screen.
     pub(crate) fn agents_may_queue(&self) -> &'static str {
-        match self.mutation_gate {
-            MutationGate::Shut => "OFF",
-            MutationGate::Open => "ON, nobody is asked",
-        }
+        agents_may_queue(self.mutation_gate, self.approval)
+    }
+}
+
+/// The state of the apply path in words, for whoever knows which policy holds. A freeze is said in its place.
+pub(crate) fn agents_may_queue(gate: MutationGate, policy: ApprovalPolicy) -> &'static str {
+    match (gate, policy) {
+        (MutationGate::Shut, _) => "OFF",
+        (MutationGate::Open, ApprovalPolicy::Declared) => "ON, nobody is asked",
+        (MutationGate::Open, ApprovalPolicy::Operator | ApprovalPolicy::TwoPerson) => "after a person agrees",
     }
 }
 
@@ -319,19 +350,6 @@ fn store(sources: &mut Sources) {
     sources.show(&table::STORE, "file".to_owned());
 }
 
-fn approval(sources: &mut Sources) {
-    let check = |raw: &str| match raw.trim() {
-        "declared" => Ok(()),
-        "operator" | "two-person" | "signed" => Err(format!(
-            "asks for the policy `{}`, which this version does not have: only `declared`, which asks nobody else. Nothing is started rather than started weaker",
-            raw.trim()
-        )),
-        _ => Err(format!("must be `declared`; it is {}", value::quoted(raw))),
-    };
-    sources.parsed(&table::APPROVAL, check);
-    sources.show(&table::APPROVAL, "declared".to_owned());
-}
-
 fn address(sources: &mut Sources, overrides: &Overrides) -> (IpAddr, u16, bool) {
     let configured = sources.parsed(&table::API_HOST, value::host);
     let stated = overrides.host.as_deref().map(value::host);
@@ -351,28 +369,6 @@ fn address(sources: &mut Sources, overrides: &Overrides) -> (IpAddr, u16, bool) 
     (host, port, stated.is_none())
 }
 
-/// What later versions bring. Set now, each would look as if it held.
-fn reserved(sources: &mut Sources) {
-    let later = |what: &'static str| move |_: &str| Err::<(), _>(format!("is set, but {what}: unset it"));
-    sources.parsed(
-        &table::TOKEN,
-        later("personal tokens come with a later version, and this process would act as somebody else"),
-    );
-    sources.parsed(&table::APPROVAL_TTL, later("approvals by people come with a later version"));
-    sources.show(&table::TOKEN, String::new());
-    sources.show(&table::APPROVAL_TTL, String::new());
-}
-
-/// How much an agent may queue.
-fn limits(sources: &mut Sources) -> Limits {
-    let mut limit = |variable: &Variable| {
-        let limit = sources.parsed(variable, value::limit).unwrap_or(0);
-        sources.show(variable, limit.to_string());
-        limit
-    };
-    Limits { pending_max: limit(&table::PENDING_MAX), applies_per_hour: limit(&table::APPLIES_PER_HOUR) }
-}
-
 fn default_roles() -> Roles {
     DEFAULT_ALLOWED_ROLES
         .iter()
@@ -382,135 +378,6 @@ fn default_roles() -> Roles {
 
 fn list(roles: &Roles) -> String {
     roles.iter().map(Role::as_str).collect::<Vec<_>>().join(",")
-}
-
-/// A value as it was given.
-#[derive(Debug, Clone)]
-struct Given {
-    text: String,
-    origin: Origin,
-}
-
-/// The environment over the file, and what came of reading them.
-struct Sources {
-    given: Vec<(Variable, Given)>,
-    overridden: Vec<Variable>,
-    shown: Vec<(Variable, String)>,
-    problems: Vec<String>,
-    warnings: Vec<String>,
-}
-
-impl Sources {
-    fn of(environment: &Environment) -> Self {
-        let mut sources = Self {
-            given: Vec::new(),
-            overridden: Vec::new(),
-            shown: Vec::new(),
-            problems: Vec::new(),
-            warnings: Vec::new(),
-        };
-        let mut strange = Vec::new();
-        for (name, value) in &environment.variables {
-            let Some(name) = name.to_str() else { continue };
-            match (table::VARIABLES.iter().find(|variable| variable.name == name), value.to_str()) {
-                (Some(variable), Some(text)) => sources.take(*variable, text, Origin::Environment),
-                (Some(variable), None) => sources.problems.push(format!("{} is not UTF-8", variable.name)),
-                (None, _) => match near::meant(name) {
-                    Some(meant) => sources.problems.push(format!(
-                        "{} is no variable of CortexPilot; {} is meant? A mistyped name is refused, because its default could be the wider one",
-                        escape(name),
-                        meant.name
-                    )),
-                    None if name.starts_with("CORTEXPILOT_") => strange.push(escape(name)),
-                    None => {}
-                },
-            }
-        }
-        strange.sort();
-        let ignored = |name: &String| format!("{name} is no variable of CortexPilot and is ignored");
-        sources.warnings.extend(strange.iter().map(ignored));
-        sources
-    }
-
-    /// Blank is not set: for every variable, so that `X=` in a service file means the same everywhere.
-    fn take(&mut self, variable: Variable, text: &str, origin: Origin) {
-        if !text.trim().is_empty() {
-            self.given.push((variable, Given { text: text.to_owned(), origin }));
-        }
-    }
-
-    fn read_file(&mut self, base: &Path) {
-        let file = file::read(base);
-        self.problems.extend(file.problems);
-        for (variable, text) in file.values {
-            if self.text(&variable).is_none() {
-                self.take(variable, &text, Origin::File(base.join(FILE)));
-            }
-        }
-    }
-
-    fn text(&self, variable: &Variable) -> Option<Given> {
-        self.given.iter().find(|(given, _)| given == variable).map(|(_, given)| given.clone())
-    }
-
-    fn parsed<T>(&mut self, variable: &Variable, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
-        let given = self.text(variable)?;
-        match parse(&given.text) {
-            Ok(value) => Some(value),
-            Err(problem) => {
-                self.problem(variable, &problem);
-                None
-            }
-        }
-    }
-
-    fn roles(&mut self, variable: &Variable) -> Option<Roles> {
-        self.parsed(variable, value::roles).flatten()
-    }
-
-    fn resolved(&mut self, variable: &Variable, against: &Path, stated: &str) -> PathBuf {
-        roots::resolve(against, stated).unwrap_or_else(|problem| {
-            self.problem(variable, &problem);
-            against.join(stated)
-        })
-    }
-
-    /// Takes note that the command line stands in a variable's place.
-    fn overridden<T>(&mut self, variable: &Variable, stated: Option<T>) -> Option<T> {
-        if stated.is_some() {
-            self.overridden.push(*variable);
-        }
-        stated
-    }
-
-    fn problem(&mut self, variable: &Variable, problem: &str) {
-        let place = match self.origin(variable) {
-            Origin::Default => variable.name.to_owned(),
-            Origin::Environment => variable.name.to_owned(),
-            Origin::File(path) => format!("{}: `{}`", path.display(), variable.key.unwrap_or(variable.name)),
-            Origin::Flag => "the command line".to_owned(),
-        };
-        self.problems.push(format!("{place} {problem}"));
-    }
-
-    fn origin(&self, variable: &Variable) -> Origin {
-        if self.overridden.contains(variable) {
-            return Origin::Flag;
-        }
-        self.text(variable).map_or(Origin::Default, |given| given.origin)
-    }
-
-    fn show(&mut self, variable: &Variable, value: String) {
-        self.shown.push((*variable, value));
-    }
-
-    fn shown(&self) -> Vec<Shown> {
-        let shown = |variable: &Variable| {
-            let value = self.shown.iter().find(|(shown, _)| shown == variable).map(|(_, value)| value.clone());
-            Shown { variable: *variable, value: value.unwrap_or_default(), origin: self.origin(variable) }
-        };
-        table::VARIABLES.iter().map(shown).collect()
-    }
 }
 
 #[cfg(test)]

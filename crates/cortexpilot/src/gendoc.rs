@@ -83,7 +83,7 @@ fn environment() -> String {
 Read once, when a process starts. `cortexpilot config show --origin` prints each value and where it came from.
 
 Order: the command line (`--runtime-root`, `--runs`, `--host`, `--port`), then the environment, then `{FILE}`, then the
-default. A blank value counts as not set.
+default. A blank value counts as not set. Of two approval policies, in the environment and in the file, the stricter holds.
 
 A variable whose name is within two edits of one below is an error that names it: a mistyped switch must not quietly mean
 its default. Any other unknown `CORTEXPILOT_…` variable is one warning line. In `{FILE}` every unknown key is an error.
@@ -101,8 +101,13 @@ preview_ttl = \"30m\"
 approval_allowed_roles = [\"OPS\", \"OWNER\"]
 ```
 
-Whoever can write this file can decide what every process started there may do. So it is refused when others than its
-owner may write it or when it belongs to another user, and a secret in it is refused when others may read it.
+The file stands where agents work, so it can tighten what guards the queue and widen none of it: it can shut the mutation
+gate, name a stricter approval policy than the environment, lower the limits for agents. A file that would open the gate, or
+raise or lift a limit, stops the process from starting. Who a process acts as by token, and whom it tells of requests, only
+the environment says: those variables have no key.
+
+Whoever can write this file still decides much of what every process started there does. So it is refused when others than
+its owner may write it or when it belongs to another user, and a secret in it is refused when others may read it.
 ",
         head("Environment and configuration")
     )

@@ -5,7 +5,9 @@ mod config;
 mod demo;
 mod gendoc;
 mod os;
+mod processes;
 mod serve;
+mod webhook;
 
 use std::process::ExitCode;
 
@@ -36,7 +38,9 @@ fn main() -> ExitCode {
         | Command::Serve(_)
         | Command::Runs(_)
         | Command::Queue(_)
+        | Command::Approval(_)
         | Command::Gate(_)
+        | Command::Token(_)
         | Command::Audit(_)
         | Command::Config(_)
         | Command::Completions { .. }
@@ -51,7 +55,9 @@ fn main() -> ExitCode {
         | Command::McpQueuePilotServer(_)
         | Command::Runs(_)
         | Command::Queue(_)
+        | Command::Approval(_)
         | Command::Gate(_)
+        | Command::Token(_)
         | Command::Audit(_)
         | Command::Config(_) => configured(cli, format),
     };

@@ -6,15 +6,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use cortexpilot_core::app::{App, Reader};
-use cortexpilot_core::domain::command::Command;
+use cortexpilot_core::app::govern::starts_with;
+use cortexpilot_core::app::{App, Failure, Reader};
+use cortexpilot_core::domain::command::{Command, MutationGate};
 use cortexpilot_core::domain::decide::Verdict;
 use cortexpilot_core::domain::gate::{EnqueueFacts, EnqueueQuery};
+use cortexpilot_core::domain::governance::{ApprovalFilter, GovernanceFacts, GovernanceQuery, Standing};
 use cortexpilot_core::domain::id::QueueItemId;
 use cortexpilot_core::domain::listing::{QueueFilter, QueueListing};
-use cortexpilot_core::domain::principal::{Caller, Principal, PrincipalKind, Surface};
+use cortexpilot_core::domain::principal::{Caller, KnownBy, Principal, PrincipalKind, Surface};
 use cortexpilot_core::domain::queue::QueueItem;
-use cortexpilot_core::port::{BoxFuture, Clock as _, Store, StoreError, StoreHealth, StoreRead};
+use cortexpilot_core::domain::token::TokenRecord;
+use cortexpilot_core::port::{ApprovalListing, BoxFuture, Clock as _, Store, StoreError, StoreHealth, StoreRead};
 use cortexpilot_ledger::{FileReader, FileStore, KeyError, OpenError, StoreOptions, load_key, load_or_make_key};
 use cortexpilot_runs::RunStore;
 use cortexpilot_server::auth::{Auth, StaticToken};
@@ -23,8 +26,13 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 
-use crate::config::{Secret, Settings};
+use crate::config::{Secret, Settings, agents_may_queue};
 use crate::os::{OsIds, SystemClock};
+
+pub(crate) mod background;
+pub(crate) mod identity;
+
+use background::Notices;
 
 /// How often a server reads its whole ledger again.
 const SCRUB_EVERY: Duration = Duration::from_secs(300);
@@ -69,9 +77,32 @@ pub(crate) fn writer(settings: &Settings) -> Result<(App, Arc<FileStore>), Unope
     Ok((app, store))
 }
 
-/// The operator at the command line.
-pub(crate) fn operator(settings: &Settings) -> Caller {
-    Caller { principal: Some(settings.operator()), surface: Surface::Cli }
+/// The same for processes where requests for an approval can be made: whoever is configured to hear of them does.
+pub(crate) fn asking_writer(settings: &Settings) -> Result<(App, Arc<FileStore>, Notices), Unopened> {
+    let (app, store) = writer(settings)?;
+    let (app, notices) = Notices::of(settings, app);
+    Ok((app, store, notices))
+}
+
+/// Whether this process may start where operators have set how many people must be asked. With queueing switched off it
+/// may: it appends nothing.
+///
+/// # Errors
+/// `POLICY_BELOW_FLOOR`, or the store's error.
+pub(crate) async fn may_start(settings: &Settings, reader: &Reader) -> Result<Standing, Failure> {
+    let standing = reader.standing().await?;
+    if settings.mutation_gate == MutationGate::Open {
+        starts_with(settings.approval, &standing)?;
+    }
+    Ok(standing)
+}
+
+/// The state of the apply path in words, under what operators decided.
+pub(crate) fn queueing_words(settings: &Settings, standing: &Standing) -> &'static str {
+    match standing.frozen {
+        Some(_) => "FROZEN",
+        None => agents_may_queue(settings.mutation_gate, standing.policy(settings.approval)),
+    }
 }
 
 /// A store for previews alone. An app wants a whole store; this one has no way to write in it.
@@ -88,6 +119,18 @@ impl StoreRead for PreviewStore {
 
     fn items<'a>(&'a self, filter: &'a QueueFilter) -> BoxFuture<'a, Result<QueueListing, StoreError>> {
         self.0.items(filter)
+    }
+
+    fn governance<'a>(&'a self, query: &'a GovernanceQuery) -> BoxFuture<'a, Result<GovernanceFacts, StoreError>> {
+        self.0.governance(query)
+    }
+
+    fn approvals<'a>(&'a self, filter: &'a ApprovalFilter) -> BoxFuture<'a, Result<ApprovalListing, StoreError>> {
+        self.0.approvals(filter)
+    }
+
+    fn tokens(&self) -> BoxFuture<'_, Result<Vec<TokenRecord>, StoreError>> {
+        self.0.tokens()
     }
 
     fn health(&self) -> BoxFuture<'_, Result<StoreHealth, StoreError>> {
@@ -118,16 +161,30 @@ pub(crate) enum Unsafe {
     )]
     ShortToken,
     #[error(
-        "authentication is on and there is no token, so nobody could sign in: set CORTEXPILOT_API_TOKEN to a long random text (for example the output of `openssl rand -hex 32`), or start `cortexpilot up`, which makes one"
+        "authentication is on and there is no token, so nobody could sign in: make a personal one with `cortexpilot token create --name NAME --kind operator --role ROLE --ttl 30d`, or set CORTEXPILOT_API_TOKEN to a long random text (for example the output of `openssl rand -hex 32`), or start `cortexpilot up`, which makes one"
     )]
     NoToken,
+}
+
+/// What opens a control plane's door beside the one configured token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Personal {
+    /// An operator has a personal token that is valid now.
+    Some,
+    /// Nobody has.
+    None,
 }
 
 /// How HTTP requests are attributed, if the set-up is one that may be served.
 ///
 /// # Errors
 /// When it may not.
-pub(crate) fn auth(settings: &Settings, token: Option<&Secret>, behind_tls_proxy: bool) -> Result<Auth, Unsafe> {
+pub(crate) fn auth(
+    settings: &Settings,
+    token: Option<&Secret>,
+    personal: Personal,
+    behind_tls_proxy: bool,
+) -> Result<Auth, Unsafe> {
     let loopback = settings.host.is_loopback();
     if !settings.auth_required {
         return if loopback { Ok(Auth::Off) } else { Err(Unsafe::OpenToOthers(settings.host)) };
@@ -135,7 +192,12 @@ pub(crate) fn auth(settings: &Settings, token: Option<&Secret>, behind_tls_proxy
     if !loopback && !behind_tls_proxy {
         return Err(Unsafe::NoTls(settings.host));
     }
-    let token = token.ok_or(Unsafe::NoToken)?;
+    let token = match (token, personal) {
+        (Some(token), Personal::Some | Personal::None) => token,
+        // Which they are the store knows; `control_plane` asks it.
+        (None, Personal::Some) => return Ok(Auth::tokens(Vec::new())),
+        (None, Personal::None) => return Err(Unsafe::NoToken),
+    };
     if !loopback && token.reveal().len() < 16 {
         return Err(Unsafe::ShortToken);
     }
@@ -144,6 +206,7 @@ pub(crate) fn auth(settings: &Settings, token: Option<&Secret>, behind_tls_proxy
         kind: PrincipalKind::Operator,
         roles: settings.api_token_roles.clone(),
         sponsor: None,
+        known_by: KnownBy::SharedToken,
     };
     Ok(Auth::tokens(vec![StaticToken { token: token.reveal().to_owned(), principal }]))
 }
@@ -189,9 +252,12 @@ pub(crate) async fn control_plane(
     for entry in &settings.allowed_origins {
         options.hosts.allow(entry).with_context(|| format!("CORTEXPILOT_API_ALLOWED_ORIGINS: {entry}"))?;
     }
-    let scrubbing = scrub_now_and_then(store);
-    let served = http::serve(listener, http::router(Arc::new(app), auth, options), stop).await;
-    scrubbing.abort();
+    let app = Arc::new(app);
+    let auth = auth.and_personal(app.reader().clone());
+    let operator = Caller { principal: Some(settings.operator()), surface: Surface::Http };
+    let beside = [scrub_now_and_then(store), background::expire_now_and_then(app.clone(), operator)];
+    let served = http::serve(listener, http::router(app, auth, options), stop).await;
+    beside.iter().for_each(JoinHandle::abort);
     served.context("the server stopped")
 }
 
@@ -245,10 +311,9 @@ pub(crate) async fn ledger_words(store: &dyn StoreRead) -> (String, Option<Store
             let lines = format!("{} lines", health.lines);
             let words = match &health.refuses_writes {
                 None => format!("sound · {lines}"),
-                Some(why) => format!(
-                    "NOT WRITABLE ({}) · {lines} verified",
-                    cortexpilot_core::app::Failure::Store(why.clone()).code().as_str()
-                ),
+                Some(why) => {
+                    format!("NOT WRITABLE ({}) · {lines} verified", Failure::Store(why.clone()).code().as_str())
+                }
             };
             (words, Some(health))
         }
@@ -284,6 +349,7 @@ mod tests {
         let off = settings(&[("CORTEXPILOT_API_AUTH_REQUIRED", "off")]);
         let open = settings(&[("CORTEXPILOT_API_HOST", "0.0.0.0")]);
         let open_off = settings(&[("CORTEXPILOT_API_HOST", "0.0.0.0"), ("CORTEXPILOT_API_AUTH_REQUIRED", "off")]);
+        let auth = |settings, token, proxy| auth(settings, token, Personal::None, proxy);
         assert_eq!(auth(&on, None, false).unwrap_err(), Unsafe::NoToken);
         assert!(auth(&on, Some(&short), false).unwrap().is_on());
         assert!(!auth(&off, None, false).unwrap().is_on());
@@ -292,6 +358,17 @@ mod tests {
         assert_eq!(auth(&open, Some(&short), true).unwrap_err(), Unsafe::ShortToken);
         assert_eq!(auth(&open, None, true).unwrap_err(), Unsafe::NoToken);
         assert!(auth(&open, Some(&long), true).unwrap().is_on());
+    }
+
+    #[test]
+    fn personal_tokens_are_enough_and_no_excuse() {
+        let on = settings(&[]);
+        let open = settings(&[("CORTEXPILOT_API_HOST", "0.0.0.0")]);
+        assert!(auth(&on, None, Personal::Some, false).unwrap().is_on());
+        assert!(auth(&open, None, Personal::Some, true).unwrap().is_on());
+        assert!(matches!(auth(&open, None, Personal::Some, false).unwrap_err(), Unsafe::NoTls(_)));
+        let short = Secret::new("short".into());
+        assert_eq!(auth(&open, Some(&short), Personal::Some, true).unwrap_err(), Unsafe::ShortToken);
     }
 
     #[tokio::test]

@@ -5,8 +5,9 @@ use anyhow::Result;
 use super::{Counts, Ran, rust};
 use crate::workspace::{Workspace, has_cargo_subcommand, last_line};
 
-/// What the product's tests are called in.
-const WHAT: [&str; 4] = ["-p", "cortexpilot", "--test", "traced"];
+/// Where the product's tests are. Of the whole workspace, as the other tests are built: a package alone would be compiled
+/// with another set of features, and everything below it once more.
+const WHAT: [&str; 3] = ["--workspace", "--test", "traced"];
 
 /// Runs them where a process can be traced. Their figures are printed here: the promises read them from our output.
 pub(super) fn run(workspace: &Workspace) -> Result<Ran> {

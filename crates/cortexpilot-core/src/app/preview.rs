@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use crate::domain::approval::{ApprovalRequest, ApprovalStatus};
 use crate::domain::command::{ApprovalPolicy, Parameters, Policy, Request};
 use crate::domain::gate::{self, Answer, Check, DEPTH_MAX, Denial, EnqueueFacts, GateId};
 use crate::domain::id::{QueueItemId, RunId, Sha256Digest};
@@ -10,6 +11,7 @@ use crate::domain::principal::{Principal, Surface};
 use crate::domain::queue::{Enqueued, ItemState, QueueItem, When};
 use crate::domain::run::{ContractEvidence, Effect, RunFacts};
 use crate::domain::seal::{Nonce, SealKey, SeenPreview, expiry_seconds, short};
+use crate::domain::time::ledger_text;
 use crate::error::ErrorCode;
 
 /// The inputs that an apply needs beside the preview's own.
@@ -62,8 +64,12 @@ pub struct Preview {
     pub can_apply: bool,
     /// Who the caller acts as.
     pub acting_as: Principal,
-    /// The policy it was judged under.
+    /// What people were asked about the same thing, or this caller asked them last about this run.
+    pub approval: Option<Standing>,
+    /// The policy it was judged under, raised to the floor where that is stricter.
     pub policy: Policy,
+    /// Operators have frozen applies and claims.
+    pub frozen: bool,
     /// When it was made.
     pub now: Timestamp,
 }
@@ -83,19 +89,21 @@ impl Preview {
         let checks = gate::checks(request, None, facts);
         refuse_role_over_http(request, &checks)?;
         let run = request.run.as_ref().map_err(gate::run_denial)?;
-        let basis = Basis::of(run, request, &request.policy, &facts.pending);
+        let basis = Basis::of(run, request, facts);
         let digest = basis.digest();
         let seen = SeenPreview { nonce, digest: short(&digest), expires_at: expires_at(request) };
         let token = key.map(|key| key.preview_token(&principal.id, &seen)).unwrap_or_default();
         let can_apply = checks.iter().all(|check| !matches!(check.answer, Answer::Shut(_)));
         Ok(Self {
             warnings: warnings(request, run, facts, token.is_empty()),
-            next_step: next_step(request, facts, &checks),
+            next_step: next_step(request, facts, &checks, &digest),
             item: item(request, &basis),
             effect: run.effect.clone(),
             pending: facts.pending.clone(),
             acting_as: principal,
-            policy: request.policy.clone(),
+            approval: approval(request, facts, &digest),
+            policy: Policy { approval: facts.policy(request), ..request.policy.clone() },
+            frozen: facts.standing.frozen.is_some(),
             now: request.now,
             basis,
             digest,
@@ -105,6 +113,31 @@ impl Preview {
             can_apply,
         })
     }
+}
+
+/// How a request stands, seen from a preview.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// The request.
+    pub request: ApprovalRequest,
+    /// Its status; `STALE` where what was asked is no longer what would be queued, so that nobody can approve it.
+    pub status: &'static str,
+}
+
+/// The word for a request that nobody can approve any more, because what it rests on has changed.
+pub const STALE: &str = "STALE";
+
+/// The open request for the same thing, whoever asked; else what this caller asked last, with the same parameters.
+fn approval(request: &Request, facts: &EnqueueFacts, digest: &Sha256Digest) -> Option<Standing> {
+    let open = |other: &&ApprovalRequest| other.is_open(request.now) && other.asked.preview_digest == *digest;
+    let mine = |other: &&ApprovalRequest| {
+        other.was_asked_by(request.caller.principal_id()) && other.asked.parameters == request.parameters
+    };
+    let mut requests = facts.requests.iter();
+    let found = requests.clone().find(open).or_else(|| requests.rfind(mine))?;
+    let is_stale = found.is_open(request.now) && found.asked.preview_digest != *digest;
+    let status = if is_stale { STALE } else { found.status(request.now).as_str() };
+    Some(Standing { request: found.clone(), status })
 }
 
 /// HTTP needs its role on previews too; there a missing or wrong one is the answer, not a line of it.
@@ -152,10 +185,8 @@ fn item(request: &Request, basis: &Basis) -> QueueItem {
 fn warnings(request: &Request, run: &RunFacts, facts: &EnqueueFacts, unsealed: bool) -> Vec<Warning> {
     let mut warnings = Vec::new();
     let mut warn = |code, message: &str| warnings.push(Warning { code, message: message.to_owned() });
-    match request.policy.approval {
-        ApprovalPolicy::Declared => {
-            warn("NO_HUMAN_APPROVAL", "The approval policy is `declared`: nobody else is asked before this is queued.");
-        }
+    if facts.policy(request) == ApprovalPolicy::Declared {
+        warn("NO_HUMAN_APPROVAL", "The approval policy is `declared`: nobody else is asked before this is queued.");
     }
     if facts.parent.is_some() {
         let depth = facts.depth();
@@ -189,7 +220,7 @@ fn warnings(request: &Request, run: &RunFacts, facts: &EnqueueFacts, unsealed: b
 }
 
 /// The first thing that stands in the way, else how to apply.
-fn next_step(request: &Request, facts: &EnqueueFacts, checks: &[Check]) -> String {
+fn next_step(request: &Request, facts: &EnqueueFacts, checks: &[Check], digest: &Sha256Digest) -> String {
     let shut = checks.iter().find_map(|check| match &check.answer {
         Answer::Shut(denial) => Some(denial),
         Answer::Open | Answer::Pending => None,
@@ -200,6 +231,18 @@ fn next_step(request: &Request, facts: &EnqueueFacts, checks: &[Check]) -> Strin
     if let Some(item) = gate::equal_pending(request, facts) {
         let step = ErrorCode::AlreadyPending.next_step_for(&request.caller);
         return format!("An equal item waits already ({}). {step}", item.queue_id());
+    }
+    if let Some(open) =
+        approval(request, facts, digest).filter(|asked| asked.status == ApprovalStatus::Pending.as_str())
+    {
+        let (id, until) = (&open.request.asked.id, ledger_text(open.request.asked.expires_at));
+        return match request.caller.surface {
+            Surface::Mcp => format!(
+                "People are being asked already ({id}, until {until}). Tell the person the id and stop; look again later with \
+                 this tool."
+            ),
+            Surface::Http | Surface::Cli => format!("People are being asked already: look at the request {id}."),
+        };
     }
     match request.caller.surface {
         Surface::Mcp => "Show the person the item, its effect, the warnings and the expiry. If they agree, call enqueue_from_run \

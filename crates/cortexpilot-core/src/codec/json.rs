@@ -49,6 +49,13 @@ impl Object {
         self
     }
 
+    /// A truth value.
+    pub(crate) fn flag(mut self, name: &str, value: bool) -> Self {
+        self.name(name);
+        self.0.push_str(if value { "true" } else { "false" });
+        self
+    }
+
     /// A list of texts.
     pub(crate) fn list(mut self, name: &str, values: &[String]) -> Self {
         self.name(name);

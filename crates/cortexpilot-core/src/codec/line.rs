@@ -108,6 +108,7 @@ fn provenance_members(object: Object, provenance: &Provenance) -> Object {
         .integer("depth", provenance.depth)
         .text("approval_policy", &provenance.approval_policy)
         .list("approvals", &provenance.approvals)
+        .present("approver_reason", provenance.approver_reason.as_deref())
 }
 
 fn cancel_body(event: &Cancelled) -> String {
@@ -204,6 +205,7 @@ struct Members {
     depth: Option<u32>,
     approval_policy: Option<String>,
     approvals: Option<Vec<String>>,
+    approver_reason: Option<String>,
     reason: Option<String>,
     cancelled_by: Option<String>,
     run_id: Option<String>,
@@ -312,6 +314,7 @@ impl Members {
                 depth: need("depth", self.depth)?,
                 approval_policy: need("approval_policy", self.approval_policy)?,
                 approvals: need("approvals", self.approvals)?,
+                approver_reason: self.approver_reason,
             }),
         })
     }

@@ -4,13 +4,15 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::id::{QueueItemId, RunId};
-use super::principal::{Caller, Roles, StatedRole};
+use super::approval::{ApprovalId, ElicitedAnswer};
+use super::id::{QueueItemId, RunId, Sha256Digest};
+use super::principal::{Caller, PrincipalKind, Roles, StatedRole};
 use super::queue::FinalStatus;
 use super::run::{RunFacts, RunProblem};
 use super::seal::{SealKey, SeenPreview};
 use super::text::{IdempotencyKey, Reason, RequestedBy, Stated, WorkerName};
 use super::time::Schedule;
+use super::token::{TokenId, TokenName};
 
 /// Any command.
 #[derive(Debug, Clone)]
@@ -23,6 +25,8 @@ pub enum Command {
     Claim(Claim),
     /// Finish a claimed item.
     Complete(Complete),
+    /// Decide what people are asked, or what holds for everybody.
+    Govern(Box<Govern>),
 }
 
 impl Command {
@@ -33,6 +37,7 @@ impl Command {
             Self::Cancel(command) => &command.caller,
             Self::Claim(command) => &command.caller,
             Self::Complete(command) => &command.caller,
+            Self::Govern(command) => &command.caller,
         }
     }
 
@@ -43,6 +48,7 @@ impl Command {
             Self::Cancel(command) => command.now,
             Self::Claim(command) => command.now,
             Self::Complete(command) => command.now,
+            Self::Govern(command) => command.now,
         }
     }
 }
@@ -96,6 +102,8 @@ pub struct Policy {
     pub allowed_roles: Roles,
     /// How long a preview may be applied.
     pub preview_ttl: SignedDuration,
+    /// How long people may decide a request, and a second operator may agree to a lower floor.
+    pub approval_ttl: SignedDuration,
     /// How much an agent may queue.
     pub limits: Limits,
 }
@@ -126,18 +134,41 @@ pub enum MutationGate {
     Open,
 }
 
-/// Who says yes to an apply.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Who says yes to an apply. Ordered: what is greater asks more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ApprovalPolicy {
     /// Gates 1 to 8 are the approval; nobody else is asked.
     Declared,
+    /// A person, who is not the one that asks.
+    Operator,
+    /// Two people, neither of whom asks or answers for the agent that asks.
+    TwoPerson,
 }
 
 impl ApprovalPolicy {
+    /// Every policy, from the weakest to the strictest.
+    pub const ALL: [Self; 3] = [Self::Declared, Self::Operator, Self::TwoPerson];
+
     /// The policy's word.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Declared => "declared",
+            Self::Operator => "operator",
+            Self::TwoPerson => "two-person",
+        }
+    }
+
+    /// Parses the policy's word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|policy| policy.as_str() == word)
+    }
+
+    /// How many people are asked.
+    pub fn people(self) -> u32 {
+        match self {
+            Self::Declared => 0,
+            Self::Operator => 1,
+            Self::TwoPerson => 2,
         }
     }
 }
@@ -168,6 +199,9 @@ pub struct ApplyInputs {
     pub presented: Presented,
     /// A second equal item is wanted. Ignored for anyone but an operator; MCP cannot send it.
     pub allow_duplicate: bool,
+    /// The run's id, typed once more. Under `operator` it makes an operator's own request its own approval; MCP cannot send
+    /// it.
+    pub typed_run_id: Option<String>,
 }
 
 /// The preview that an apply rests on.
@@ -242,4 +276,103 @@ pub struct Complete {
     pub role: StatedRole,
     /// Roles that may complete, for principals that are no workers.
     pub allowed_roles: Roles,
+}
+
+/// Decide what people are asked, or what holds for everybody.
+#[derive(Debug, Clone)]
+pub struct Govern {
+    /// Who decides.
+    pub caller: Caller,
+    /// When.
+    pub now: Timestamp,
+    /// Why.
+    pub reason: Stated<Reason>,
+    /// The role stated; the command line may leave it out.
+    pub role: StatedRole,
+    /// This process's configuration.
+    pub policy: Policy,
+    /// What.
+    pub what: Decide,
+}
+
+/// A decision to make.
+#[derive(Debug, Clone)]
+pub enum Decide {
+    /// Say yes to a request.
+    Approve {
+        /// Which; `None` when the text sent was no request's id.
+        id: Option<ApprovalId>,
+        /// The request's run, read once just now; it is judged again in full.
+        run: Box<Result<RunFacts, RunProblem>>,
+    },
+    /// Say no to a request.
+    Reject {
+        /// Which; `None` when the text sent was no request's id.
+        id: Option<ApprovalId>,
+    },
+    /// Write down one request that nobody decided in time.
+    Expire,
+    /// Write down what a client's dialog was answered.
+    Elicited {
+        /// About which request.
+        id: ApprovalId,
+        /// What.
+        answer: ElicitedAnswer,
+    },
+    /// Stop applies and claims.
+    Freeze,
+    /// Let them go on.
+    Unfreeze,
+    /// Set the floor.
+    SetPolicy(ApprovalPolicy),
+    /// Make a token. Its text stays with whoever asked.
+    CreateToken {
+        /// Its name.
+        id: TokenId,
+        /// SHA-256 of its text.
+        sha256: Sha256Digest,
+        /// What its principal may be used for.
+        kind: PrincipalKind,
+        /// Its principal's own name.
+        name: TokenName,
+        /// The roles that come with it.
+        roles: Roles,
+        /// For an agent: who answers for it; whoever makes it, unless named.
+        sponsor: Option<String>,
+        /// How long it lives.
+        ttl: SignedDuration,
+    },
+    /// Make a token that takes another's place.
+    RotateToken {
+        /// The other.
+        replaces: Option<TokenId>,
+        /// Its name.
+        id: TokenId,
+        /// SHA-256 of its text.
+        sha256: Sha256Digest,
+        /// How long it lives.
+        ttl: SignedDuration,
+    },
+    /// Take a token back.
+    RevokeToken {
+        /// Which; `None` when the text sent was no token's id.
+        id: Option<TokenId>,
+    },
+}
+
+impl Decide {
+    /// The request it is about.
+    pub fn request(&self) -> Option<&ApprovalId> {
+        match self {
+            Self::Approve { id, .. } | Self::Reject { id } => id.as_ref(),
+            Self::Elicited { id, .. } => Some(id),
+            Self::Expire
+            | Self::Freeze
+            | Self::Unfreeze
+            | Self::SetPolicy(_)
+            | Self::CreateToken { .. }
+            | Self::RotateToken { .. }
+            | Self::RevokeToken { .. } => None,
+        }
+    }
 }

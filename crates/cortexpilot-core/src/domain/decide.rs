@@ -4,16 +4,27 @@
 
 use jiff::Timestamp;
 
-use super::command::{ApplyInputs, Cancel, Claim, Complete, Enqueue, Presented, Request};
+use super::approval::{ApprovalRequest, Approver};
+use super::command::{ApplyInputs, ApprovalPolicy, Cancel, Claim, Complete, Enqueue, Presented, Request};
 use super::gate::{self, Answer, Denial, EnqueueFacts, EnqueueQuery, GateId};
+use super::governance::{DecisionEvent, GovernanceFacts, Recorded, Standing};
+use super::id::QueueItemId;
 use super::preview::Basis;
 use super::principal::{Caller, Principal, PrincipalKind, Role, Roles, StatedRole, Surface};
 use super::queue::{Cancelled, Claimed, Done, Enqueued, ItemState, Provenance, QueueEvent, QueueItem, When};
-use super::run::Pinned;
+use super::run::{Pinned, RunFacts};
 use super::seal;
 use super::text::Stated;
 use super::time::to_micros;
+use super::token::TokenState;
 use crate::error::ErrorCode;
+
+mod approval;
+mod governance;
+
+pub(crate) use approval::approval_query;
+pub use governance::starts_with;
+pub(crate) use governance::{decide_govern, governance_query};
 
 /// What was judged and may be appended: the only thing that a store can turn into a ledger line. It cannot be made,
 /// copied or read from bytes outside this module.
@@ -22,6 +33,19 @@ use crate::error::ErrorCode;
 pub struct Judged {
     event: QueueEvent,
     pin: Option<Pinned>,
+}
+
+/// A judged decision: the only thing, beside refusals, that a store can turn into a line of `decisions.jsonl`. Like
+/// [`Judged`] it cannot be made outside this module.
+#[must_use]
+#[derive(Debug)]
+pub struct JudgedDecision(DecisionEvent);
+
+impl JudgedDecision {
+    /// The event to append.
+    pub fn event(&self) -> &DecisionEvent {
+        &self.0
+    }
 }
 
 impl Judged {
@@ -51,15 +75,29 @@ pub enum Verdict {
     NothingToClaim,
     /// The item was finished.
     Completed(QueueItem),
+    /// Every gate but the approval is open, and people are asked: this is the request. Nothing was queued.
+    AwaitsApproval(Box<ApprovalRequest>),
+    /// The last approval came, and is this item's line.
+    Approved(QueueItem),
+    /// A decision was written down, or stood already.
+    Recorded(Box<Recorded>),
     /// Refused; nothing was appended to the queue.
     Denied(Denial),
 }
 
-/// What deciding gives: something to append with the verdict it becomes, an answer without a change, or a refusal.
+/// What deciding gives: something to append to the queue with the verdict it becomes, a decision to write down, an answer
+/// without a change, or a refusal.
 pub(crate) enum Decision {
     Append(Judged, fn(QueueItem) -> Verdict),
+    Record(JudgedDecision, Box<Verdict>),
     Answer(Box<Verdict>),
     Deny(Denial),
+}
+
+impl From<Denial> for Decision {
+    fn from(denial: Denial) -> Self {
+        Self::Deny(denial)
+    }
 }
 
 /// Which ledger facts a request needs; the same for preview (no inputs) and apply.
@@ -76,11 +114,25 @@ pub fn query(request: &Request, inputs: Option<&ApplyInputs>) -> EnqueueQuery {
         source_run_id: request.run_id.as_ref().map(ToString::to_string),
         now: request.now,
         applies_per_hour: request.policy.limits.applies_per_hour,
+        request: None,
+    }
+}
+
+/// A principal known by a personal token acts only while that token lives. Loaded in the same turn as everything else, so
+/// that nothing is decided for a token that was revoked before.
+pub(crate) fn caller_lives(caller: &Caller, facts: &GovernanceFacts, now: Timestamp) -> Result<(), Denial> {
+    let Some(token) = caller.principal.as_ref().and_then(Principal::token) else { return Ok(()) };
+    let refuse = |said: &str| Err(Denial::new(ErrorCode::Unauthenticated, format!("{said} Nothing was changed.")));
+    match facts.caller_token.as_ref().filter(|record| record.id == *token).map(|record| record.state(now)) {
+        Some(TokenState::Live) => Ok(()),
+        Some(TokenState::Expired) => refuse("Your token has expired."),
+        Some(TokenState::Revoked) => refuse("Your token was revoked."),
+        None => refuse("Your token is not known here."),
     }
 }
 
 /// Decides `enqueue` from the facts that the store loaded.
-pub(crate) fn decide_enqueue(enqueue: &Enqueue, facts: &EnqueueFacts, last: Option<Timestamp>) -> Decision {
+pub(crate) fn decide_enqueue(enqueue: &Enqueue, facts: &EnqueueFacts, last: Last) -> Decision {
     let (request, inputs) = (&enqueue.request, &enqueue.inputs);
     for gate in GateId::ALL {
         // Between what identifies the caller's wish and what the run says today: a retry of what was applied is answered
@@ -92,21 +144,45 @@ pub(crate) fn decide_enqueue(enqueue: &Enqueue, facts: &EnqueueFacts, last: Opti
                 Err(denial) => return Decision::Deny(denial),
             }
         }
+        // What this caller asks people already counts against its limits; asking once more is a retry.
+        if gate == GateId::Limits && approval::asked_already(request, facts) {
+            continue;
+        }
         match gate::check(gate, request, Some(inputs), facts) {
             Answer::Open => {}
             Answer::Shut(denial) => return Decision::Deny(denial),
+            // The last gate: everything else is open, and people are asked.
+            Answer::Pending if gate == GateId::Approval => return approval::ask(request, inputs, facts, last),
             Answer::Pending => return Decision::Deny(unanswered(gate)),
         }
     }
-    match enqueued(request, inputs, facts, last) {
+    let judged = wish(request, inputs, facts).and_then(|wish| {
+        approval::not_ended(&wish.queue_id, facts, request.now)?;
+        enqueued(&wish, own_approval(&wish), facts, last)
+    });
+    match judged {
         Ok(judged) => Decision::Append(judged, Verdict::Enqueued),
         Err(denial) => Decision::Deny(denial),
     }
 }
 
+/// When the last lines of the two files were written: no line is earlier than the one before it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Last {
+    pub(crate) queue: Option<Timestamp>,
+    pub(crate) decisions: Option<Timestamp>,
+}
+
 /// No gate leaves an apply unanswered; if one ever did, that is no yes.
 fn unanswered(gate: GateId) -> Denial {
     Denial::new(ErrorCode::Internal, format!("The check `{}` gave no answer. Nothing was queued.", gate.row().name))
+}
+
+fn conflict() -> Denial {
+    Denial::new(
+        ErrorCode::IdempotencyConflict,
+        "This idempotency_key was used before with another run or other parameters. Nothing was queued.",
+    )
 }
 
 fn already_applied<'a>(
@@ -118,35 +194,84 @@ fn already_applied<'a>(
         if gate::same_arguments(request, item) {
             return Ok(Some(item));
         }
-        let mut denial = Denial::new(
-            ErrorCode::IdempotencyConflict,
-            "This idempotency_key was used before with another run or other parameters. Nothing was queued.",
-        );
+        let mut denial = conflict();
         denial.queue_id = Some(item.queue_id().to_string());
         return Err(denial);
+    }
+    let asked = facts.request_by_key.as_ref().filter(|_| inputs.idempotency_key.is_some());
+    if asked.is_some_and(|other| other.is_open(request.now) && !approval::same_arguments(request, other)) {
+        return Err(conflict());
     }
     Ok(facts.by_preview.as_ref().filter(|item| gate::same_arguments(request, item)))
 }
 
-/// Builds the event from what the gates let through. Whatever is missing here was a gate's to refuse.
-fn enqueued(
-    request: &Request,
-    inputs: &ApplyInputs,
-    facts: &EnqueueFacts,
-    last: Option<Timestamp>,
-) -> Result<Judged, Denial> {
+/// A request that the gates let through, with everything that its line says.
+struct Wish<'a> {
+    request: &'a Request,
+    principal: &'a Principal,
+    role: Role,
+    requested_by: String,
+    reason: String,
+    idempotency_key: Option<String>,
+    queue_id: QueueItemId,
+    run: &'a RunFacts,
+    basis: Basis,
+    policy: ApprovalPolicy,
+}
+
+/// Collects what the gates let through. Whatever is missing here was a gate's to refuse.
+fn wish<'a>(request: &'a Request, inputs: &ApplyInputs, facts: &EnqueueFacts) -> Result<Wish<'a>, Denial> {
     let principal = gate::authenticated(&request.caller)?;
     let role = gate::apply_role(request, &inputs.actor_role)?;
     let run = request.run.as_ref().map_err(gate::run_denial)?;
-    let basis = Basis::of(run, request, &request.policy, &facts.pending);
     let (Presented::Seen { seen, .. }, Some(requested_by), Some(reason)) =
         (&inputs.presented, inputs.requested_by.given(), inputs.approval_reason.given())
     else {
         return Err(unanswered(GateId::Metadata));
     };
-    let derived = &basis.derived;
-    let event = QueueEvent::Enqueued(Box::new(Enqueued {
+    Ok(Wish {
+        request,
+        principal,
+        role,
+        requested_by: requested_by.to_string(),
+        reason: reason.to_string(),
+        idempotency_key: inputs.idempotency_key.as_ref().map(ToString::to_string),
         queue_id: seal::queue_id_of(&principal.id, &seen.nonce),
+        run,
+        basis: Basis::of(run, request, facts),
+        policy: facts.policy(request),
+    })
+}
+
+/// Under `operator` an operator who typed the run's id approves their own request, and the line says so. Nobody else gets
+/// past the last gate without people.
+fn own_approval(wish: &Wish<'_>) -> Said {
+    match wish.policy {
+        ApprovalPolicy::Declared => Said::default(),
+        ApprovalPolicy::Operator | ApprovalPolicy::TwoPerson => {
+            let own = Approver { principal: wish.principal.id.clone(), role: wish.role.clone() };
+            Said { approvals: vec![own.to_string()], reason: None }
+        }
+    }
+}
+
+/// What people said to a wish.
+#[derive(Default)]
+struct Said {
+    /// Who agreed, the last of them last.
+    approvals: Vec<String>,
+    /// Why the last of them did.
+    reason: Option<String>,
+}
+
+fn enqueued(wish: &Wish<'_>, said: Said, facts: &EnqueueFacts, last: Last) -> Result<Judged, Denial> {
+    // Whatever led here: no line says that fewer people agreed than the policy asks.
+    if said.approvals.len() < usize::try_from(wish.policy.people()).unwrap_or(usize::MAX) {
+        return Err(unanswered(GateId::Approval));
+    }
+    let (derived, request) = (&wish.basis.derived, wish.request);
+    let event = QueueEvent::Enqueued(Box::new(Enqueued {
+        queue_id: wish.queue_id.clone(),
         task_id: derived.task_id.clone(),
         owner: derived.owner.clone(),
         contract_path: derived.contract_path.clone(),
@@ -155,26 +280,27 @@ fn enqueued(
         source_run_id: derived.source_run_id.clone(),
         scheduled: request.parameters.scheduled.as_ref().map(When::from),
         deadline: request.parameters.deadline.as_ref().map(When::from),
-        ts: stamp(request.now, last),
+        ts: stamp(request.now, last.queue),
         provenance: Some(Provenance {
-            contract_sha256: basis.contract_sha256,
-            requested_by: requested_by.to_string(),
-            actor_role: role.to_string(),
-            approval_reason: reason.to_string(),
+            contract_sha256: wish.basis.contract_sha256,
+            requested_by: wish.requested_by.clone(),
+            actor_role: wish.role.to_string(),
+            approval_reason: wish.reason.clone(),
             pilot_source: request.caller.surface.pilot_source().to_owned(),
-            principal: principal.id.clone(),
-            preview_digest: basis.digest(),
-            idempotency_key: inputs.idempotency_key.as_ref().map(ToString::to_string),
+            principal: wish.principal.id.clone(),
+            preview_digest: wish.basis.digest(),
+            idempotency_key: wish.idempotency_key.clone(),
             depth: facts.depth(),
-            approval_policy: request.policy.approval.as_str().to_owned(),
-            approvals: Vec::new(),
+            approval_policy: wish.policy.as_str().to_owned(),
+            approvals: said.approvals,
+            approver_reason: said.reason,
         }),
     }));
-    Ok(Judged { event, pin: Some(run.contract.clone()) })
+    Ok(Judged { event, pin: Some(wish.run.contract.clone()) })
 }
 
 /// Decides `cancel` from the facts that the store loaded.
-pub(crate) fn decide_cancel(cancel: &Cancel, item: Option<QueueItem>, last: Option<Timestamp>) -> Decision {
+pub(crate) fn decide_cancel(cancel: &Cancel, item: Option<QueueItem>, last: Last) -> Decision {
     let acting = match operator_role(&cancel.caller, &cancel.role, &cancel.allowed_roles) {
         Ok(acting) => acting,
         Err(denial) => return Decision::Deny(denial),
@@ -204,7 +330,7 @@ pub(crate) fn decide_cancel(cancel: &Cancel, item: Option<QueueItem>, last: Opti
         task_id: item.enqueued.task_id.clone(),
         reason: cancel.reason.given().map(ToString::to_string),
         cancelled_by: Some(acting.to_string()),
-        ts: stamp(cancel.now, last),
+        ts: stamp(cancel.now, last.queue),
     };
     append(QueueEvent::Cancelled(event), Verdict::Cancelled)
 }
@@ -226,11 +352,14 @@ fn owns(principal: &str, item: &QueueItem) -> bool {
 }
 
 /// Decides `claim` from the facts that the store loaded.
-pub(crate) fn decide_claim(claim: &Claim, next: Option<QueueItem>, last: Option<Timestamp>) -> Decision {
+pub(crate) fn decide_claim(claim: &Claim, next: Option<QueueItem>, standing: &Standing, last: Last) -> Decision {
     let acting = match worker_scope(&claim.caller, &claim.role, &claim.allowed_roles) {
         Ok(acting) => acting,
         Err(denial) => return Decision::Deny(denial),
     };
+    if let Err(denial) = gate::thawed(standing, "Nothing was claimed.") {
+        return Decision::Deny(denial);
+    }
     if let Err(denial) = gate::text_accepted("worker", &claim.worker) {
         return Decision::Deny(denial);
     }
@@ -240,7 +369,7 @@ pub(crate) fn decide_claim(claim: &Claim, next: Option<QueueItem>, last: Option<
         let reason = "The store offered an item that cannot be claimed now. Nothing was changed.";
         return Decision::Deny(Denial::new(ErrorCode::Internal, reason));
     }
-    let ts = stamp(claim.now, last);
+    let ts = stamp(claim.now, last.queue);
     let worker = match &claim.worker {
         Stated::Given(name) => name.to_string(),
         Stated::Absent | Stated::Rejected(_) => acting.principal.id.clone(),
@@ -258,7 +387,7 @@ pub(crate) fn decide_claim(claim: &Claim, next: Option<QueueItem>, last: Option<
 }
 
 /// Decides `complete` from the facts that the store loaded.
-pub(crate) fn decide_complete(complete: &Complete, item: Option<QueueItem>, last: Option<Timestamp>) -> Decision {
+pub(crate) fn decide_complete(complete: &Complete, item: Option<QueueItem>, last: Last) -> Decision {
     if let Err(denial) = worker_scope(&complete.caller, &complete.role, &complete.allowed_roles) {
         return Decision::Deny(denial);
     }
@@ -283,7 +412,7 @@ pub(crate) fn decide_complete(complete: &Complete, item: Option<QueueItem>, last
         task_id: item.enqueued.task_id.clone(),
         run_id,
         status: complete.status.as_str().to_owned(),
-        ts: stamp(complete.now, last),
+        ts: stamp(complete.now, last.queue),
     };
     append(QueueEvent::Done(event), Verdict::Completed)
 }

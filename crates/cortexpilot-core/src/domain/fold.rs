@@ -9,9 +9,82 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::command::Limits;
 use super::gate::{EnqueueFacts, EnqueueQuery, Usage};
+use super::governance::{DecisionEvent, Governance};
 use super::id::{QueueItemId, Sha256Digest};
 use super::listing::{QueueFilter, QueueListing};
 use super::queue::{Cancelled, Claim, ClaimKey, Claimed, Done, Enqueued, ItemState, QueueEvent, QueueItem};
+
+/// What a store knows: the queue, and what operators decided. Two folds over two files, asked together.
+#[derive(Debug, Default)]
+pub struct State {
+    /// The queue.
+    pub queue: Queue,
+    governance: Governance,
+}
+
+impl State {
+    /// Applies one event of the queue.
+    ///
+    /// # Errors
+    /// An [`Oddity`] when the event changes nothing.
+    pub fn apply(&mut self, event: &QueueEvent, line_hash: Option<Sha256Digest>) -> Result<(), Oddity> {
+        self.queue.apply(event, line_hash)?;
+        if let QueueEvent::Enqueued(enqueued) = event {
+            self.governance.queued(&enqueued.queue_id, true);
+        }
+        Ok(())
+    }
+
+    /// Applies one decision.
+    ///
+    /// # Errors
+    /// An [`Oddity`] when the event changes nothing.
+    pub fn decide(&mut self, event: &DecisionEvent) -> Result<(), Oddity> {
+        self.governance.apply(event)?;
+        if let DecisionEvent::Requested(asked) = event
+            && self.queue.get(&asked.queue_id).is_some()
+        {
+            self.governance.queued(&asked.queue_id, true);
+        }
+        Ok(())
+    }
+
+    /// The record of decisions begins with a repair.
+    pub fn decisions_repaired(&mut self, by: &str, at: Timestamp) {
+        self.governance.repaired(by, at);
+    }
+
+    /// Begins the queue anew.
+    pub fn forget_queue(&mut self) {
+        self.queue = Queue::default();
+        self.governance.forget_queue();
+    }
+
+    /// Begins the decisions anew.
+    pub fn forget_decisions(&mut self) {
+        self.governance = Governance::default();
+    }
+
+    /// What operators decided.
+    pub fn governance(&self) -> &Governance {
+        &self.governance
+    }
+
+    /// What an apply or preview rests on.
+    pub fn facts(&self, query: &EnqueueQuery) -> EnqueueFacts {
+        let (governance, now) = (&self.governance, query.now);
+        let requests = |run: &str| governance.of_run(run).cloned().collect();
+        let mut facts = self.queue.facts(query);
+        facts.standing = governance.standing().clone();
+        facts.requests = query.source_run_id.as_deref().map(requests).unwrap_or_default();
+        facts.request_by_key = query.by_key.as_ref().and_then(|key| governance.by_key(&query.principal, key)).cloned();
+        // What people are asked about is as good as queued: an agent cannot have more of both than it may queue.
+        facts.usage.pending += governance.open_of(&query.principal, query.request.as_ref(), now);
+        let asked_frees_at = governance.frees_at(&query.principal, query.applies_per_hour, now);
+        facts.usage.hour_frees_at = facts.usage.hour_frees_at.max(asked_frees_at);
+        facts
+    }
+}
 
 /// Every item and the ways to find it.
 #[derive(Debug, Default)]
@@ -41,8 +114,11 @@ struct Used {
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 impl Used {
-    fn applied(&mut self, at: Timestamp) {
+    fn applied(&mut self, at: Timestamp, counted_before: bool) {
         self.pending += 1;
+        if counted_before {
+            return;
+        }
         self.applies.push_back(at);
         let most = usize::try_from(Limits::MAX).unwrap_or(usize::MAX);
         while self.applies.len() > most || self.applies.front().is_some_and(|first| at.duration_since(*first) >= HOUR) {
@@ -107,8 +183,8 @@ impl Queue {
         self.by_run.get(run_id).map(|at| &self.items[*at])
     }
 
-    /// What an apply or preview rests on.
-    pub fn facts(&self, query: &EnqueueQuery) -> EnqueueFacts {
+    /// What the queue knows of an apply or preview.
+    fn facts(&self, query: &EnqueueQuery) -> EnqueueFacts {
         let of_run = query.source_run_id.as_deref();
         EnqueueFacts {
             by_preview: query.by_preview.as_ref().and_then(|id| self.get(id)).cloned(),
@@ -116,6 +192,7 @@ impl Queue {
             pending: of_run.map(|run| self.pending_of_run(run).cloned().collect()).unwrap_or_default(),
             parent: of_run.and_then(|run| self.by_run(run)).cloned(),
             usage: self.usage(query),
+            ..EnqueueFacts::default()
         }
     }
 
@@ -186,7 +263,9 @@ impl Queue {
             if let Some(key) = &provenance.idempotency_key {
                 self.by_key.insert((provenance.principal.clone(), key.clone()), at);
             }
-            self.by_principal.entry(provenance.principal.clone()).or_default().applied(event.ts);
+            // What people approved was counted when it was asked for.
+            let asked = !provenance.approvals.is_empty();
+            self.by_principal.entry(provenance.principal.clone()).or_default().applied(event.ts, asked);
             *self.live_pins.entry(provenance.contract_sha256).or_default() += 1;
         }
         let key = item.claim_key();

@@ -6,7 +6,9 @@
 
 use jiff::Timestamp;
 
+use super::approval::{ApprovalId, ApprovalRequest};
 use super::command::{ApplyInputs, ApprovalPolicy, Limits, MutationGate, Presented, Request};
+use super::governance::Standing;
 use super::id::QueueItemId;
 use super::preview::{Basis, Change};
 use super::principal::{Caller, Principal, PrincipalKind, Role, Roles, StatedRole, Surface};
@@ -14,6 +16,7 @@ use super::queue::QueueItem;
 use super::run::{ContractEvidence, RunProblem};
 use super::seal::short;
 use super::text::Stated;
+use super::time::ledger_text;
 use crate::error::ErrorCode;
 
 /// A gate. Adding one means: a variant here in its place, a row in [`GateId::row`], an arm in `check`.
@@ -90,8 +93,8 @@ impl GateId {
                 "mutation_gate",
                 false,
                 "an operator, where this process is started",
-                "queueing is switched on in this process's trusted environment",
-                &[C::MutationGateClosed],
+                "queueing is switched on in this process's trusted environment, and no operator has frozen it",
+                &[C::MutationGateClosed, C::Frozen],
             ),
             Self::Confirm => {
                 row(3, "confirm", true, "you: confirm", "`confirm` is the JSON value `true`", &[C::ConfirmRequired])
@@ -140,8 +143,8 @@ impl GateId {
                 9,
                 "approval_policy",
                 false,
-                "nobody needs to: the policy is `declared`",
-                "whoever the approval policy asks has said yes",
+                "whoever the approval policy asks: nobody, one operator, or two",
+                "whoever the approval policy asks has said yes; until then the answer is PENDING_APPROVAL, no denial",
                 &[],
             ),
         }
@@ -203,7 +206,7 @@ pub enum Answer {
     Open,
     /// It does not.
     Shut(Denial),
-    /// Its input comes only with apply.
+    /// Its input comes only with apply; of the approval: people are asked.
     Pending,
 }
 
@@ -222,6 +225,8 @@ pub struct EnqueueQuery {
     pub now: Timestamp,
     /// How many items an hour are too many; 0 when none are.
     pub applies_per_hour: u32,
+    /// The request that is being decided: it does not count beside the item it becomes.
+    pub request: Option<ApprovalId>,
 }
 
 /// What the ledger knows about a request: loaded by the store inside its serialization.
@@ -235,8 +240,14 @@ pub struct EnqueueFacts {
     pub pending: Vec<QueueItem>,
     /// The item out of which the source run came.
     pub parent: Option<QueueItem>,
-    /// What the principal has queued.
+    /// What the principal has queued, and has asked people for.
     pub usage: Usage,
+    /// What holds for everybody.
+    pub standing: Standing,
+    /// What people were asked about this run, in the order of asking.
+    pub requests: Vec<ApprovalRequest>,
+    /// The request this principal made under the same idempotency key.
+    pub request_by_key: Option<ApprovalRequest>,
 }
 
 /// How much of its limits a principal uses.
@@ -249,6 +260,11 @@ pub struct Usage {
 }
 
 impl EnqueueFacts {
+    /// The policy that holds for this request: the strictest of this process's and the floor.
+    pub fn policy(&self, request: &Request) -> ApprovalPolicy {
+        self.standing.policy(request.policy.approval)
+    }
+
     /// How many items deep a new item of this run is: one more than the item that its source run came out of. An item of
     /// the original says nothing of its depth and counts as the first.
     pub fn depth(&self) -> u32 {
@@ -273,16 +289,14 @@ pub fn checks(request: &Request, inputs: Option<&ApplyInputs>, facts: &EnqueueFa
 pub fn check(gate: GateId, request: &Request, inputs: Option<&ApplyInputs>, facts: &EnqueueFacts) -> Answer {
     let answer = match (gate, inputs) {
         (GateId::Authenticated, _) => authenticated(&request.caller).map(|_| ()),
-        (GateId::MutationGate, _) => mutation_gate(request),
+        (GateId::MutationGate, _) => mutation_gate(request.policy.mutation_gate, &facts.standing),
         (GateId::Role, Some(inputs)) => apply_role(request, &inputs.actor_role).map(|_| ()),
         (GateId::Role, None) => preview_role(request),
         (GateId::Run, _) => run(request),
         (GateId::Limits, _) => limits(request, facts),
-        (GateId::Approval, _) => match request.policy.approval {
-            ApprovalPolicy::Declared => Ok(()),
-        },
+        (GateId::Approval, inputs) => return approval(request, inputs, facts),
         (GateId::Confirm | GateId::Metadata | GateId::Preview, None) => return Answer::Pending,
-        (GateId::Confirm, Some(inputs)) => confirm(inputs),
+        (GateId::Confirm, Some(inputs)) => confirm(request, inputs),
         (GateId::Metadata, Some(inputs)) => metadata(inputs),
         (GateId::Preview, Some(inputs)) => preview(request, inputs, facts),
     };
@@ -296,21 +310,57 @@ pub fn authenticated(caller: &Caller) -> Result<&Principal, Denial> {
     })
 }
 
-fn mutation_gate(request: &Request) -> Result<(), Denial> {
-    match request.policy.mutation_gate {
-        MutationGate::Open => Ok(()),
-        MutationGate::Shut => Err(Denial::new(
+/// Gate 2: queueing is switched on in this process, and no operator has frozen it.
+pub fn mutation_gate(gate: MutationGate, standing: &Standing) -> Result<(), Denial> {
+    if gate == MutationGate::Shut {
+        return Err(Denial::new(
             ErrorCode::MutationGateClosed,
             "Queueing is switched off on this server, which is the default. The preview is valid; nothing was queued.",
+        ));
+    }
+    thawed(standing, "Nothing was queued.")
+}
+
+/// Refuses while operators have frozen applies and claims.
+pub fn thawed(standing: &Standing, unchanged: &str) -> Result<(), Denial> {
+    match &standing.frozen {
+        None => Ok(()),
+        Some(freeze) => Err(Denial::new(
+            ErrorCode::Frozen,
+            format!("An operator froze queueing and claiming at {}. {unchanged}", ledger_text(freeze.since)),
         )),
     }
 }
 
-fn confirm(inputs: &ApplyInputs) -> Result<(), Denial> {
-    if inputs.confirm {
-        return Ok(());
+fn confirm(request: &Request, inputs: &ApplyInputs) -> Result<(), Denial> {
+    if !inputs.confirm {
+        return Err(Denial::new(
+            ErrorCode::ConfirmRequired,
+            "`confirm` must be the JSON value true. Nothing was queued.",
+        ));
     }
-    Err(Denial::new(ErrorCode::ConfirmRequired, "`confirm` must be the JSON value true. Nothing was queued."))
+    match (&inputs.typed_run_id, &request.run_id) {
+        (Some(typed), run_id) if run_id.as_ref().is_none_or(|run| run.as_str() != typed.trim()) => Err(Denial::new(
+            ErrorCode::ConfirmRequired,
+            "`confirm_run_id` is not the id of this run. Nothing was queued.",
+        )),
+        (Some(_) | None, _) => Ok(()),
+    }
+}
+
+/// Gate 9. Nobody is asked under `declared`; under `operator` an operator who typed the run's id has said yes to their own
+/// request. Everybody else waits for people.
+fn approval(request: &Request, inputs: Option<&ApplyInputs>, facts: &EnqueueFacts) -> Answer {
+    match facts.policy(request) {
+        ApprovalPolicy::Declared => Answer::Open,
+        ApprovalPolicy::Operator if inputs.is_some_and(|inputs| approves_itself(request, inputs)) => Answer::Open,
+        ApprovalPolicy::Operator | ApprovalPolicy::TwoPerson => Answer::Pending,
+    }
+}
+
+fn approves_itself(request: &Request, inputs: &ApplyInputs) -> bool {
+    let operator = request.caller.established().is_some_and(|principal| principal.kind == PrincipalKind::Operator);
+    operator && request.caller.surface != Surface::Mcp && inputs.typed_run_id.is_some()
 }
 
 /// Gate 4 at apply. Gives the role that is acted in. Only over HTTP may the header stand for `actor_role`; whatever the
@@ -431,7 +481,8 @@ fn missing_text(name: &str) -> Denial {
     Denial::new(ErrorCode::MetadataRequired, format!("`{name}` is missing or blank. Nothing was queued."))
 }
 
-fn text_given<T>(name: &str, stated: &Stated<T>) -> Result<(), Denial> {
+/// A text that must be there and acceptable.
+pub fn text_given<T>(name: &str, stated: &Stated<T>) -> Result<(), Denial> {
     match stated {
         Stated::Given(_) => Ok(()),
         Stated::Absent => Err(missing_text(name)),
@@ -503,7 +554,7 @@ fn preview(request: &Request, inputs: &ApplyInputs, facts: &EnqueueFacts) -> Res
     }
     // Gate 6 comes first: with an unreadable run this is never what names the denial.
     let run = request.run.as_ref().map_err(run_denial)?;
-    let basis = Basis::of(run, request, &request.policy, &facts.pending);
+    let basis = Basis::of(run, request, facts);
     if short(&basis.digest()) != seen.digest || facts.by_preview.is_some() {
         let mut denial = Denial::new(
             ErrorCode::PreviewStale,

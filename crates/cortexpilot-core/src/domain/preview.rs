@@ -1,8 +1,8 @@
 //! What exactly was previewed: the derived item and everything its approval rests on, as a digest.
 
-use super::command::{Parameters, Policy, Request};
+use super::command::{Parameters, Request};
+use super::gate::EnqueueFacts;
 use super::id::{QueueItemId, Sha256Digest};
-use super::queue::QueueItem;
 use super::run::RunFacts;
 use super::time::Schedule;
 
@@ -101,16 +101,16 @@ fn text(schedule: &Option<Schedule>) -> Option<&str> {
 
 impl Basis {
     /// Collects what the digest covers.
-    pub fn of(run: &RunFacts, request: &Request, policy: &Policy, pending: &[QueueItem]) -> Self {
-        let mut ids: Vec<QueueItemId> = pending.iter().map(|item| item.queue_id().clone()).collect();
+    pub fn of(run: &RunFacts, request: &Request, facts: &EnqueueFacts) -> Self {
+        let mut ids: Vec<QueueItemId> = facts.pending.iter().map(|item| item.queue_id().clone()).collect();
         ids.sort();
         Self {
             derived: Derived::of(run, request),
             contract_sha256: run.contract.sha256(),
             awaits_approval: run.awaits_approval,
             pending: ids,
-            approval_policy: policy.approval.as_str(),
-            allowed_roles: policy.allowed_roles.iter().map(ToString::to_string).collect(),
+            approval_policy: facts.policy(request).as_str(),
+            allowed_roles: request.policy.allowed_roles.iter().map(ToString::to_string).collect(),
         }
     }
 

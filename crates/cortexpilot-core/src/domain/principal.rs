@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use super::token::TokenId;
+
 /// A role's name, upper case. Which roles may apply is configuration; which a principal holds is identity.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Role(String);
@@ -81,6 +83,14 @@ pub enum PrincipalKind {
 }
 
 impl PrincipalKind {
+    /// Every kind.
+    pub const ALL: [Self; 4] = [Self::Operator, Self::Agent, Self::Worker, Self::Anonymous];
+
+    /// Parses the kind's word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+
     /// The kind's word on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -101,25 +111,61 @@ pub struct Principal {
     pub kind: PrincipalKind,
     /// The roles it holds.
     pub roles: Roles,
-    /// For a local agent: the operator whose roles it borrows and who answers for it.
+    /// For an agent: the operator who answers for it. A local agent borrows that operator's roles.
     pub sponsor: Option<String>,
+    /// How it was established.
+    pub known_by: KnownBy,
 }
+
+/// How a principal was established: what its identity is worth.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KnownBy {
+    /// By the process: whoever starts it says who it acts as.
+    Process,
+    /// By the one token that a server was configured with, which several people may share.
+    SharedToken,
+    /// By a personal token, which lives until it expires or is revoked.
+    Token(TokenId),
+    /// Not at all: authentication is switched off.
+    Nothing,
+}
+
+/// What the id of a principal may only begin with when it was proven: `operator:alice` is whoever holds alice's token,
+/// never whom a variable names.
+pub const PROVEN_PREFIXES: [&str; 5] = ["operator:", "agent:", "worker:", "token:", "anonymous:"];
 
 /// Longest id of a principal, in characters: it is written into every line that the principal causes.
 pub const PRINCIPAL_ID_MAX: usize = 200;
+
+/// Whether a principal's id can stand in a line and be read there.
+pub fn is_nameable(id: &str) -> bool {
+    !id.trim().is_empty() && id.chars().count() <= PRINCIPAL_ID_MAX && !id.chars().any(super::text::is_forbidden)
+}
 
 impl Principal {
     /// Whether its id can stand in a line and be read there: not blank, at most [`PRINCIPAL_ID_MAX`] characters, none of
     /// them hidden. One with another id counts as no principal at all.
     pub fn is_nameable(&self) -> bool {
-        !self.id.trim().is_empty()
-            && self.id.chars().count() <= PRINCIPAL_ID_MAX
-            && !self.id.chars().any(super::text::is_forbidden)
+        is_nameable(&self.id)
     }
 
     /// What requests are attributed to when authentication is switched off (loopback only).
     pub fn anonymous() -> Self {
-        Self { id: "anonymous:loopback".into(), kind: PrincipalKind::Anonymous, roles: Roles::new(), sponsor: None }
+        Self {
+            id: "anonymous:loopback".into(),
+            kind: PrincipalKind::Anonymous,
+            roles: Roles::new(),
+            sponsor: None,
+            known_by: KnownBy::Nothing,
+        }
+    }
+
+    /// The personal token it was established by, if it was.
+    pub fn token(&self) -> Option<&TokenId> {
+        match &self.known_by {
+            KnownBy::Token(id) => Some(id),
+            KnownBy::Process | KnownBy::SharedToken | KnownBy::Nothing => None,
+        }
     }
 }
 
@@ -137,6 +183,11 @@ pub enum Surface {
 impl Surface {
     /// Every surface, for tables and tests.
     pub const ALL: [Self; 3] = [Self::Mcp, Self::Http, Self::Cli];
+
+    /// Parses the surface's word in `decisions.jsonl`.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|surface| surface.as_str() == word)
+    }
 
     /// The surface's word in `decisions.jsonl`.
     pub fn as_str(self) -> &'static str {

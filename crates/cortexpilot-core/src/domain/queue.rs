@@ -111,8 +111,10 @@ pub struct Provenance {
     pub depth: u32,
     /// The policy under which it was approved.
     pub approval_policy: String,
-    /// Approvals by people, as `principal` ids; empty under `declared`.
+    /// Approvals by people, each a principal in its role; empty under `declared`. The last is this line itself.
     pub approvals: Vec<String>,
+    /// Why the last of them agreed, if stated. What the others said stands in their own lines.
+    pub approver_reason: Option<String>,
 }
 
 /// A `QUEUE_CANCEL` line.

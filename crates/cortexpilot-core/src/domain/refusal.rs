@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::approval::ApprovalId;
 use super::gate::Denial;
 use super::id::Sha256Digest;
 use super::principal::Caller;
@@ -20,6 +21,8 @@ pub struct Refusal<'a> {
     pub run_id: Option<String>,
     /// The preview it rested on, where known.
     pub preview_digest: Option<Sha256Digest>,
+    /// The request it was about.
+    pub approval_id: Option<&'a ApprovalId>,
     /// When.
     pub now: Timestamp,
 }

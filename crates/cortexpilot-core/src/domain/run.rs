@@ -33,8 +33,9 @@ pub struct RunFacts {
 /// Longest `task_id`, `owner` and `workflow_id` of an item, in characters.
 pub const DERIVED_TEXT_MAX: usize = 1024;
 
-/// Longest contract path of an item, in bytes: Linux's `PATH_MAX`.
-pub const CONTRACT_PATH_MAX: usize = 4096;
+/// Longest contract path of an item, in bytes: Linux's `PATH_MAX` (4096), less what the longest reasons of whoever asks and
+/// of whoever agrees need beside it in one line.
+pub const CONTRACT_PATH_MAX: usize = 3584;
 
 impl RunFacts {
     /// The member that is too long to be queued, if any. With these bounds every event fits into one ledger line, whatever

@@ -13,6 +13,7 @@ use super::Store;
 use crate::codec::decision::Decision;
 
 mod enqueue;
+mod governance;
 mod limits;
 mod reading;
 mod refusals;
@@ -20,11 +21,13 @@ mod scene;
 mod work;
 
 pub use enqueue::*;
+pub use governance::*;
 pub use limits::*;
 pub use reading::*;
 pub use refusals::*;
 pub use scene::{
-    Ask, agent, cancel, claim, complete, execute, lease, nobody, operator, operator_at, soon, start, worker,
+    Ask, agent, approve, cancel, claim, complete, execute, govern, known, lease, nobody, operator, operator_at, person,
+    reject, revoke, soon, start, token, worker,
 };
 pub use work::*;
 
@@ -32,8 +35,12 @@ pub use work::*;
 pub trait Subject {
     /// The store, empty at first.
     fn store(&self) -> &dyn Store;
-    /// What it has recorded of refusals.
+    /// What it has recorded of refusals and decisions.
     fn decisions(&self) -> Vec<Decision>;
+    /// The same store once more, opened now, as another process has it; `None` where there is no such thing.
+    fn another(&self) -> Option<Box<dyn Store>> {
+        None
+    }
 }
 
 /// Runs a future on this thread.
@@ -92,6 +99,19 @@ macro_rules! conformance {
             refusals_are_recorded_with_who_what_and_why
             refusals_beyond_sixty_a_minute_are_counted
             callers_without_a_name_leave_no_line
+            a_freeze_holds_for_the_next_command_and_the_rollback_works_all_the_same
+            a_raised_floor_holds_for_the_next_apply
+            a_token_taken_back_is_refused_at_the_next_command
+            a_request_becomes_its_item_and_no_other
+            what_was_decided_is_known_to_whoever_opens_the_store_later
+            of_twenty_approvers_at_once_one_makes_the_line
+            of_twenty_approvers_at_once_two_are_in_the_line_where_two_must_agree
+            an_approval_and_a_rejection_exclude_each_other
+            nothing_is_approved_behind_a_freeze
+            applies_at_once_of_one_preview_ask_once
+            a_refused_decision_is_recorded_with_its_request
+            decisions_never_go_back_in_time
+            requests_and_tokens_are_listed_in_order
         }
     };
     ($make:expr; $($promise:ident)+) => {

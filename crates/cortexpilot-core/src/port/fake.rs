@@ -6,18 +6,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{BoxFuture, Clock, Ids, Store, StoreError, StoreHealth, StoreRead, Turn};
+use super::{ApprovalListing, BoxFuture, Clock, Ids, Store, StoreError, StoreHealth, StoreRead, Turn};
 use crate::codec::line::{SealedLine, encode};
 use crate::codec::{decision, line};
 use crate::domain::command::Command;
-use crate::domain::decide::{Judged, Verdict};
-use crate::domain::fold::Queue;
+use crate::domain::decide::{Judged, JudgedDecision, Verdict};
+use crate::domain::fold::State;
 use crate::domain::gate::{EnqueueFacts, EnqueueQuery};
+use crate::domain::governance::{ApprovalFilter, GovernanceFacts, GovernanceQuery};
 use crate::domain::id::{QueueItemId, Sha256Digest};
 use crate::domain::listing::{QueueFilter, QueueListing};
 use crate::domain::queue::QueueItem;
 use crate::domain::refusal::{Record, Refusal, RefusalMeter};
 use crate::domain::time::to_micros;
+use crate::domain::token::TokenRecord;
 
 mod runs;
 
@@ -66,7 +68,7 @@ pub struct MemStore(Mutex<Memory>);
 
 #[derive(Debug, Default)]
 struct Memory {
-    queue: Queue,
+    state: State,
     lines: Vec<SealedLine>,
     decisions: Vec<SealedLine>,
     last_ts: Option<Timestamp>,
@@ -95,10 +97,6 @@ fn ready<'a, T: Send + 'a>(value: T) -> BoxFuture<'a, T> {
 }
 
 impl Memory {
-    fn facts(&self, query: &EnqueueQuery) -> EnqueueFacts {
-        self.queue.facts(query)
-    }
-
     fn append_decision(&mut self, ts: Timestamp, encode: impl FnOnce(&Sha256Digest) -> SealedLine) {
         let prev = self.decisions.last().map_or(Sha256Digest::ZERO, |line| line.hash);
         self.decisions.push(encode(&prev));
@@ -112,16 +110,24 @@ impl Turn for Memory {
     }
 
     fn enqueue_facts<'a>(&'a mut self, query: &'a EnqueueQuery) -> BoxFuture<'a, Result<EnqueueFacts, StoreError>> {
-        ready(Ok(self.facts(query)))
+        ready(Ok(self.state.facts(query)))
+    }
+
+    fn last_decision_ts(&self) -> Option<Timestamp> {
+        self.last_decision_ts
+    }
+
+    fn governance<'a>(&'a mut self, query: &'a GovernanceQuery) -> BoxFuture<'a, Result<GovernanceFacts, StoreError>> {
+        ready(Ok(self.state.governance().facts(query)))
     }
 
     fn item<'a>(&'a mut self, id: &'a QueueItemId) -> BoxFuture<'a, Result<Option<QueueItem>, StoreError>> {
-        ready(Ok(self.queue.get(id).cloned()))
+        ready(Ok(self.state.queue.get(id).cloned()))
     }
 
     fn next_eligible(&mut self, now: Timestamp) -> BoxFuture<'_, Result<Option<QueueItem>, StoreError>> {
-        self.queue.promote(now);
-        ready(Ok(self.queue.next_eligible(now).cloned()))
+        self.state.queue.promote(now);
+        ready(Ok(self.state.queue.next_eligible(now).cloned()))
     }
 
     fn stage(&mut self, judged: Judged) -> BoxFuture<'_, Result<QueueItem, StoreError>> {
@@ -134,11 +140,23 @@ impl Turn for Memory {
                 return ready(Err(StoreError::Unavailable("the line does not read back".into())));
             }
         };
-        self.queue.apply(&event, Some(sealed.hash)).expect("invariant: a judged event fits the state it was judged on");
+        self.state.apply(&event, Some(sealed.hash)).expect("invariant: a judged event fits the state it was judged on");
         self.last_ts = Some(event.ts());
         self.lines.push(sealed);
-        let item = self.queue.get(event.queue_id()).cloned().expect("invariant: an applied event has its item");
+        let item = self.state.queue.get(event.queue_id()).cloned().expect("invariant: an applied event has its item");
         ready(Ok(item))
+    }
+
+    fn record(&mut self, judged: JudgedDecision) -> BoxFuture<'_, Result<(), StoreError>> {
+        let ts = judged.event().ts();
+        self.append_decision(ts, |prev| decision::encode(&judged, prev));
+        // What was written is what a reader folds.
+        let line = self.decisions.last().map(|line| decision::read(line.text.as_bytes()));
+        let Some(Ok(decision::Line::Event(event))) = line else {
+            return ready(Err(StoreError::Unavailable("the line does not read back".into())));
+        };
+        self.state.decide(&event).expect("invariant: a judged decision fits the state it was judged on");
+        ready(Ok(()))
     }
 
     fn refuse<'a>(&'a mut self, refusal: &'a Refusal<'a>) -> BoxFuture<'a, ()> {
@@ -157,20 +175,33 @@ impl Turn for Memory {
 
 impl StoreRead for MemStore {
     fn enqueue_facts<'a>(&'a self, query: &'a EnqueueQuery) -> BoxFuture<'a, Result<EnqueueFacts, StoreError>> {
-        ready(Ok(self.lock().facts(query)))
+        ready(Ok(self.lock().state.facts(query)))
     }
 
     fn item<'a>(&'a self, id: &'a QueueItemId) -> BoxFuture<'a, Result<Option<QueueItem>, StoreError>> {
-        ready(Ok(self.lock().queue.get(id).cloned()))
+        ready(Ok(self.lock().state.queue.get(id).cloned()))
     }
 
     fn items<'a>(&'a self, filter: &'a QueueFilter) -> BoxFuture<'a, Result<QueueListing, StoreError>> {
-        ready(Ok(self.lock().queue.list(filter)))
+        ready(Ok(self.lock().state.queue.list(filter)))
+    }
+
+    fn governance<'a>(&'a self, query: &'a GovernanceQuery) -> BoxFuture<'a, Result<GovernanceFacts, StoreError>> {
+        ready(Ok(self.lock().state.governance().facts(query)))
+    }
+
+    fn approvals<'a>(&'a self, filter: &'a ApprovalFilter) -> BoxFuture<'a, Result<ApprovalListing, StoreError>> {
+        let (requests, more) = self.lock().state.governance().list(filter);
+        ready(Ok(ApprovalListing { requests, more }))
+    }
+
+    fn tokens(&self) -> BoxFuture<'_, Result<Vec<TokenRecord>, StoreError>> {
+        ready(Ok(self.lock().state.governance().tokens().cloned().collect()))
     }
 
     fn health(&self) -> BoxFuture<'_, Result<StoreHealth, StoreError>> {
         let memory = self.lock();
-        let (pending, claimed) = memory.queue.live();
+        let (pending, claimed) = memory.state.queue.live();
         ready(Ok(StoreHealth {
             lines: memory.lines.len() as u64,
             head: memory.lines.last().map_or(Sha256Digest::ZERO, |line| line.hash),

@@ -11,7 +11,7 @@ use cortexpilot_core::error::ErrorCode;
 use cortexpilot_core::port::fake::run_facts;
 use jiff::SignedDuration;
 
-use crate::support::{World, ask, caller, denial, now, policy, principal, role, schedule, seconds, usual, yes};
+use crate::support::{World, ask, caller, denial, now, policy, principal, queued, role, schedule, seconds, usual, yes};
 
 fn with_token(world: &World, who: &Caller) -> ApplyRequest {
     ApplyRequest { preview_token: Some(world.preview(who, "run_ok").token), ..yes() }
@@ -94,7 +94,7 @@ fn a_stale_preview_names_what_changed_and_repeats_no_text_of_the_run() {
         let apply = with_token(&world, &who);
         let mut ask = ask(Surface::Mcp, "run_ok");
         change(&world, &mut ask.parameters);
-        let denial = denial(now(world.app.enqueue(&who, ask, apply)));
+        let denial = denial(queued(world.app.enqueue(&who, ask, apply)));
         assert_eq!(denial.code, ErrorCode::PreviewStale, "{fields}");
         let named: Vec<&str> = denial.changed.iter().map(|change| change.field).collect();
         assert_eq!(named.join(" "), fields);
@@ -114,7 +114,7 @@ fn another_policy_makes_a_preview_stale_too() {
     let apply = with_token(&world, &who);
     let mut narrower = policy(MutationGate::Open);
     narrower.allowed_roles.remove(&Role::parse("OWNER").expect("a role"));
-    let denial = denial(now(world.process(narrower).enqueue(&who, ask(Surface::Mcp, "run_ok"), apply)));
+    let denial = denial(queued(world.process(narrower).enqueue(&who, ask(Surface::Mcp, "run_ok"), apply)));
     assert_eq!(denial.code, ErrorCode::PreviewStale);
     assert!(denial.changed.is_empty(), "another process does not know what was shown");
 }
@@ -167,7 +167,7 @@ fn an_item_with_other_parameters_or_no_longer_pending_is_not_equal() {
         let mut ask = ask(Surface::Cli, "run_ok");
         ask.parameters.priority = 9;
         let token = now(world.app.preview(&who, ask.clone())).expect("a preview").token;
-        now(world.app.enqueue(&who, ask, ApplyRequest { preview_token: Some(token), ..yes() }))
+        queued(world.app.enqueue(&who, ask, ApplyRequest { preview_token: Some(token), ..yes() }))
     };
     let first = world.enqueue(&who, "run_ok").item;
     let second = urgent(&world).expect("another priority is another item").item;
@@ -250,7 +250,7 @@ fn a_retry_answers_with_its_item_whatever_happened_meanwhile() {
             // A later preview would be another attempt for a process that remembers; a fresh process knows only the ledger.
             let fresh = world.process(policy(MutationGate::Open));
             let app = if way == "by its key" { &fresh } else { &world.app };
-            let again = now(app.enqueue(&who, ask(Surface::Mcp, "run_ok"), retry(apply)));
+            let again = queued(app.enqueue(&who, ask(Surface::Mcp, "run_ok"), retry(apply)));
             let again = again.unwrap_or_else(|failure| panic!("{way}, {what}: {}", failure.reason()));
             assert!(again.already_applied, "{way}, {what}");
             assert_eq!(again.item.queue_id(), first.item.queue_id(), "{way}, {what}");
@@ -279,7 +279,7 @@ fn a_retry_still_passes_the_first_five_gates() {
     for (code, apply) in rows {
         assert_eq!(denial(world.apply(&who, "run_ok", apply)).code, code);
     }
-    let answer = now(off.enqueue(&who, ask(Surface::Mcp, "run_ok"), apply));
+    let answer = queued(off.enqueue(&who, ask(Surface::Mcp, "run_ok"), apply));
     assert_eq!(denial(answer).code, ErrorCode::MutationGateClosed);
 }
 

@@ -1,10 +1,12 @@
 //! Ledger lines byte for byte, and the longest there can be.
 
-use cortexpilot_core::app::ApplyRequest;
+use cortexpilot_core::app::govern::Stating;
+use cortexpilot_core::app::{ApplyRequest, Outcome};
 use cortexpilot_core::codec::line::{LEGACY_TASK_ID_MAX, Line, SealedLine, decode, encode, enqueue_object};
 use cortexpilot_core::domain::command::{Cancel, Claim, Command};
-use cortexpilot_core::domain::decide::{Judged, Verdict};
+use cortexpilot_core::domain::decide::{Judged, JudgedDecision, Verdict};
 use cortexpilot_core::domain::gate::{EnqueueFacts, EnqueueQuery};
+use cortexpilot_core::domain::governance::{GovernanceFacts, GovernanceQuery};
 use cortexpilot_core::domain::id::{QueueItemId, RunId, Sha256Digest};
 use cortexpilot_core::domain::ledger::{LINE_MAX, verify};
 use cortexpilot_core::domain::principal::{Caller, PrincipalKind, StatedRole, Surface};
@@ -17,7 +19,9 @@ use cortexpilot_core::port::fake::run_facts;
 use cortexpilot_core::port::{BoxFuture, StoreError, Turn};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::support::{World, ask, caller, denial, now, policy, principal, role, schedule, seconds, start, usual, yes};
+use crate::support::{
+    World, ask, caller, denial, now, policy, principal, queued, role, schedule, seconds, start, usual, yes,
+};
 
 /// The hash that the wire contract asks for, written out.
 fn hash(prev: &str, body: &str) -> String {
@@ -58,7 +62,7 @@ fn the_four_events_are_written_exactly_so() {
         idempotency_key: IdempotencyKey::parse("k-1").expect("a key"),
         ..yes()
     };
-    let first = now(world.app.enqueue(&who, request, apply)).expect("every gate is open").item;
+    let first = queued(world.app.enqueue(&who, request, apply)).expect("every gate is open").item;
     let second = world.enqueue(&usual(Surface::Http), "run_ok").item;
     world.clock.advance(seconds(1));
     let worker = caller(Surface::Http, principal("token:worker", PrincipalKind::Worker, ""));
@@ -151,7 +155,7 @@ fn a_refusal_is_written_exactly_so() {
     let who = usual(Surface::Mcp);
     let preview = world.preview(&who, "run_ok");
     denial(world.apply(&who, "run_ok", ApplyRequest::default()));
-    denial(now(world.app.enqueue(&who, ask(Surface::Mcp, "../x"), yes())));
+    denial(queued(world.app.enqueue(&who, ask(Surface::Mcp, "../x"), yes())));
     let lines = chained(&[
         &format!(
             concat!(
@@ -190,7 +194,7 @@ fn the_longest_item_that_can_be_queued_fits_into_a_line() {
     let longest_role = "R".repeat(64);
     let mut open = policy(cortexpilot_core::domain::command::MutationGate::Open);
     open.allowed_roles = [cortexpilot_core::domain::principal::Role::parse(&longest_role).expect("a role")].into();
-    let app = world.process(open);
+    let app = world.process(open.clone());
     let who = caller(Surface::Mcp, principal(&WIDEST.repeat(200), PrincipalKind::Agent, &longest_role));
     let mut request = ask(Surface::Mcp, &run_id);
     let long_time = "2030-01-01T00:00:00.123456789+00:00";
@@ -206,8 +210,23 @@ fn the_longest_item_that_can_be_queued_fits_into_a_line() {
         idempotency_key: IdempotencyKey::parse(&WIDEST.repeat(200)).expect("a key"),
         ..yes()
     };
-    now(app.enqueue(&who, request, apply)).expect("within every bound");
+    queued(app.enqueue(&who, request.clone(), apply.clone())).expect("within every bound");
+    let plain = world.store.lines().pop().expect("a line").len();
+
+    // And with whoever said yes to it in the line.
+    open.approval = cortexpilot_core::domain::command::ApprovalPolicy::Operator;
+    request.parameters.priority = -99;
+    let app = world.process(open);
+    let token = now(app.preview(&who, request.clone())).expect("a preview").token;
+    let key = IdempotencyKey::parse(&"😁".repeat(200)).expect("a key");
+    let apply = ApplyRequest { preview_token: Some(token), idempotency_key: key, ..apply };
+    let asked = now(app.enqueue(&who, request, apply)).expect("within every bound");
+    let Outcome::AwaitsApproval(wished) = asked else { panic!("nobody was asked") };
+    let approver = caller(Surface::Cli, principal(&"😁".repeat(200), PrincipalKind::Operator, &longest_role));
+    let why = Stating { reason: Stated::read(Some(&WIDEST.repeat(2000))), ..Stating::default() };
+    now(app.approve(&approver, wished.asked.id.as_str(), why)).expect("within every bound");
     let longest = world.store.lines().pop().expect("a line").len();
+    assert!(longest > plain + 800, "the approver is in it");
     println!("figure: the longest enqueue line has {longest} of {LINE_MAX} bytes");
     assert!(longest <= LINE_MAX);
     assert!(longest > LINE_MAX * 4 / 5, "the bounds were not tried");
@@ -227,6 +246,18 @@ impl Turn for Chosen {
 
     fn enqueue_facts<'a>(&'a mut self, _query: &'a EnqueueQuery) -> BoxFuture<'a, Result<EnqueueFacts, StoreError>> {
         Box::pin(std::future::ready(Ok(EnqueueFacts::default())))
+    }
+
+    fn last_decision_ts(&self) -> Option<Timestamp> {
+        None
+    }
+
+    fn governance<'a>(&'a mut self, _query: &'a GovernanceQuery) -> BoxFuture<'a, Result<GovernanceFacts, StoreError>> {
+        Box::pin(std::future::ready(Ok(GovernanceFacts::default())))
+    }
+
+    fn record(&mut self, _judged: JudgedDecision) -> BoxFuture<'_, Result<(), StoreError>> {
+        panic!("no decision is made here")
     }
 
     fn item<'a>(&'a mut self, _id: &'a QueueItemId) -> BoxFuture<'a, Result<Option<QueueItem>, StoreError>> {

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use cortexpilot_core::app::govern::Stating;
 use cortexpilot_core::app::{App, ApplyRequest, RunRequest};
 use cortexpilot_core::domain::command::{Limits, MutationGate, Parameters, Policy};
 use cortexpilot_core::domain::gate::{DEPTH_MAX, GateId};
@@ -15,7 +16,7 @@ use cortexpilot_core::error::ErrorCode;
 use cortexpilot_core::port::fake::run_facts;
 
 use crate::support::{
-    World, ask, assert_tells_nothing, caller, denial, now, policy, principal, role, schedule, usual, yes,
+    World, ask, assert_tells_nothing, caller, denial, now, policy, principal, queued, role, schedule, usual, yes,
 };
 
 /// An apply that is about to be refused.
@@ -75,6 +76,12 @@ fn operator(id: &str, roles: &str) -> Option<Principal> {
     Some(principal(id, PrincipalKind::Operator, roles))
 }
 
+/// After an operator has stopped everything.
+fn frozen(world: &World) {
+    let who = caller(Surface::Cli, principal("local:op", PrincipalKind::Operator, "OPS"));
+    now(world.app.freeze(&who, Stating::default())).expect("an operator may");
+}
+
 /// An item of `run_ok` under the key "k" of the usual caller.
 fn keyed(world: &World, surface: Surface) -> Attempt {
     let mut attempt = Attempt::fine(world, surface);
@@ -114,6 +121,15 @@ const ROWS: &[(ErrorCode, &str, Make)] = &[
         Attempt::fine(w, s).by(operator(&"ä".repeat(201), "OPS"))
     }),
     (ErrorCode::Unauthenticated, "a name with a line break", |w, s| Attempt::fine(w, s).by(operator("a\nb", "OPS"))),
+    (ErrorCode::Frozen, "an operator stopped everything", |w, s| {
+        let attempt = Attempt::fine(w, s);
+        frozen(w);
+        attempt
+    }),
+    (ErrorCode::MutationGateClosed, "the switch is off, and an operator stopped everything", |w, s| {
+        frozen(w);
+        Attempt { app: Some(w.process(policy(MutationGate::Shut))), ..Attempt::fine(w, s) }
+    }),
     (ErrorCode::MutationGateClosed, "the switch is off", |w, s| Attempt {
         app: Some(w.process(policy(MutationGate::Shut))),
         ..Attempt::fine(w, s)
@@ -322,7 +338,7 @@ fn every_way_to_be_refused_gives_its_code_one_record_and_no_line() {
             let attempt = make(&world, surface);
             let (lines, recorded) = (world.store.lines(), world.decisions().len());
             let app = attempt.app.as_ref().unwrap_or(&world.app);
-            let denial = denial(now(app.enqueue(&attempt.who, attempt.ask.clone(), attempt.apply.clone())));
+            let denial = denial(queued(app.enqueue(&attempt.who, attempt.ask.clone(), attempt.apply.clone())));
             assert_eq!(denial.code, *code, "{surface:?}: {name}: {}", denial.reason);
             assert_tells_nothing(&denial, &attempt.who);
             assert_eq!(world.store.lines(), lines, "{surface:?}: {name}: the ledger changed");
@@ -351,7 +367,7 @@ fn a_refusal_for_a_role_says_who_one_acts_as() {
         let world = World::new();
         let attempt = make(&world, Surface::Mcp);
         let app = attempt.app.as_ref().unwrap_or(&world.app);
-        let denial = denial(now(app.enqueue(&attempt.who, attempt.ask, attempt.apply)));
+        let denial = denial(queued(app.enqueue(&attempt.who, attempt.ask, attempt.apply)));
         let about_a_role = matches!(code, ErrorCode::RoleRequired | ErrorCode::RoleForbidden | ErrorCode::RoleMismatch);
         assert_eq!(denial.shows_acting_as, about_a_role, "{name}");
     }
@@ -376,7 +392,7 @@ fn a_long_allow_list_does_not_make_a_line_too_long() {
         .collect();
     let world = World::new();
     let who = usual(Surface::Mcp);
-    let answer = now(world.process(wide).enqueue(&who, ask(Surface::Mcp, "run_ok"), yes()));
+    let answer = queued(world.process(wide).enqueue(&who, ask(Surface::Mcp, "run_ok"), yes()));
     assert_eq!(denial(answer).code, ErrorCode::RoleForbidden);
     let line = world.store.decisions().pop().expect("recorded");
     assert!(line.len() <= cortexpilot_core::domain::ledger::LINE_MAX, "{} bytes", line.len());

@@ -27,13 +27,14 @@ fn within_core_only_the_door_decides() {
     let mut files = Vec::new();
     sources(&root, &mut files);
     assert!(files.len() > 20, "{} sources", files.len());
-    let (mut called, mut made) = (Vec::new(), Vec::new());
+    let (mut called, mut made, mut decided) = (Vec::new(), Vec::new(), Vec::new());
     for file in &files {
         let name = file.strip_prefix(&root).expect("beneath src").to_string_lossy().replace('\\', "/");
         for line in std::fs::read_to_string(file).expect("a source").lines() {
             let code = line.split("//").next().unwrap_or_default();
-            for decide in ["decide_enqueue", "decide_cancel", "decide_claim", "decide_complete"] {
-                if code.contains(decide) && !code.contains(&format!("fn {decide}")) {
+            for decide in ["decide_enqueue", "decide_cancel", "decide_claim", "decide_complete", "decide_govern"] {
+                let is_named = code.contains("fn ") || code.trim_start().starts_with("pub(crate) use ");
+                if code.contains(decide) && !is_named {
                     called.push((name.clone(), decide));
                 }
             }
@@ -42,14 +43,26 @@ fn within_core_only_the_door_decides() {
             if literal {
                 made.push(name.clone());
             }
+            if code.contains("JudgedDecision(") && !code.contains("struct JudgedDecision(") {
+                decided.push(name.clone());
+            }
         }
     }
     let once = |decide| ("door.rs".to_owned(), decide);
     assert_eq!(
         called,
-        [once("decide_enqueue"), once("decide_cancel"), once("decide_claim"), once("decide_complete")],
+        [
+            once("decide_enqueue"),
+            once("decide_cancel"),
+            once("decide_claim"),
+            once("decide_complete"),
+            once("decide_govern")
+        ],
         "each is called once, by the door"
     );
     assert!(made.iter().all(|name| name == "domain/decide.rs"), "a Judged is made where it is decided: {made:?}");
     assert_eq!(made.len(), 2, "with a contract to pin, and without: {made:?}");
+    let deciding = ["domain/decide/approval.rs", "domain/decide/governance.rs"];
+    assert!(decided.iter().all(|name| deciding.contains(&name.as_str())), "{decided:?}");
+    assert!(deciding.iter().all(|name| decided.iter().any(|made| made == name)), "{decided:?}");
 }

@@ -20,6 +20,8 @@ fn a_codes_row_agrees_with_itself() {
         let exits: &[u8] = match row.status {
             401 | 403 | 429 => &[exit::DENIED],
             404 => &[exit::NOT_FOUND],
+            // A process that may not start was configured wrongly, whatever the floor is.
+            409 if *code == ErrorCode::PolicyBelowFloor => &[exit::USAGE],
             409 => &[exit::CONFLICT],
             400 | 405 | 413 | 415 | 421 => &[exit::USAGE],
             // A missing name is a gate's refusal, a wrong type is none.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use cortexpilot_core::domain::command::Limits;
-use cortexpilot_core::domain::fold::{Oddity, Queue};
+use cortexpilot_core::domain::fold::{Oddity, Queue, State};
 use cortexpilot_core::domain::gate::{EnqueueQuery, Usage};
 use cortexpilot_core::domain::id::{QueueItemId, Sha256Digest};
 use cortexpilot_core::domain::listing::QueueFilter;
@@ -36,6 +36,7 @@ fn provenance(principal: u8, key: Option<u8>, contract: u8) -> Provenance {
         depth: 1,
         approval_policy: "declared".into(),
         approvals: Vec::new(),
+        approver_reason: None,
     }
 }
 
@@ -357,37 +358,37 @@ proptest! {
         hours in prop::collection::vec((-1000..9000_i64, 0..5_u32), 1..6),
     ) {
         in_time(&mut steps, &seconds_between);
-        let (mut queue, mut naive) = (Queue::default(), Naive::default());
+        let (mut state, mut naive) = (State::default(), Naive::default());
         for step in &steps {
             match step {
-                Step::Event(event) => prop_assert_eq!(queue.apply(event, None).is_ok(), naive.apply(event), "{:?}", event),
-                Step::Promote(at) => queue.promote(start() + seconds(*at)),
+                Step::Event(event) => prop_assert_eq!(state.apply(event, None).is_ok(), naive.apply(event), "{:?}", event),
+                Step::Promote(at) => state.queue.promote(start() + seconds(*at)),
             }
             // In any order: a clock may go back after items were filed as due.
             for at in &moments {
                 let now = start() + seconds(*at);
-                prop_assert_eq!(queue.next_eligible(now).map(QueueItem::queue_id), naive.next(now), "at {}", at);
+                prop_assert_eq!(state.queue.next_eligible(now).map(QueueItem::queue_id), naive.next(now), "at {}", at);
             }
         }
-        let statuses: Vec<&str> = queue.items().iter().map(QueueItem::status).collect();
+        let statuses: Vec<&str> = state.queue.items().iter().map(QueueItem::status).collect();
         prop_assert_eq!(statuses, naive.items.iter().map(|row| row.status).collect::<Vec<_>>());
         let count = |status: &str| naive.items.iter().filter(|row| row.status == status).count();
-        prop_assert_eq!(queue.live(), (count("PENDING"), count("CLAIMED")));
+        prop_assert_eq!(state.queue.live(), (count("PENDING"), count("CLAIMED")));
         for run in (0..4).map(|run| format!("run_{run}")) {
-            let pending: Vec<&QueueItemId> = queue.pending_of_run(&run).map(QueueItem::queue_id).collect();
+            let pending: Vec<&QueueItemId> = state.queue.pending_of_run(&run).map(QueueItem::queue_id).collect();
             let want: Vec<&QueueItemId> =
                 naive.pending().filter(|(_, row)| row.event.source_run_id == run).map(|(_, row)| &row.event.queue_id).collect();
             prop_assert_eq!(pending, want);
         }
         for (principal, key) in (0..3).flat_map(|p| (0..4).map(move |k| (format!("p{p}"), format!("k{k}")))) {
-            prop_assert_eq!(queue.by_key(&principal, &key).map(QueueItem::queue_id), naive.by_key(&principal, &key));
+            prop_assert_eq!(state.queue.by_key(&principal, &key).map(QueueItem::queue_id), naive.by_key(&principal, &key));
         }
         for run in (0..14).map(|run| format!("run_of_{run}")) {
-            prop_assert_eq!(queue.by_run(&run).map(QueueItem::queue_id), naive.by_run(&run));
+            prop_assert_eq!(state.queue.by_run(&run).map(QueueItem::queue_id), naive.by_run(&run));
         }
-        prop_assert_eq!(queue.live_pins().copied().collect::<BTreeSet<_>>(), naive.live_pins());
+        prop_assert_eq!(state.queue.live_pins().copied().collect::<BTreeSet<_>>(), naive.live_pins());
         for contract in 0..4 {
-            prop_assert_eq!(queue.pin_is_live(&digest(contract)), naive.live_pins().contains(&digest(contract)));
+            prop_assert_eq!(state.queue.pin_is_live(&digest(contract)), naive.live_pins().contains(&digest(contract)));
         }
         // The facts that decisions rest on are these same answers, together.
         let mut query = EnqueueQuery {
@@ -397,8 +398,9 @@ proptest! {
             by_key: Some("k1".into()),
             principal: "p1".into(),
             source_run_id: Some("run_1".into()),
+            request: None,
         };
-        let facts = queue.facts(&query);
+        let facts = state.facts(&query);
         prop_assert_eq!(facts.by_preview.as_ref().map(QueueItem::queue_id), naive.find(&id(3)).map(|at| &naive.items[at].event.queue_id));
         prop_assert_eq!(facts.by_key.as_ref().map(QueueItem::queue_id), naive.by_key("p1", "k1"));
         prop_assert_eq!(facts.parent.as_ref().map(QueueItem::queue_id), naive.by_run("run_1"));
@@ -409,7 +411,7 @@ proptest! {
             query.applies_per_hour = most;
             for principal in ["p0", "p1", "nobody"] {
                 query.principal = principal.into();
-                prop_assert_eq!(queue.facts(&query).usage, naive.usage(principal, query.now, most), "{:?}", query);
+                prop_assert_eq!(state.facts(&query).usage, naive.usage(principal, query.now, most), "{:?}", query);
             }
         }
     }
@@ -458,16 +460,17 @@ fn a_list_can_be_of_one_workflow() {
 
 #[test]
 fn the_largest_limit_that_can_be_configured_holds() {
-    let mut queue = Queue::default();
+    let mut state = State::default();
     let mut usage = |number: u32, at: i64| {
         let queue_id = QueueItemId::parse(&number.to_string()).expect("an id");
         let event = Enqueued { queue_id, ts: start() + SignedDuration::from_millis(at), ..enqueued(0) };
-        queue.apply(&QueueEvent::Enqueued(Box::new(event)), None).expect("new");
+        state.apply(&QueueEvent::Enqueued(Box::new(event)), None).expect("new");
         let now = start() + SignedDuration::from_millis(at);
         let (by_preview, by_key, source_run_id) = (None, None, None);
         let principal = "p0".into();
-        let query = EnqueueQuery { by_preview, by_key, principal, source_run_id, now, applies_per_hour: Limits::MAX };
-        queue.facts(&query).usage
+        let (applies_per_hour, request) = (Limits::MAX, None);
+        let query = EnqueueQuery { by_preview, by_key, principal, source_run_id, now, applies_per_hour, request };
+        state.facts(&query).usage
     };
     // A tenth of a second apart: all of them within the hour.
     let all: Vec<Usage> = (1..=Limits::MAX + 1).map(|number| usage(number, i64::from(number) * 100)).collect();

@@ -14,7 +14,9 @@ use cortexpilot_core::port::StoreRead as _;
 use cortexpilot_core::port::fake::run_facts;
 use jiff::SignedDuration;
 
-use crate::support::{World, assert_tells_nothing, caller, denial, now, policy, principal, role, seconds, usual, yes};
+use crate::support::{
+    World, assert_tells_nothing, caller, denial, now, policy, principal, queued, role, seconds, usual, yes,
+};
 
 /// Something that must be so for an item to be queued, and the code that says it is not.
 struct Condition {
@@ -223,11 +225,11 @@ impl Matrix {
             approval_reason: Stated::read(Some(reason)),
             preview_token: token,
             idempotency_key: IdempotencyKey::parse(key).expect("a key"),
-            allow_duplicate: false,
+            ..ApplyRequest::default()
         };
         let ask = RunRequest { run_id: run_id.clone(), parameters: Parameters::new(priority, None, None), header_role };
         let app = &self.processes[way(&PROCESS_CONDITIONS, mask)];
-        now(app.enqueue(&self.caller(mask), ask, apply))
+        queued(app.enqueue(&self.caller(mask), ask, apply))
     }
 
     fn head(&self) -> (u64, Sha256Digest) {

@@ -9,7 +9,7 @@ use cortexpilot_core::domain::text::Stated;
 use cortexpilot_core::error::ErrorCode;
 use cortexpilot_core::port::fake::run_facts;
 
-use crate::support::{World, ask, caller, denial, now, policy, principal, seconds, usual, yes};
+use crate::support::{World, ask, caller, denial, now, policy, principal, queued, seconds, usual, yes};
 
 fn limited(pending_max: u32, applies_per_hour: u32) -> Policy {
     Policy { limits: Limits { pending_max, applies_per_hour }, ..policy(MutationGate::Open) }
@@ -20,7 +20,7 @@ fn enqueue(world: &World, app: &App, who: &Caller, run: &str) -> Result<QueueIte
     world.runs.set(run_facts(run));
     let token = now(app.preview(who, ask(who.surface, run)))?.token;
     let apply = ApplyRequest { preview_token: Some(token), ..yes() };
-    now(app.enqueue(who, ask(who.surface, run), apply)).map(|applied| applied.item)
+    queued(app.enqueue(who, ask(who.surface, run), apply)).map(|applied| applied.item)
 }
 
 fn refused(world: &World, app: &App, who: &Caller, run: &str) -> Denial {
@@ -29,7 +29,7 @@ fn refused(world: &World, app: &App, who: &Caller, run: &str) -> Denial {
     let shown = preview.checks.iter().find(|check| check.gate == GateId::Limits).expect("every gate is shown");
     assert!(!preview.can_apply);
     let apply = ApplyRequest { preview_token: Some(preview.token), ..yes() };
-    let denied = denial(now(app.enqueue(who, ask(who.surface, run), apply)));
+    let denied = denial(queued(app.enqueue(who, ask(who.surface, run), apply)));
     assert_eq!(shown.answer, Answer::Shut(denied.clone()), "preview and apply say the same");
     denied
 }
@@ -102,8 +102,8 @@ fn a_retry_of_what_was_queued_is_answered_at_the_limit_too() {
     let app = world.process(limited(1, 1));
     let token = now(app.preview(&agent(), ask(Surface::Mcp, "run_ok"))).expect("a preview").token;
     let apply = || ApplyRequest { preview_token: Some(token.clone()), ..yes() };
-    let first = now(app.enqueue(&agent(), ask(Surface::Mcp, "run_ok"), apply())).expect("queued");
-    let again = now(app.enqueue(&agent(), ask(Surface::Mcp, "run_ok"), apply())).expect("the same item");
+    let first = queued(app.enqueue(&agent(), ask(Surface::Mcp, "run_ok"), apply())).expect("queued");
+    let again = queued(app.enqueue(&agent(), ask(Surface::Mcp, "run_ok"), apply())).expect("the same item");
     assert!(again.already_applied && again.item.queue_id() == first.item.queue_id());
 }
 

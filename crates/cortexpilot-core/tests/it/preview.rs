@@ -13,7 +13,7 @@ use cortexpilot_core::port::Store;
 use cortexpilot_core::port::fake::run_facts;
 use std::sync::Arc;
 
-use crate::support::{World, ask, caller, denial, now, policy, principal, schedule, seconds, usual, yes};
+use crate::support::{World, ask, caller, denial, now, policy, principal, queued, schedule, seconds, usual, yes};
 
 fn basis() -> Basis {
     Basis {
@@ -107,7 +107,7 @@ fn the_digest_does_not_depend_on_the_order_of_the_pending_items() {
         request.parameters.priority = priority;
         let token = now(world.app.preview(&who, request.clone())).expect("a preview").token;
         let apply = ApplyRequest { preview_token: Some(token), ..yes() };
-        now(world.app.enqueue(&who, request, apply)).expect("another priority is another item");
+        queued(world.app.enqueue(&who, request, apply)).expect("another priority is another item");
     }
     let preview = world.preview(&who, "run_ok");
     let in_order: Vec<&QueueItemId> = preview.pending.iter().map(|item| item.queue_id()).collect();
@@ -128,9 +128,9 @@ fn a_token_is_short_and_absent_without_a_key() {
     assert_eq!(preview.token, "");
     assert!(preview.warnings.iter().any(|warning| warning.code == "PREVIEW_NOT_SEALED"));
     let apply = ApplyRequest { preview_token: Some(token), ..yes() };
-    let answer = now(keyless.enqueue(&who, ask(Surface::Mcp, "run_ok"), apply));
+    let answer = queued(keyless.enqueue(&who, ask(Surface::Mcp, "run_ok"), apply));
     assert_eq!(denial(answer).code, ErrorCode::PreviewRequired, "it can check no token");
-    now(keyless.enqueue(&who, ask(Surface::Mcp, "run_ok"), yes())).expect("what it showed itself it remembers");
+    queued(keyless.enqueue(&who, ask(Surface::Mcp, "run_ok"), yes())).expect("what it showed itself it remembers");
 }
 
 fn keyless(world: &World) -> App {
@@ -200,7 +200,7 @@ fn what_a_preview_shows_shut_is_what_the_apply_is_refused_with() {
         assert_eq!(got.as_ref().map(|(number, denial)| (*number, denial.code)), shut);
         assert_eq!(preview.can_apply, shut.is_none());
         let apply = ApplyRequest { preview_token: Some(preview.token), ..yes() };
-        let answer = now(app.enqueue(&who, ask(Surface::Mcp, "run_ok"), apply));
+        let answer = queued(app.enqueue(&who, ask(Surface::Mcp, "run_ok"), apply));
         match got {
             Some((_, shown)) => assert_eq!(denial(answer), shown, "the same check gave both"),
             None => assert!(!answer.expect("every gate is open").already_applied),
@@ -279,7 +279,7 @@ fn a_process_remembers_the_last_256_previews_it_showed() {
         now(app.preview(&who, ask(Surface::Mcp, run_id))).expect("a preview").token
     };
     let apply = |run_id: &str, token: Option<String>| {
-        now(app.enqueue(&who, ask(Surface::Mcp, run_id), ApplyRequest { preview_token: token, ..yes() }))
+        queued(app.enqueue(&who, ask(Surface::Mcp, run_id), ApplyRequest { preview_token: token, ..yes() }))
     };
     let first = look("run_0");
     for number in 1..256 {
@@ -304,7 +304,7 @@ fn without_a_token_the_latest_preview_of_the_same_wish_counts() {
         ask
     };
     let look = |priority: i64| now(world.app.preview(&who, wish(priority))).expect("a preview");
-    let apply = |priority: i64| now(world.app.enqueue(&who, wish(priority), yes()));
+    let apply = |priority: i64| queued(world.app.enqueue(&who, wish(priority), yes()));
     look(0);
     look(50);
     let stale = denial(apply(7));

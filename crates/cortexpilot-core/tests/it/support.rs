@@ -2,18 +2,23 @@
 
 use std::sync::Arc;
 
+use cortexpilot_core::app::govern::{Approved, NewToken, Stating};
+use cortexpilot_core::app::identity::Identity;
 use cortexpilot_core::app::preview::Preview;
-use cortexpilot_core::app::{App, Applied, ApplyRequest, Failure, RunRequest};
+use cortexpilot_core::app::{App, Applied, ApplyRequest, Failure, Outcome, RunRequest};
 use cortexpilot_core::codec::decision::{self, Decision};
+use cortexpilot_core::domain::approval::ApprovalRequest;
 use cortexpilot_core::domain::command::{ApprovalPolicy, Limits, MutationGate, Parameters, Policy};
 use cortexpilot_core::domain::gate::Denial;
+use cortexpilot_core::domain::governance::Standing;
 use cortexpilot_core::domain::principal::{
-    Caller, DEFAULT_ALLOWED_ROLES, Principal, PrincipalKind, Role, StatedRole, Surface, parse_roles,
+    Caller, DEFAULT_ALLOWED_ROLES, KnownBy, Principal, PrincipalKind, Role, StatedRole, Surface, parse_roles,
 };
 use cortexpilot_core::domain::queue::QueueItem;
 use cortexpilot_core::domain::seal::SealKey;
 use cortexpilot_core::domain::text::Stated;
 use cortexpilot_core::domain::time::Schedule;
+use cortexpilot_core::domain::token::TokenName;
 use cortexpilot_core::port::Store;
 use cortexpilot_core::port::fake::{FakeRuns, ManualClock, MemStore, SeqIds, run_facts};
 use futures_util::FutureExt as _;
@@ -47,12 +52,19 @@ pub(crate) fn policy(mutation_gate: MutationGate) -> Policy {
         approval: ApprovalPolicy::Declared,
         allowed_roles: parse_roles(&DEFAULT_ALLOWED_ROLES.join(",")).expect("roles"),
         preview_ttl: SignedDuration::from_mins(15),
+        approval_ttl: SignedDuration::from_hours(24),
         limits: Limits::NONE,
     }
 }
 
 pub(crate) fn principal(id: &str, kind: PrincipalKind, roles: &str) -> Principal {
-    Principal { id: id.into(), kind, roles: parse_roles(roles).expect("roles"), sponsor: None }
+    Principal {
+        id: id.into(),
+        kind,
+        roles: parse_roles(roles).expect("roles"),
+        sponsor: None,
+        known_by: KnownBy::Process,
+    }
 }
 
 pub(crate) fn caller(surface: Surface, principal: Principal) -> Caller {
@@ -92,6 +104,26 @@ pub(crate) fn yes() -> ApplyRequest {
     }
 }
 
+/// An operator at the keyboard, whom the process names.
+pub(crate) fn person(name: &str) -> Caller {
+    caller(Surface::Cli, principal(&format!("local:{name}"), PrincipalKind::Operator, "OPS,ARCHITECT"))
+}
+
+/// The agent that a person's stdio server is.
+pub(crate) fn agent_of(name: &str) -> Caller {
+    let agent = principal(&format!("agent:{name}"), PrincipalKind::Agent, "OPS,ARCHITECT");
+    caller(Surface::Mcp, Principal { sponsor: Some(format!("local:{name}")), ..agent })
+}
+
+/// Why, and in which role; on the command line the role is implied.
+pub(crate) fn saying(reason: &str) -> Stating {
+    Stating { reason: Stated::read(Some(reason)), role: role("OPS") }
+}
+
+pub(crate) fn human(approval: ApprovalPolicy) -> Policy {
+    Policy { approval, ..policy(MutationGate::Open) }
+}
+
 pub(crate) struct World {
     pub(crate) store: Arc<MemStore>,
     pub(crate) runs: Arc<FakeRuns>,
@@ -113,6 +145,97 @@ impl World {
         Self { store, runs, clock, ids, app }
     }
 
+    /// The same, where people are asked.
+    pub(crate) fn under(approval: ApprovalPolicy) -> Self {
+        let mut world = Self::new();
+        world.app = world.process(human(approval));
+        world
+    }
+
+    /// Has people asked about a run.
+    pub(crate) fn asks(&self, who: &Caller, run_id: &str) -> ApprovalRequest {
+        let token = self.preview(who, run_id).token;
+        self.asks_again(who, run_id, ApplyRequest { preview_token: Some(token), ..yes() })
+    }
+
+    pub(crate) fn asks_again(&self, who: &Caller, run_id: &str, apply: ApplyRequest) -> ApprovalRequest {
+        match now(self.app.enqueue(who, ask(who.surface, run_id), apply)).expect("every other gate is open") {
+            Outcome::AwaitsApproval(request) => *request,
+            Outcome::Applied(applied) => panic!("nobody was asked about {}", applied.item.queue_id()),
+        }
+    }
+
+    pub(crate) fn approve(&self, who: &Caller, request: &ApprovalRequest) -> Result<Approved, Failure> {
+        now(self.app.approve(who, request.asked.id.as_str(), saying("Looked at it.")))
+    }
+
+    /// Says the yes that makes the item.
+    pub(crate) fn last_yes(&self, who: &Caller, request: &ApprovalRequest) -> QueueItem {
+        match self.approve(who, request).expect("nothing stands in the way") {
+            Approved::Queued(item) => *item,
+            Approved::More(request) => panic!("{} of {} agree", request.has(), request.needs()),
+        }
+    }
+
+    pub(crate) fn reject(&self, who: &Caller, request: &ApprovalRequest) -> Result<ApprovalRequest, Failure> {
+        now(self.app.reject(who, request.asked.id.as_str(), saying("Not today.")))
+    }
+
+    /// The request as it stands.
+    pub(crate) fn request(&self, of: &ApprovalRequest) -> ApprovalRequest {
+        now(self.app.reader().approval(&of.asked.id)).expect("the store answers").expect("it was made")
+    }
+
+    /// A principal with a token of its own, made by the keeper, for a day: over HTTP, an agent over MCP.
+    pub(crate) fn known(&self, kind: PrincipalKind, name: &str) -> Caller {
+        let roles = if kind == PrincipalKind::Worker { "" } else { "OPS,ARCHITECT" };
+        let new = NewToken {
+            kind,
+            name: TokenName::parse(name).expect("a name"),
+            roles: parse_roles(roles).expect("roles"),
+            sponsor: None,
+            ttl: SignedDuration::from_hours(24),
+        };
+        let made = now(self.app.create_token(&person("keeper"), new, Stating::default()));
+        let (text, record) = made.expect("the keeper may");
+        let found = now(self.app.reader().identify(&text)).expect("the store answers");
+        assert_eq!(found, Identity::Known(Box::new(record.principal())));
+        let surface = if kind == PrincipalKind::Agent { Surface::Mcp } else { Surface::Http };
+        caller(surface, record.principal())
+    }
+
+    pub(crate) fn operator(&self, name: &str) -> Caller {
+        self.known(PrincipalKind::Operator, name)
+    }
+
+    /// Takes a caller's token back.
+    pub(crate) fn revoke(&self, who: &Caller) {
+        let id = who.principal.as_ref().and_then(Principal::token).expect("known by a token");
+        now(self.app.revoke_token(&person("keeper"), id.as_str(), Stating::default())).expect("the keeper may");
+    }
+
+    pub(crate) fn floor(&self, who: &Caller, floor: ApprovalPolicy) -> Result<Standing, Failure> {
+        now(self.app.set_policy(who, floor, saying("We said so.")))
+    }
+
+    pub(crate) fn standing(&self) -> Standing {
+        now(self.app.reader().standing()).expect("the store answers")
+    }
+
+    pub(crate) fn freeze(&self) {
+        now(self.app.freeze(&person("ops"), Stating::default())).expect("an operator may");
+    }
+
+    pub(crate) fn thaw(&self) {
+        now(self.app.unfreeze(&person("ops"), saying("It is over."))).expect("an operator may");
+    }
+
+    /// The events of `decisions.jsonl`, with the codes of refusals.
+    pub(crate) fn events(&self) -> Vec<String> {
+        let said = |line: Decision| if line.event == "DENIED" { line.code } else { line.event };
+        self.decisions().into_iter().map(said).collect()
+    }
+
     /// Another process on the same store and key, with a memory of its own.
     pub(crate) fn process(&self, policy: Policy) -> App {
         app(&self.store, &self.runs, &self.clock, &self.ids, policy)
@@ -123,7 +246,7 @@ impl World {
     }
 
     pub(crate) fn apply(&self, who: &Caller, run_id: &str, apply: ApplyRequest) -> Result<Applied, Failure> {
-        now(self.app.enqueue(who, ask(who.surface, run_id), apply))
+        now(self.app.enqueue(who, ask(who.surface, run_id), apply)).map(applied)
     }
 
     /// Previews and applies a run.
@@ -139,7 +262,7 @@ impl World {
         self.runs.set(run_facts(run));
         let token = now(self.app.preview(&who, ask())).expect("a preview").token;
         let apply = ApplyRequest { preview_token: Some(token), ..yes() };
-        let queued = now(self.app.enqueue(&who, ask(), apply)).expect("not too deep").item;
+        let queued = applied(now(self.app.enqueue(&who, ask(), apply)).expect("not too deep")).item;
         let claimed = self.claim();
         assert_eq!(claimed.queue_id(), queued.queue_id());
         claimed.run_id().to_owned()
@@ -173,7 +296,20 @@ fn app(
     App::new(store, runs.clone(), clock.clone(), ids.clone(), policy, Some(SealKey::new([7; 32])))
 }
 
-pub(crate) fn denial(answer: Result<Applied, Failure>) -> Denial {
+/// Where nobody else is asked.
+pub(crate) fn applied(outcome: Outcome) -> Applied {
+    match outcome {
+        Outcome::Applied(applied) => applied,
+        Outcome::AwaitsApproval(request) => panic!("people are asked: {}", request.asked.id),
+    }
+}
+
+/// An apply's answer where nobody else is asked.
+pub(crate) fn queued(answer: impl Future<Output = Result<Outcome, Failure>>) -> Result<Applied, Failure> {
+    now(answer).map(applied)
+}
+
+pub(crate) fn denial<T: std::fmt::Debug>(answer: Result<T, Failure>) -> Denial {
     match answer.expect_err("refused") {
         Failure::Denied(denial) => denial,
         Failure::Store(error) => panic!("the store could not: {error}"),

@@ -7,7 +7,7 @@ use cortexpilot_core::domain::principal::{Caller, Principal, PrincipalKind, Stat
 use cortexpilot_core::domain::queue::QueueItem;
 use cortexpilot_core::error::ErrorCode;
 
-use crate::support::{World, ask, caller, denial, now, policy, principal, usual, yes};
+use crate::support::{World, ask, caller, denial, now, policy, principal, queued, usual, yes};
 
 /// `actor_role`, role header, roles held; then what MCP, HTTP and the command line answer: the role that is acted in, or a
 /// code.
@@ -46,7 +46,7 @@ fn a_role_is_stated_in_its_place_and_both_places_agree() {
                 preview_token: Some(token.expect("a preview").token),
                 ..yes()
             };
-            let got = match now(world.app.enqueue(&who, request, apply)) {
+            let got = match queued(world.app.enqueue(&who, request, apply)) {
                 Ok(applied) => applied.item.enqueued.provenance.expect("ours").actor_role,
                 Err(failure) => failure.code().as_str().to_owned(),
             };
@@ -122,7 +122,7 @@ fn without_authentication_one_may_look_and_not_apply() {
         let role = preview.checks.iter().find(|check| check.gate == GateId::Role).expect("the role's gate");
         assert!(matches!(role.answer, Answer::Shut(_)));
         let apply = ApplyRequest { preview_token: Some(preview.token), ..yes() };
-        let code = denial(now(world.app.enqueue(&who, ask, apply))).code;
+        let code = denial(queued(world.app.enqueue(&who, ask, apply))).code;
         assert_eq!(code, ErrorCode::RoleForbidden, "header {header:?}");
     }
     assert!(world.store.lines().is_empty());

@@ -12,8 +12,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::support::{
-    World, ask, assert_tells_nothing, caller, denial, now, policy, principal, role, schedule, seconds, start, usual,
-    yes,
+    World, ask, assert_tells_nothing, caller, denial, now, policy, principal, queued, role, schedule, seconds, start,
+    usual, yes,
 };
 
 fn worker() -> Caller {
@@ -54,7 +54,7 @@ fn in_state(state: &str) -> (World, String, String) {
     }
     let token = now(world.app.preview(&who, request.clone())).expect("a preview").token;
     let apply = cortexpilot_core::app::ApplyRequest { preview_token: Some(token), ..yes() };
-    let id = now(world.app.enqueue(&who, request, apply)).expect("every gate is open").item.queue_id().to_string();
+    let id = queued(world.app.enqueue(&who, request, apply)).expect("every gate is open").item.queue_id().to_string();
     let mut lease = String::new();
     match state {
         "pending" | "scheduled" => {}
@@ -276,7 +276,7 @@ fn items_are_claimed_by_priority_then_schedule_as_an_instant_then_order() {
         request.parameters.scheduled = at.map(schedule);
         let token = now(world.app.preview(&who, request.clone())).expect("a preview").token;
         let apply = cortexpilot_core::app::ApplyRequest { preview_token: Some(token), ..yes() };
-        now(world.app.enqueue(&who, request, apply)).expect("every gate is open");
+        queued(world.app.enqueue(&who, request, apply)).expect("every gate is open");
     }
     let claims = |count: usize| -> Vec<String> {
         (0..count)
@@ -346,8 +346,12 @@ fn sixty_refusals_a_minute_are_lines_and_a_count_follows() {
     let refuse = || denial(world.apply(&who, "run_ok", cortexpilot_core::app::ApplyRequest::default()));
     for _ in 0..75 {
         refuse();
-        now(world.app.enqueue(&Caller { principal: None, surface: Surface::Mcp }, ask(Surface::Mcp, "run_ok"), yes()))
-            .expect_err("no principal");
+        queued(world.app.enqueue(
+            &Caller { principal: None, surface: Surface::Mcp },
+            ask(Surface::Mcp, "run_ok"),
+            yes(),
+        ))
+        .expect_err("no principal");
     }
     assert_eq!(world.store.decisions().len(), 60);
     world.clock.advance(seconds(60));

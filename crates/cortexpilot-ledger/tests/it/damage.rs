@@ -134,14 +134,15 @@ fn an_event_of_a_newer_version_stops_writes_and_is_no_damage() {
         drop(world.store);
         let text = String::from_utf8(world.root.read(file)).unwrap();
         let head = ledger::split(text.trim_end().rsplit('\n').next().unwrap().as_bytes()).unwrap().1;
-        let (line, hash) = ledger::seal(&head, "{\"event\": \"FROZEN\", \"ts\": \"2026-03-01T12:00:03.000000+00:00\"");
+        let (line, hash) =
+            ledger::seal(&head, "{\"event\": \"QUEUE_PAUSED\", \"ts\": \"2026-03-01T12:00:03.000000+00:00\"");
         let (after, _) = ledger::seal(&hash, "{\"event\": \"THAWED\", \"ts\": \"2026-03-01T12:00:04.000000+00:00\"");
         world.root.write(file, format!("{text}{line}\n{after}\n"));
         let world = World::on(world.root);
         let listing = list(&world.store);
         assert_eq!(listing.items.len(), 3);
         assert!(listing.problems[0].problem.contains("newer version"), "{:?}", listing.problems);
-        assert_eq!(apply(&world.store, "run_e").unwrap_err(), StoreError::Newer { event: "FROZEN".into() });
+        assert_eq!(apply(&world.store, "run_e").unwrap_err(), StoreError::Newer { event: "QUEUE_PAUSED".into() });
         assert_eq!(list(&FileReader::open(&world.root.path)).items.len(), 3);
     }
 }

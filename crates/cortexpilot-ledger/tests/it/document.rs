@@ -1,19 +1,31 @@
-//! What `docs/reference/ledger.md` tells people who read the ledger with their own programs.
+//! What `docs/reference/ledger.md` and `docs/reference/decisions.md` tell people who read the ledger with their own programs.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use cortexpilot_core::Verdict;
+use cortexpilot_core::domain::approval::ElicitedAnswer;
+use cortexpilot_core::domain::command::{ApprovalPolicy, Decide};
 use cortexpilot_core::domain::id::Sha256Digest;
+use cortexpilot_core::domain::principal::{Principal, PrincipalKind};
 use cortexpilot_core::domain::text::Reason;
+use cortexpilot_core::domain::token::{TokenId, TokenText};
 use cortexpilot_core::port::StoreRead as _;
-use cortexpilot_core::port::conformance::{Ask, block_on, cancel, claim, complete, execute, lease, soon};
+use cortexpilot_core::port::conformance::{
+    Ask, approve, block_on, cancel, claim, complete, execute, govern, known, lease, person, reject, revoke, soon,
+};
 use cortexpilot_ledger::{repair, verify};
+use jiff::SignedDuration;
 
 use crate::support::{Root, World};
 
 fn page() -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/ledger.md");
+    read("ledger.md")
+}
+
+fn read(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference").join(name);
     std::fs::read_to_string(path).expect("the page is there")
 }
 
@@ -76,23 +88,63 @@ fn every_member_of_every_line_is_on_the_page() {
     let Verdict::Claimed(item) = block_on(execute(&world.store, claim(soon(2)))) else { panic!("not claimed") };
     block_on(execute(&world.store, complete(item.queue_id(), &lease(&item), soon(3))));
     block_on(execute(&world.store, Ask::of("run_c").unseen()));
+    let bot = block_on(known(&world.store, PrincipalKind::Agent, "bot", soon(4)));
+    let (ann, bob) = (
+        block_on(known(&world.store, PrincipalKind::Operator, "ann", soon(4))),
+        block_on(known(&world.store, PrincipalKind::Operator, "bob", soon(4))),
+    );
+    let ask = |run: &str| Ask::of(run).under(ApprovalPolicy::TwoPerson).at(5);
+    let [first, second, third] =
+        ["run_d", "run_e", "run_f"].map(|run| block_on(ask(run).by(bot.clone()).requested(&world.store)));
+    block_on(ask("run_d").requested(&world.store));
+    let replaces = bot.principal.as_ref().and_then(Principal::token).cloned();
+    let text = TokenText::new(PrincipalKind::Agent, TokenId::from_bytes([0xff; 6]), [9; 32]);
+    let (id, sha256, ttl) = (text.id().clone(), text.digest(), SignedDuration::from_hours(1));
+    let answer = ElicitedAnswer::Accepted;
+    let deeds = [
+        (&bot, Decide::Elicited { id: first.asked.id.clone(), answer }),
+        (&person("keeper"), Decide::RotateToken { replaces, id, sha256, ttl }),
+        (&ann, Decide::SetPolicy(ApprovalPolicy::TwoPerson)),
+        (&ann, Decide::SetPolicy(ApprovalPolicy::Operator)),
+        (&bob, Decide::SetPolicy(ApprovalPolicy::Operator)),
+        (&ann, Decide::Freeze),
+        (&ann, Decide::Unfreeze),
+    ];
+    let commands = deeds.map(|(who, what)| govern(who, soon(6), what));
+    let asked = [
+        approve(&ann, &first, soon(7)),
+        approve(&bob, &first, soon(7)),
+        reject(&bob, &second, soon(7)),
+        govern(&person("keeper"), third.asked.expires_at, Decide::Expire),
+        revoke(&bot, soon(8)),
+    ];
+    for command in commands.into_iter().chain(asked) {
+        let verdict = block_on(execute(&world.store, command));
+        assert!(matches!(verdict, Verdict::Recorded(_) | Verdict::Approved(_)), "{verdict:?}");
+    }
     let mut lines = world.root.lines();
+    let decisions = String::from_utf8(world.root.read("decisions.jsonl")).unwrap();
     world.root.write("queue.jsonl", world.root.queue().replace("Alice", "Malice"));
     let reason = Reason::parse("A test changed it.").unwrap().unwrap();
     repair(&world.root.path, &reason, "local:alice", soon(4)).unwrap();
     lines.extend(world.root.lines());
-    lines.extend(String::from_utf8(world.root.read("decisions.jsonl")).unwrap().lines().map(str::to_owned));
-    let page = page();
-    for line in &lines {
-        let members: serde_json::Map<String, serde_json::Value> = serde_json::from_str(line).unwrap();
-        let event = members["event"].as_str().unwrap();
-        assert!(page.contains(&format!("`{event}`")), "{event}");
-        for name in members.keys() {
-            assert!(page.contains(&format!("`{name}`")), "{event}: {name}");
+    let mut events = BTreeSet::new();
+    let decided: Vec<String> = decisions.lines().map(str::to_owned).collect();
+    for (page, lines) in [(page(), &lines), (read("decisions.md"), &decided)] {
+        for line in lines {
+            let members: serde_json::Map<String, serde_json::Value> = serde_json::from_str(line).unwrap();
+            let event = members["event"].as_str().unwrap().to_owned();
+            assert!(page.contains(&format!("`{event}`")), "{event}");
+            for name in members.keys() {
+                assert!(page.contains(&format!("`{name}`")), "{event}: {name}");
+            }
+            assert_eq!(members.keys().next_back().map(String::as_str), Some("h"));
+            events.insert(event);
         }
-        assert_eq!(members.keys().next_back().map(String::as_str), Some("h"));
     }
-    assert_eq!(lines.len(), 7);
+    let all = "APPROVAL_REQUESTED APPROVED DENIED ELICITED EXPIRED FROZEN LEDGER_REPAIRED POLICY_PROPOSED POLICY_SET \
+               QUEUE_CANCEL QUEUE_CLAIM QUEUE_DONE QUEUE_ENQUEUE REJECTED TOKEN_CREATED TOKEN_REVOKED TOKEN_ROTATED UNFROZEN";
+    assert_eq!(events.into_iter().collect::<Vec<_>>().join(" "), all, "every event there is");
 }
 
 #[test]

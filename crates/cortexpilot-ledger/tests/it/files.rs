@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use cortexpilot_core::Verdict;
+use cortexpilot_core::domain::governance::{ApprovalFilter, GovernanceQuery};
 use cortexpilot_core::domain::listing::QueueFilter;
 use cortexpilot_core::domain::run::Pinned;
 use cortexpilot_core::port::StoreRead as _;
@@ -228,11 +229,15 @@ fn a_reader_leaves_not_one_byte() {
             by_key: Some("k".into()),
             principal: "token:ops".into(),
             source_run_id: Some("run_a".into()),
+            request: None,
         };
         block_on(async {
             reader.enqueue_facts(&query).await.unwrap();
             reader.item(&item).await.unwrap();
             reader.health().await.unwrap();
+            reader.governance(&GovernanceQuery::default()).await.unwrap();
+            reader.approvals(&ApprovalFilter::default()).await.unwrap();
+            reader.tokens().await.unwrap();
             reader.items(&QueueFilter::default()).await.unwrap().items.len()
         })
     };

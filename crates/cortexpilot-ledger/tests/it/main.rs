@@ -17,6 +17,7 @@ mod tails;
 mod verify;
 
 mod document;
+mod governance;
 mod several;
 
 mod log;

@@ -1,12 +1,15 @@
 //! The store in memory and the one on disk, given the same commands, write the same lines.
 
 use cortexpilot_core::Verdict;
-use cortexpilot_core::domain::command::Command;
+use cortexpilot_core::domain::command::{ApprovalPolicy, Command, Decide};
+use cortexpilot_core::domain::governance::{ApprovalFilter, GovernanceQuery, Recorded};
 use cortexpilot_core::domain::id::QueueItemId;
 use cortexpilot_core::domain::listing::QueueFilter;
+use cortexpilot_core::domain::principal::{Caller, PrincipalKind, Surface};
 use cortexpilot_core::domain::queue::{ItemState, QueueItem};
 use cortexpilot_core::port::conformance::{
-    Ask, agent, block_on, cancel, claim, complete, execute, lease, nobody, operator, soon,
+    Ask, agent, approve, block_on, cancel, claim, complete, execute, govern, lease, nobody, operator, person, reject,
+    soon, start, token,
 };
 use cortexpilot_core::port::fake::MemStore;
 use cortexpilot_core::port::{Store as _, StoreRead as _};
@@ -24,6 +27,10 @@ enum Step {
     Cancel(usize),
     Claim,
     Complete { item: usize, leased: bool },
+    Ask { run: u8, two: bool },
+    Say { request: usize, who: u8, yes: bool },
+    Freeze(bool),
+    Floor(ApprovalPolicy),
     Wait(i64),
     Reopen,
 }
@@ -46,6 +53,10 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => (0..8_usize).prop_map(Step::Cancel),
         3 => Just(Step::Claim),
         2 => (0..8_usize, any::<bool>()).prop_map(|(item, leased)| Step::Complete { item, leased }),
+        3 => (0..3_u8, any::<bool>()).prop_map(|(run, two)| Step::Ask { run, two }),
+        4 => (0..4_usize, 0..3_u8, 0..4_u8).prop_map(|(request, who, yes)| Step::Say { request, who, yes: yes > 0 }),
+        1 => (0..3_u8).prop_map(|thaw| Step::Freeze(thaw == 0)),
+        1 => prop::sample::select(ApprovalPolicy::ALL.to_vec()).prop_map(Step::Floor),
         1 => (-30..90_i64).prop_map(Step::Wait),
         1 => Just(Step::Reopen),
     ];
@@ -56,6 +67,7 @@ struct Story {
     memory: MemStore,
     now: i64,
     last: Option<Command>,
+    people: Vec<Caller>,
 }
 
 impl Story {
@@ -97,6 +109,21 @@ impl Story {
                 let held = held.filter(|item| *leased && matches!(item.state, ItemState::Claimed(_)));
                 Some(complete(&id, &held.map_or_else(String::new, |item| lease(&item)), now))
             }
+            Step::Ask { run, two } => {
+                let policy = if *two { ApprovalPolicy::TwoPerson } else { ApprovalPolicy::Operator };
+                let ask = Ask::of(&format!("run_{run}")).at(self.now).by(agent("alice")).under(policy);
+                Some(ask.command(block_on(ask.preview(&self.memory))))
+            }
+            Step::Say { request, who, yes } => {
+                let requests = block_on(self.memory.approvals(&ApprovalFilter::default())).unwrap().requests;
+                let (_, request) = requests.get(request % requests.len().max(1))?;
+                let who = self.people.get(usize::from(*who)).cloned().unwrap_or_else(|| person("bob"));
+                Some(if *yes { approve(&who, request, now) } else { reject(&who, request, now) })
+            }
+            Step::Freeze(stop) => {
+                Some(govern(&person("ops"), now, if *stop { Decide::Freeze } else { Decide::Unfreeze }))
+            }
+            Step::Floor(policy) => Some(govern(&self.people[0], now, Decide::SetPolicy(*policy))),
             Step::Wait(seconds) => {
                 self.now += seconds;
                 None
@@ -111,8 +138,15 @@ proptest! {
 
     #[test]
     fn any_commands_leave_the_same_lines_in_memory_and_on_disk(steps in steps()) {
-        let mut story = Story { memory: MemStore::default(), now: 0, last: None };
+        let mut story = Story { memory: MemStore::default(), now: 0, last: None, people: Vec::new() };
         let mut world = World::on(Root::quick());
+        for name in ["ann", "bob"] {
+            let create = token(PrincipalKind::Operator, name, start());
+            let Verdict::Recorded(made) = block_on(execute(&story.memory, create.clone())) else { panic!("no token") };
+            let Recorded::Token(made) = *made else { panic!("no token") };
+            story.people.push(Caller { principal: Some(made.principal()), surface: Surface::Http });
+            block_on(world.store.execute(create)).unwrap();
+        }
         for step in &steps {
             if matches!(step, Step::Reopen) {
                 // Fewer than sixty refusals a story: a process that ends owes no counting line.
@@ -133,6 +167,15 @@ proptest! {
         let reader = FileReader::open(&world.root.path);
         prop_assert_eq!(listing(&world.store), listing(&story.memory));
         prop_assert_eq!(listing(&reader), listing(&story.memory));
+        let requests = |store: &dyn cortexpilot_core::port::StoreRead| {
+            block_on(store.approvals(&ApprovalFilter::default())).unwrap()
+        };
+        prop_assert_eq!(requests(&world.store), requests(&story.memory));
+        prop_assert_eq!(requests(&reader), requests(&story.memory));
+        let standing = |store: &dyn cortexpilot_core::port::StoreRead| {
+            block_on(store.governance(&GovernanceQuery::default())).unwrap().standing
+        };
+        prop_assert_eq!(standing(&reader), standing(&story.memory));
         prop_assert_eq!(block_on(reader.health()).unwrap(), block_on(story.memory.health()).unwrap());
         let pins: Vec<String> = crate::support::names(&world.root.file("contracts"));
         let mut live: Vec<String> = story

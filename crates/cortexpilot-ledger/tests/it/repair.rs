@@ -2,12 +2,15 @@
 
 use std::os::unix::fs::MetadataExt as _;
 
+use cortexpilot_core::domain::command::Decide;
+use cortexpilot_core::domain::governance::GovernanceQuery;
 use cortexpilot_core::domain::id::Sha256Digest;
 use cortexpilot_core::domain::ledger;
 use cortexpilot_core::domain::listing::QueueFilter;
 use cortexpilot_core::domain::text::Reason;
+use cortexpilot_core::error::ErrorCode;
 use cortexpilot_core::port::StoreRead;
-use cortexpilot_core::port::conformance::{Ask, block_on, claim, execute, soon};
+use cortexpilot_core::port::conformance::{Ask, block_on, claim, execute, govern, person, soon};
 use cortexpilot_ledger::{FileReader, RepairError, RepairReport, Verdict, repair, verify};
 
 use crate::support::{Root, World};
@@ -95,10 +98,29 @@ fn a_damaged_record_of_refusals_is_repaired_by_itself() {
     let report = run(&world.root).unwrap();
     assert_eq!((report.files.len(), report.files[0].file, report.lost.len()), (1, "decisions.jsonl", 0));
     assert_eq!(world.root.queue(), queue, "the queue was sound");
-    block_on(Ask::of("run_c").enqueue(&world.store));
+    // Nobody knows what the lines that are gone forbade, so everything stands still until an operator has looked.
+    for store in [&world.store, &world.root.open()] {
+        let refused = block_on(Ask::of("run_c").at(101).apply(store));
+        assert!(
+            matches!(&refused, cortexpilot_core::Verdict::Denied(denial) if denial.code == ErrorCode::Frozen),
+            "{refused:?}"
+        );
+        let refused = block_on(execute(store, claim(soon(101))));
+        assert!(
+            matches!(&refused, cortexpilot_core::Verdict::Denied(denial) if denial.code == ErrorCode::Frozen),
+            "{refused:?}"
+        );
+    }
+    let frozen = block_on(world.store.governance(&GovernanceQuery::default())).unwrap().standing.frozen.unwrap();
+    assert_eq!((frozen.by.as_str(), frozen.since), ("local:alice", soon(100)));
+    assert!(matches!(
+        block_on(execute(&world.store, govern(&person("ops"), soon(102), Decide::Unfreeze))),
+        cortexpilot_core::Verdict::Recorded(_)
+    ));
+    block_on(Ask::of("run_c").at(103).enqueue(&world.store));
     block_on(execute(&world.store, Ask::of("run_d").unseen()));
     let events: Vec<String> = world.root.decisions().into_iter().map(|decision| decision.event).collect();
-    assert_eq!(events, ["LEDGER_REPAIRED", "DENIED"]);
+    assert_eq!(events, ["LEDGER_REPAIRED", "DENIED", "DENIED", "DENIED", "DENIED", "UNFROZEN", "DENIED"]);
     assert_eq!(verify(&world.root.path).unwrap().verdict, Verdict::Sound);
 }
 

@@ -135,6 +135,10 @@ impl Subject for World {
     fn decisions(&self) -> Vec<Decision> {
         self.root.decisions()
     }
+
+    fn another(&self) -> Option<Box<dyn Store>> {
+        Some(Box::new(self.root.open()))
+    }
 }
 
 /// The file and line of the damage that an error names.

@@ -9,8 +9,11 @@ use axum::extract::{FromRequestParts as _, RawPathParams, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method};
 use axum::response::Response;
+use cortexpilot_core::app::Failure;
+use cortexpilot_core::domain::gate::Denial;
 use cortexpilot_core::domain::principal::{Caller, Principal, StatedRole, Surface};
 use cortexpilot_core::error::ErrorCode;
+use cortexpilot_core::port::StoreError;
 use futures_util::StreamExt as _;
 
 use super::error::Refused;
@@ -18,6 +21,7 @@ use super::ids::RequestIds;
 use super::query::Query;
 use super::table::{Access, Effect, Operation, Verb};
 use super::{HttpState, body};
+use crate::auth::Unidentified;
 
 /// The largest body that is read, in bytes.
 pub const BODY_BYTES_MAX: usize = 256 * 1024;
@@ -84,9 +88,9 @@ pub(crate) async fn dispatch(state: Arc<HttpState>, operations: Vec<&'static Ope
     let (mut parts, body) = request.into_parts();
     let wanted = if parts.method == Method::HEAD { Method::GET } else { parts.method.clone() };
     let Some(operation) = operations.iter().find(|operation| operation.verb.as_str() == wanted.as_str()) else {
-        return wrong_method(&state, &operations, &parts).render(&ids, &nobody());
+        return wrong_method(&state, &operations, &parts).await.render(&ids, &nobody());
     };
-    let principal = match admit(&state, operation.access, &parts.headers) {
+    let principal = match admit(&state, operation.access, &parts.headers).await {
         Ok(principal) => principal,
         Err(refused) => return refused.render(&ids, &nobody()),
     };
@@ -106,7 +110,7 @@ pub(crate) async fn not_found(state: Arc<HttpState>, request: Request) -> Respon
     let (headers, ids) = (request.headers(), ids_of(&request, &state));
     // Below /api/ even what exists is only for those who are signed in.
     let asks = request.uri().path().starts_with("/api/") && request.method() != Method::OPTIONS;
-    let signed_in = if asks { admit(&state, Access::Token, headers).map(|_| ()) } else { Ok(()) };
+    let signed_in = if asks { admit(&state, Access::Token, headers).await.map(|_| ()) } else { Ok(()) };
     signed_in.err().unwrap_or(Refused::NoSuchPath).render(&ids, &nobody())
 }
 
@@ -117,11 +121,11 @@ fn ids_of(request: &Request, state: &HttpState) -> RequestIds {
 }
 
 /// `OPTIONS` is how a client asks for the methods, so it is told without a token.
-fn wrong_method(state: &HttpState, operations: &[&'static Operation], parts: &Parts) -> Refused {
+async fn wrong_method(state: &HttpState, operations: &[&'static Operation], parts: &Parts) -> Refused {
     let needs_token = operations.iter().all(|operation| operation.access == Access::Token);
     if needs_token
         && parts.method != Method::OPTIONS
-        && let Err(refused) = admit(state, Access::Token, &parts.headers)
+        && let Err(refused) = admit(state, Access::Token, &parts.headers).await
     {
         return refused;
     }
@@ -129,11 +133,22 @@ fn wrong_method(state: &HttpState, operations: &[&'static Operation], parts: &Pa
     Refused::NoSuchMethod { allow: allow.join(", ") }
 }
 
-fn admit(state: &HttpState, access: Access, headers: &HeaderMap) -> Result<Option<Principal>, Refused> {
-    match (state.auth.identify(headers), access) {
+/// Who asks. Where a token is needed and its owner cannot be found out, nobody passes; that includes a store that does not
+/// answer in time.
+async fn admit(state: &HttpState, access: Access, headers: &HeaderMap) -> Result<Option<Principal>, Refused> {
+    let identified = tokio::time::timeout(state.options.limits.answer, state.auth.identify(headers)).await;
+    let identified = identified.unwrap_or_else(|_| {
+        Err(Unidentified::Unread(StoreError::Unavailable("it did not say in time whose token this is".to_owned())))
+    });
+    match (identified, access) {
         (Ok(principal), Access::Open | Access::Token) => Ok(Some(principal)),
         (Err(_), Access::Open) => Ok(None),
-        (Err(code), Access::Token) => Err(Refused::Coded(code, code.row().meaning.to_owned())),
+        (Err(Unidentified::Unread(error)), Access::Token) => Err(error.into()),
+        (Err(why), Access::Token) => {
+            let mut denial = Denial::new(why.code(), why.reason());
+            denial.next_step = why.next_step().map(str::to_owned);
+            Err(Failure::Denied(denial).into())
+        }
     }
 }
 

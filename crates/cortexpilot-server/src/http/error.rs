@@ -96,7 +96,10 @@ impl Refused {
 /// A 401 names the scheme it wants (RFC 9110 §15.5.2, RFC 6750 §3). `Bearer` makes no browser ask for a password.
 fn challenge(code: ErrorCode) -> Option<&'static str> {
     match (code.row().status, code) {
-        (401, ErrorCode::AuthInvalidToken) => Some("Bearer realm=\"cortexpilot\", error=\"invalid_token\""),
+        // Over HTTP a command is unauthenticated where its token was good when it came and is not any more.
+        (401, ErrorCode::AuthInvalidToken | ErrorCode::Unauthenticated) => {
+            Some("Bearer realm=\"cortexpilot\", error=\"invalid_token\"")
+        }
         (401, _) => Some("Bearer realm=\"cortexpilot\""),
         _ => None,
     }

@@ -14,6 +14,7 @@ use cortexpilot_core::port::runs::PageQuery;
 use super::HttpState;
 use super::call::Call;
 use super::table::{Answer, operations};
+use crate::wire::StandingView;
 
 /// What the page says about this server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,12 +43,25 @@ pub(crate) fn show(call: Call) -> Answer {
             Some(_) => counts(&call.state).await,
             None => "shown to whoever sends a token".to_owned(),
         };
-        let mut response = Response::new(Body::from(page(&call.state, &ledger(&call.state).await, &counts)));
+        let (agents, ledger) = (agents(&call.state).await, ledger(&call.state).await);
+        let mut response = Response::new(Body::from(page(&call.state, agents, &ledger, &counts)));
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
         headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
         Ok(response)
     })
+}
+
+/// Whether agents may queue, in the words of every operator surface.
+async fn agents(state: &HttpState) -> &'static str {
+    let reader = state.app.reader();
+    match reader.standing().await {
+        Ok(standing) => StandingView::of(&standing, state.app.policy(), reader.now()).agents_may_queue,
+        Err(error) => {
+            tracing::error!(%error, "the store could not be read for the page");
+            "not known: the ledger cannot be read, so nothing can be queued"
+        }
+    }
 }
 
 /// The ledger's state in words; the page is shown whatever it is.
@@ -81,7 +95,7 @@ async fn counts(state: &HttpState) -> String {
     format!("{runs}; {queue}")
 }
 
-fn page(state: &HttpState, ledger: &str, counts: &str) -> String {
+fn page(state: &HttpState, agents: &str, ledger: &str, counts: &str) -> String {
     let facts = &state.options.page;
     let gate = match state.app.policy().mutation_gate {
         MutationGate::Shut => "no: queueing is switched off in this process, which is the default",
@@ -90,7 +104,7 @@ fn page(state: &HttpState, ledger: &str, counts: &str) -> String {
     let auth = if state.auth.is_on() {
         "every request below /api needs a token"
     } else {
-        "switched off: everybody on this machine reads, previews and cancels; nobody can queue"
+        "switched off: everybody on this machine reads, previews and cancels; nobody can queue, approve or freeze"
     };
     let demo = if facts.demo { "<p><strong>These runs are made up, for trying things out.</strong></p>" } else { "" };
     let mut routes = String::new();
@@ -112,6 +126,7 @@ fn page(state: &HttpState, ledger: &str, counts: &str) -> String {
          previewed, confirmed in a role with a name and a reason, written to a ledger, and can be cancelled until a worker \
          takes it. It never approves a run, changes a contract or writes anywhere else.</p>\
          <h2>How it stands</h2><table>\
+         <tr><th>Agents may queue</th><td>{agents}</td></tr>\
          <tr><th>May this server queue?</th><td>{gate}</td></tr>\
          <tr><th>Authentication</th><td>{auth}</td></tr>\
          <tr><th>Ledger</th><td>{ledger}</td></tr>\
@@ -129,6 +144,7 @@ fn page(state: &HttpState, ledger: &str, counts: &str) -> String {
          default-off, confirm-gated, trusted-operator queue enqueue path derived from an existing run, with queue cancel as \
          the rollback path for pending pilot items.</p></body></html>\n",
         version = html(state.options.version),
+        agents = html(agents),
         gate = html(gate),
         auth = html(auth),
         ledger = html(ledger),
@@ -146,6 +162,7 @@ fn calls(base: &str) -> String {
         "curl {base}/readyz\n\
          curl -H \"Authorization: Bearer $TOKEN\" {base}/api/runs\n\
          curl -H \"Authorization: Bearer $TOKEN\" '{base}/api/queue?status=PENDING&limit=50'\n\
+         curl -H \"Authorization: Bearer $TOKEN\" '{base}/api/approvals?status=PENDING'\n\
          curl {post} -d '{{}}' {base}/api/queue/from-run/$RUN/preview\n\
          curl {post} -d '{{\"reason\": \"not needed\"}}' {base}/api/queue/$ID/cancel\n"
     )

@@ -1,6 +1,6 @@
 //! The queue: preview, apply, cancel, list. No rule stands here: arguments are parsed, the app is asked, answers rendered.
 
-use cortexpilot_core::app::Failure;
+use cortexpilot_core::app::{Failure, Outcome};
 use cortexpilot_core::domain::gate::Denial;
 use cortexpilot_core::domain::id::QueueItemId;
 use cortexpilot_core::domain::listing::QueueFilter;
@@ -12,7 +12,7 @@ use super::error::{Refused, ok};
 use super::list::List;
 use super::table::Answer;
 use crate::wire::item::ProblemView;
-use crate::wire::{AppliedView, CancelArgs, EnqueueArgs, ItemView, PreviewArgs, PreviewView};
+use crate::wire::{AppliedView, CancelArgs, EnqueueArgs, ItemView, PendingView, PreviewArgs, PreviewView};
 
 /// The members of a preview's body.
 pub(crate) const PREVIEW_MEMBERS: &[&str] = &["run_id", "priority", "scheduled_at", "deadline_at"];
@@ -30,6 +30,7 @@ pub(crate) const ENQUEUE_MEMBERS: &[&str] = &[
     "preview_token",
     "idempotency_key",
     "allow_duplicate",
+    "confirm_run_id",
 ];
 
 /// An apply's body: the arguments that every surface takes, and the one that an operator alone has.
@@ -47,10 +48,11 @@ struct EnqueueBody {
     preview_token: Option<String>,
     idempotency_key: Option<String>,
     allow_duplicate: Option<bool>,
+    confirm_run_id: Option<String>,
 }
 
 impl EnqueueBody {
-    fn split(self) -> (EnqueueArgs, bool) {
+    fn split(self) -> (EnqueueArgs, bool, Option<String>) {
         let args = EnqueueArgs {
             run_id: self.run_id,
             priority: self.priority,
@@ -63,7 +65,7 @@ impl EnqueueBody {
             preview_token: self.preview_token,
             idempotency_key: self.idempotency_key,
         };
-        (args, self.allow_duplicate.unwrap_or(false))
+        (args, self.allow_duplicate.unwrap_or(false), self.confirm_run_id)
     }
 }
 
@@ -89,11 +91,15 @@ pub(crate) fn preview(call: Call) -> Answer {
 
 pub(crate) fn enqueue(call: Call) -> Answer {
     Box::pin(async move {
-        let (mut args, allow_duplicate) = call.body::<EnqueueBody>()?.split();
+        let (mut args, allow_duplicate, typed_run_id) = call.body::<EnqueueBody>()?.split();
         args.run_id = run_of(&call, args.run_id.as_deref())?;
         let (ask, mut apply) = args.into_request(call.role.clone())?;
         apply.allow_duplicate = allow_duplicate;
-        let applied = call.state.app.enqueue(&call.caller, ask, apply).await?;
+        apply.typed_run_id = typed_run_id;
+        let applied = match call.state.app.enqueue(&call.caller, ask, apply).await? {
+            Outcome::Applied(applied) => applied,
+            Outcome::AwaitsApproval(request) => return Ok(ok(&PendingView::of(&request, call.caller.surface))),
+        };
         match AppliedView::of(&applied) {
             Some(view) => Ok(ok(&view)),
             None => {
@@ -133,8 +139,8 @@ pub(crate) fn list(call: Call) -> Answer {
     })
 }
 
-/// The queue's cursor: the position of the last item given out, in enqueue order, which never changes.
-fn position(cursor: &str) -> Result<u64, Refused> {
+/// The cursor of queue and requests: the position of the last entry given out, in an order that never changes.
+pub(crate) fn position(cursor: &str) -> Result<u64, Refused> {
     let digits = cursor.bytes().all(|byte| byte.is_ascii_digit());
     let position = cursor.parse().ok().filter(|_| digits);
     position.ok_or_else(|| Refused::form("`cursor` is not one that this list gave out."))

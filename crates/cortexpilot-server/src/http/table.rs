@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 
 use super::call::Call;
 use super::error::Refused;
-use super::{health, metrics, page, queue, runs, work, workflows};
+use super::{approvals, govern, health, metrics, page, queue, runs, work, workflows};
 
 /// Whether an operation may change anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,6 +96,9 @@ pub fn operations() -> &'static [Operation] {
 
 const PAGE: &[&str] = &["limit", "cursor"];
 
+/// The members of a decision's body.
+const REASON: &[&str] = &["reason"];
+
 const OPERATIONS: &[Operation] = &[
     Operation {
         verb: Verb::Post,
@@ -116,7 +119,7 @@ const OPERATIONS: &[Operation] = &[
         access: Access::Token,
         query: &[],
         body: queue::ENQUEUE_MEMBERS,
-        summary: "Appends the item that was previewed, if every gate is open.",
+        summary: "Appends the item that was previewed, if every gate is open; where the policy says so, asks people first.",
         handler: queue::enqueue,
     },
     Operation {
@@ -127,7 +130,7 @@ const OPERATIONS: &[Operation] = &[
         access: Access::Token,
         query: &[],
         body: &["reason"],
-        summary: "Rolls a pending item back. Works while the mutation gate is shut.",
+        summary: "Rolls a pending item back. Works while queueing is off or frozen.",
         handler: queue::cancel,
     },
     Operation {
@@ -173,6 +176,105 @@ const OPERATIONS: &[Operation] = &[
         body: &["lease_token", "status"],
         summary: "Finishes a claimed item as SUCCESS or FAILURE; takes the claim's lease token.",
         handler: work::complete,
+    },
+    Operation {
+        verb: Verb::Get,
+        path: "/api/approvals",
+        id: "approvals_list",
+        effect: Effect::Read,
+        access: Access::Token,
+        query: &["status", "limit", "cursor"],
+        body: &[],
+        summary: "Lists requests that people decide, oldest first; an agent sees its own.",
+        handler: approvals::list,
+    },
+    Operation {
+        verb: Verb::Get,
+        path: "/api/approvals/{approval_id}",
+        id: "approval_get",
+        effect: Effect::Read,
+        access: Access::Token,
+        query: &[],
+        body: &[],
+        summary: "Shows one request with all that deciding it rests on: effect, differences, who asks, what was stated.",
+        handler: approvals::get,
+    },
+    Operation {
+        verb: Verb::Post,
+        path: "/api/approvals/{approval_id}/approve",
+        id: "approval_approve",
+        effect: Effect::Write,
+        access: Access::Token,
+        query: &[],
+        body: REASON,
+        summary: "Says yes to a request; the last yes that is needed queues its item. Operators only.",
+        handler: approvals::approve,
+    },
+    Operation {
+        verb: Verb::Post,
+        path: "/api/approvals/{approval_id}/reject",
+        id: "approval_reject",
+        effect: Effect::Write,
+        access: Access::Token,
+        query: &[],
+        body: REASON,
+        summary: "Says no to a request, with a reason. Operators only; works while queueing is off or frozen.",
+        handler: approvals::reject,
+    },
+    Operation {
+        verb: Verb::Get,
+        path: "/api/gate",
+        id: "gate_get",
+        effect: Effect::Read,
+        access: Access::Token,
+        query: &[],
+        body: &[],
+        summary: "Shows whether agents may queue here, who says yes, the policy floor and a freeze.",
+        handler: govern::gate,
+    },
+    Operation {
+        verb: Verb::Post,
+        path: "/api/gate/freeze",
+        id: "gate_freeze",
+        effect: Effect::Write,
+        access: Access::Token,
+        query: &[],
+        body: REASON,
+        summary: "Stops applies, approvals and claims in every process; cancelling and completing go on. Operators only.",
+        handler: govern::freeze,
+    },
+    Operation {
+        verb: Verb::Post,
+        path: "/api/gate/unfreeze",
+        id: "gate_unfreeze",
+        effect: Effect::Write,
+        access: Access::Token,
+        query: &[],
+        body: REASON,
+        summary: "Ends a freeze, with a reason. Operators only.",
+        handler: govern::unfreeze,
+    },
+    Operation {
+        verb: Verb::Get,
+        path: "/api/tokens",
+        id: "tokens_list",
+        effect: Effect::Read,
+        access: Access::Token,
+        query: PAGE,
+        body: &[],
+        summary: "Lists personal tokens by id, without anything that they could be used or recognised by. Operators only.",
+        handler: govern::tokens,
+    },
+    Operation {
+        verb: Verb::Post,
+        path: "/api/tokens/{token_id}/revoke",
+        id: "token_revoke",
+        effect: Effect::Write,
+        access: Access::Token,
+        query: &[],
+        body: REASON,
+        summary: "Takes a personal token back, in every process from its next request on. Operators only.",
+        handler: govern::revoke,
     },
     Operation {
         verb: Verb::Get,

@@ -21,6 +21,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{
     arguments::RawArguments,
+    elicit::{self, Desk, Question, Way},
     scan::{RawCall, RequestId},
     tool::ToolSpec,
     transport::{End, LineTransport},
@@ -56,6 +57,7 @@ pub struct RequestMeta {
 pub struct ToolAnswer {
     json: Map<String, Value>,
     is_error: bool,
+    question: Option<Box<Question>>,
 }
 
 impl ToolAnswer {
@@ -65,7 +67,7 @@ impl ToolAnswer {
     /// When `body` does not serialise to a JSON object: the type is wrong, whatever its value.
     #[must_use]
     pub fn answer(body: &impl Serialize) -> Self {
-        Self { json: object(body), is_error: false }
+        Self { json: object(body), is_error: false, question: None }
     }
 
     /// A refusal or failure, marked `isError`.
@@ -74,7 +76,14 @@ impl ToolAnswer {
     /// As [`ToolAnswer::answer`].
     #[must_use]
     pub fn error(body: &impl Serialize) -> Self {
-        Self { json: object(body), is_error: true }
+        Self { json: object(body), is_error: true, question: None }
+    }
+
+    /// The same answer, and beside it a question for the person at the client. It is asked only where the client can and
+    /// the toolbox has a [`Toolbox::desk`]; what comes of it does not change the answer.
+    #[must_use]
+    pub fn asking(self, question: Question) -> Self {
+        Self { question: Some(Box::new(question)), ..self }
     }
 
     /// The JSON object.
@@ -121,6 +130,11 @@ pub trait Toolbox: Send + Sync + 'static {
     /// What the model is told when a handler panicked. For a tool that appends it must not say that nothing happened:
     /// how far the call came is not known.
     fn internal_error(&self, tool: &'static ToolSpec, request: &RequestMeta) -> ToolAnswer;
+
+    /// What asking people takes; `None` in a server that asks nothing.
+    fn desk(&self) -> Option<&dyn Desk> {
+        None
+    }
 }
 
 /// A protocol server over a toolbox; cheap to clone, so that one toolbox can serve many connections.
@@ -144,12 +158,13 @@ impl ToolServer {
         tool: &'static ToolSpec,
         call: &RawCall,
         request: RequestMeta,
-    ) -> Result<CallToolResult, ErrorData> {
+        way: Way,
+    ) -> Result<CallToolResponse, ErrorData> {
         let arguments = RawArguments::new(call.arguments.as_deref());
         let stated = request.clone();
         // The call itself stands inside the guard: what panics before the first await counts too.
         let guarded = AssertUnwindSafe(async move { self.toolbox.call(tool, arguments, stated).await });
-        let answer = match guarded.catch_unwind().await {
+        let mut answer = match guarded.catch_unwind().await {
             Ok(answer) => answer,
             Err(panic) => {
                 // Unguarded, the library would lose the task, and with it the answer and the permit of the call.
@@ -159,7 +174,18 @@ impl ToolServer {
                     .map_err(|_| ErrorData::internal_error("The server failed while it carried out the call.", None))?
             }
         };
-        Ok(answer.into_result())
+        if let Some(question) = answer.question.take()
+            && let Some(desk) = self.toolbox.desk()
+        {
+            // The call is over and its answer stands. A question that fails costs the question, not the answer.
+            let asking = AssertUnwindSafe(async { elicit::conduct(desk, &question, tool.name, call, way).await });
+            match asking.catch_unwind().await {
+                Ok(Some(further_round)) => return Ok(further_round.into()),
+                Ok(None) => {}
+                Err(panic) => tracing::error!(tool = tool.name, panic = panic_text(&*panic), "a question panicked"),
+            }
+        }
+        Ok(answer.into_result().into())
     }
 }
 
@@ -233,7 +259,7 @@ impl ServerHandler for ToolServer {
             protocol_version: context.protocol_version().map(|version| version.to_string()),
             client: context.client_info().map(|client| (client.name, client.version)),
         };
-        self.carry_out(tool, call, meta).await.map(CallToolResponse::from)
+        self.carry_out(tool, call, meta, Way::of(&context)).await
     }
 
     async fn complete(

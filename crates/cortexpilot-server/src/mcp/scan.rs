@@ -72,8 +72,8 @@ pub enum Scanned<'a> {
         /// The method it names.
         method: String,
     },
-    /// An answer to a question; this server asks none.
-    Response,
+    /// An answer to a question that a server asked, or to one that nobody asked: who reads it looks for its id.
+    Response(Response<'a>),
     /// No message of this protocol: the error to answer with.
     Refused(Refusal),
 }
@@ -97,11 +97,26 @@ impl<'a> Request<'a> {
         members.iter().find(|(member, _)| member == name).map(|(_, raw)| *raw)
     }
 
-    /// What a tool handler gets beside the decoded request: the id, and `params.arguments` as the client's bytes.
+    /// What a tool handler gets beside the decoded request: the id, and as the client's bytes what no value stands in for.
     #[must_use]
     pub fn raw_call(&self) -> RawCall {
-        RawCall { id: self.id.clone(), arguments: self.param("arguments").map(Arc::from) }
+        RawCall {
+            id: self.id.clone(),
+            arguments: self.param("arguments").map(Arc::from),
+            request_state: self.param("requestState").map(Arc::from),
+            input_responses: self.param("inputResponses").map(Arc::from),
+        }
     }
+}
+
+/// A well-formed response. Nothing is known of it but its shape: that a question of this id is open is for the caller
+/// to find out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Response<'a> {
+    /// The id of the question it answers; an error response may have none.
+    pub id: Option<RequestId>,
+    /// The JSON text of `result`; `None` for an error response.
+    pub result: Option<&'a str>,
 }
 
 /// The side channel from the scan to a tool handler, carried in the request's extensions: arguments are parsed from
@@ -112,6 +127,18 @@ pub struct RawCall {
     pub id: RequestId,
     /// The JSON text of `params.arguments`; `None` when the member is absent.
     pub arguments: Option<Arc<str>>,
+    /// The JSON text of `params.requestState`, which a client echoes when it calls again with answers (2026-07-28).
+    pub request_state: Option<Arc<str>>,
+    /// The JSON text of `params.inputResponses`: those answers, by the keys of the questions.
+    pub input_responses: Option<Arc<str>>,
+}
+
+impl RawCall {
+    /// Whether the call says of itself that it repeats an earlier one with answers.
+    #[must_use]
+    pub fn is_a_further_round(&self) -> bool {
+        self.request_state.is_some() || self.input_responses.is_some()
+    }
 }
 
 /// A JSON-RPC error that answers what could not be taken as a request.
@@ -251,7 +278,7 @@ impl<'a> Envelope<'a> {
 
     fn response(&self) -> Result<Scanned<'a>, &'static str> {
         #[derive(Deserialize)]
-        #[expect(dead_code, reason = "only the shape is read: this server asks nothing, so no answer is used")]
+        #[expect(dead_code, reason = "only the shape is read: an error answers no question, whatever it says")]
         struct ErrorShape {
             code: i64,
             message: String,
@@ -260,9 +287,9 @@ impl<'a> Envelope<'a> {
         let id_is_valid = id.as_ref().is_some_and(RequestId::is_valid);
         let error_without_id = self.id.is_none_or(|id| id == "null");
         match (self.result, self.error) {
-            (Some(_), None) if id_is_valid => Ok(Scanned::Response),
+            (Some(_), None) if id_is_valid => Ok(Scanned::Response(Response { id, result: self.result })),
             (None, Some(error)) if id_is_valid || error_without_id => match serde_json::from_str::<ErrorShape>(error) {
-                Ok(_) => Ok(Scanned::Response),
+                Ok(_) => Ok(Scanned::Response(Response { id, result: None })),
                 Err(_) => Err("The member `error` must have a `code` and a `message`."),
             },
             (Some(_), None) | (None, Some(_)) => Err("A response needs the id of its request."),

@@ -161,18 +161,28 @@ fn drop_number_formats(schema: &mut Value) {
     }
 }
 
-/// The output schema of a tool that answers or refuses. Clients validate `structuredContent` also when `isError` is
-/// set, and some insist on `"type": "object"` with `properties` at the top: so the members of both shapes stand there,
-/// and `anyOf` says which of them make an answer and which a refusal.
+/// The output schema of a tool that answers or refuses, see [`answers_or_refusal`].
 ///
 /// # Panics
-/// When one of the two is not an object schema with `properties`, or defines `$defs`: the table is a constant, so its
-/// test meets this first.
+/// As there.
 #[must_use]
 pub fn answer_or_refusal(answer: Value, refusal: Value) -> Value {
-    let (answer, refusal) = (object(answer), object(refusal));
+    answers_or_refusal(vec![("Answer", answer)], refusal)
+}
+
+/// The output schema of a tool that has several kinds of answer, each with a title, or refuses. Clients validate
+/// `structuredContent` also when `isError` is set, and some insist on `"type": "object"` with `properties` at the top: so
+/// the members of all shapes stand there, and `anyOf` says which of them make an answer and which a refusal.
+///
+/// # Panics
+/// When one of them is not an object schema with `properties`, or defines `$defs`: the table is a constant, so its test
+/// meets this first.
+#[must_use]
+pub fn answers_or_refusal(answers: Vec<(&str, Value)>, refusal: Value) -> Value {
+    let shapes: Vec<_> =
+        answers.into_iter().chain([("Refusal", refusal)]).map(|(title, schema)| (title, object(schema))).collect();
     let mut properties = Map::new();
-    for schema in [&answer, &refusal] {
+    for (_, schema) in &shapes {
         assert!(!schema.contains_key("$defs"), "invariant: an output schema is self-contained");
         let members = schema.get("properties").and_then(Value::as_object);
         for (name, member) in members.expect("invariant: an output schema lists its properties") {
@@ -183,17 +193,16 @@ pub fn answer_or_refusal(answer: Value, refusal: Value) -> Value {
             }
         }
     }
-    let shape = |title: &str, schema: &Map<String, Value>| {
+    let shape = |(title, schema): &(&str, Map<String, Value>)| {
         let required = schema.get("required").cloned().unwrap_or_else(|| json!([]));
         json!({ "title": title, "required": required })
     };
     let mut either = json!({
         "type": "object",
         "properties": properties,
-        "anyOf": [shape("Answer", &answer), shape("Refusal", &refusal)],
+        "anyOf": shapes.iter().map(shape).collect::<Vec<_>>(),
     });
-    let closed = |schema: &Map<String, Value>| schema.get("additionalProperties") == Some(&Value::Bool(false));
-    if closed(&answer) && closed(&refusal) {
+    if shapes.iter().all(|(_, schema)| schema.get("additionalProperties") == Some(&Value::Bool(false))) {
         either["additionalProperties"] = Value::Bool(false);
     }
     either
@@ -293,6 +302,32 @@ mod tests {
             json!({ "code": "X", "status": "LATER" }),
             json!({ "code": "X", "status": "REFUSED", "more": 1 }),
             json!([]),
+        ] {
+            assert!(!validator.is_valid(&invalid), "{invalid}");
+        }
+    }
+
+    #[test]
+    fn a_tool_with_two_kinds_of_answer_gives_one_of_them_whole() {
+        let waiting = json!({
+            "type": "object", "required": ["approval", "status"], "additionalProperties": false,
+            "properties": { "approval": { "type": "object" }, "status": { "const": "PENDING_APPROVAL" } },
+        });
+        let schema = answers_or_refusal(vec![("Queued", answer()), ("Waiting", waiting)], refusal());
+        let titles: Vec<_> = schema["anyOf"].as_array().unwrap().iter().map(|shape| &shape["title"]).collect();
+        assert_eq!(titles, ["Queued", "Waiting", "Refusal"]);
+        let validator = jsonschema::validator_for(&schema).unwrap();
+        for valid in [
+            json!({ "items": [], "status": "PENDING" }),
+            json!({ "approval": {}, "status": "PENDING_APPROVAL" }),
+            json!({ "code": "X", "status": "REFUSED" }),
+        ] {
+            assert!(validator.is_valid(&valid), "{valid}");
+        }
+        for invalid in [
+            json!({ "approval": {} }),
+            json!({ "status": "PENDING_APPROVAL" }),
+            json!({ "approval": 1, "status": "PENDING" }),
         ] {
             assert!(!validator.is_valid(&invalid), "{invalid}");
         }

@@ -5,9 +5,11 @@
 //! cancelled. So it only ever sees requests, under ids of our own, one permit each:
 //!
 //! - A line is read, bounded, and judged by [`scan()`]. What is refused is answered from here.
-//! - Notifications and responses go no further. The only ones a client may send us are `initialized`, which asks for
-//!   nothing; `cancelled`, which a receiver may ignore (an enqueue is short and cannot be half done); and answers to
-//!   questions, of which we ask none. Dropping them also keeps whatever is no request away from the handshake.
+//! - Notifications go no further. The only ones a client may send us are `initialized`, after which it may be asked
+//!   questions, and `cancelled`, which a receiver may ignore (an enqueue is short and cannot be half done). Dropping
+//!   them also keeps whatever is no request away from the handshake.
+//! - A response whose id is that of an open question goes to whoever asked ([`super::questions`]); every other one is
+//!   dropped. The library sees neither.
 //! - Every answer, a refusal too, holds one of [`MAX_CALLS_IN_FLIGHT`] permits from before its request is passed on
 //!   until its bytes have been written. When all are taken, nothing more is read: a client that reads nothing is
 //!   stopped by its own full pipe, and memory stays bounded.
@@ -34,6 +36,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
+use super::questions::{Asker, Questions};
 use super::scan::{self, INTERNAL_ERROR, INVALID_PARAMS, MAX_MESSAGE_BYTES, Refusal, RequestId, Scanned, scan};
 
 /// The most requests that are being carried out, or wait for their answer to be written, at one time.
@@ -60,10 +63,18 @@ pub enum End {
     Shutdown,
 }
 
-/// One answer on its way out. The permit is given back when the bytes are written.
-struct Frame {
+/// One message on its way out. The permit of an answer is given back when the bytes are written.
+pub(super) struct Frame {
     line: Vec<u8>,
     permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Frame {
+    /// A message that answers nothing the client sent, and so holds no permit.
+    pub(super) fn of_ours(mut line: Vec<u8>) -> Self {
+        line.push(b'\n');
+        Self { line, permit: None }
+    }
 }
 
 /// A request that was passed on: whom to answer.
@@ -86,8 +97,10 @@ pub struct LineTransport<R> {
     in_flight: HashMap<i64, InFlight>,
     last_internal: i64,
     permits: Arc<Semaphore>,
-    // Unbounded, but every answer in it holds a permit; the few messages without one answer nothing a client sent.
+    // Unbounded, but every answer in it holds a permit, and a message without one is followed by such an answer: a call
+    // asks at most one question and withdraws it at most once.
     output: mpsc::UnboundedSender<Frame>,
+    questions: Questions,
     writer: Option<JoinHandle<()>>,
     shutdown: Shutdown,
     end: Arc<OnceLock<End>>,
@@ -107,6 +120,7 @@ impl<R: AsyncRead + Send + Unpin + 'static> LineTransport<R> {
             pending: None,
             in_flight: HashMap::new(),
             last_internal: 0,
+            questions: Questions::new(output.clone()),
             permits: Arc::new(Semaphore::new(MAX_CALLS_IN_FLIGHT)),
             output,
             writer: Some(tokio::spawn(write_frames(writer, frames))),
@@ -131,15 +145,25 @@ impl<R: AsyncRead + Send + Unpin + 'static> LineTransport<R> {
         match scan(line) {
             Scanned::Request(request) => {
                 self.last_internal += 1;
-                match for_library(&request, self.last_internal) {
+                match for_library(&request, self.last_internal, &self.questions) {
                     Ok(message) => {
                         Some(Pending::Pass { id: request.id, internal: self.last_internal, message: Box::new(message) })
                     }
                     Err(refusal) => Some(Pending::Refuse(refusal)),
                 }
             }
-            Scanned::Notification { .. } | Scanned::Response => {
-                tracing::debug!("a message that asks for no answer was not carried out");
+            Scanned::Notification { method } => {
+                if method == "notifications/initialized" {
+                    self.questions.may_be_asked();
+                } else {
+                    tracing::debug!("a message that asks for no answer was not carried out");
+                }
+                None
+            }
+            Scanned::Response(response) => {
+                if !self.questions.settle(&response) {
+                    tracing::debug!("an answer to no open question was dropped");
+                }
                 None
             }
             Scanned::Refused(refusal) => Some(Pending::Refuse(refusal)),
@@ -248,6 +272,7 @@ impl<R> LineTransport<R> {
 
 impl<R> Drop for LineTransport<R> {
     fn drop(&mut self) {
+        self.questions.close();
         // Everything that was to be written has been, or its time is over.
         if let Some(writer) = self.writer.take() {
             writer.abort();
@@ -284,6 +309,8 @@ impl<R: AsyncRead + Send + Unpin + 'static> Transport<RoleServer> for LineTransp
             }
         }
         let end = *self.end.get().expect("invariant: set above");
+        // Nobody will answer any more, so no call may wait for it.
+        self.questions.close();
         self.drain(end).await;
         None
     }
@@ -306,7 +333,11 @@ fn members_for_library(method: &str) -> Option<&'static [&'static str]> {
 }
 
 /// The request as the protocol library takes it: our id, only the members it needs, the raw call beside them.
-fn for_library(request: &scan::Request<'_>, internal: i64) -> Result<ClientJsonRpcMessage, Refusal> {
+fn for_library(
+    request: &scan::Request<'_>,
+    internal: i64,
+    questions: &Questions,
+) -> Result<ClientJsonRpcMessage, Refusal> {
     let served = members_for_library(&request.method);
     let method = serde_json::Value::from(request.method.as_str());
     let mut text = format!(r#"{{"jsonrpc":"2.0","id":{internal},"method":{method}"#);
@@ -338,6 +369,7 @@ fn for_library(request: &scan::Request<'_>, internal: i64) -> Result<ClientJsonR
     }
     if request.method == "tools/call" {
         inner.request.extensions_mut().insert(request.raw_call());
+        inner.request.extensions_mut().insert::<Asker>(questions.asker());
     }
     Ok(message)
 }

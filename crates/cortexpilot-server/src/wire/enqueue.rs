@@ -93,6 +93,7 @@ impl EnqueueArgs {
                 .map_err(|problem| MemberProblem::new("idempotency_key", problem))?
                 .flatten(),
             allow_duplicate: false,
+            typed_run_id: None,
         };
         Ok((preview.into_request(header_role)?, apply))
     }
@@ -157,6 +158,9 @@ pub struct AppliedView {
     pub approval_policy: String,
     /// Approvals by people.
     pub approvals: Vec<String>,
+    /// Why the last of them agreed; left out, as in the line, where nothing was said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approver_reason: Option<String>,
     /// The line's chain hash.
     pub h: String,
     /// It was queued before; nothing was appended now.
@@ -196,6 +200,7 @@ impl AppliedView {
             depth: provenance.depth,
             approval_policy: provenance.approval_policy.clone(),
             approvals: provenance.approvals.clone(),
+            approver_reason: provenance.approver_reason.clone(),
             h: item.line_hash?.to_string(),
             already_applied: applied.already_applied,
             current_status: item.status().to_owned(),

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use cortexpilot_core::app::preview::{Preview, REQUIRED_APPLY_INPUTS};
+use cortexpilot_core::app::preview::{Preview, REQUIRED_APPLY_INPUTS, Standing};
 use cortexpilot_core::domain::command::MutationGate;
-use cortexpilot_core::domain::gate::{Answer, Check};
+use cortexpilot_core::domain::gate::{Answer, Check, GateId};
 use cortexpilot_core::domain::principal::Principal;
 use cortexpilot_core::domain::queue::APPROVAL_MODE;
 use cortexpilot_core::domain::run::Effect;
+use cortexpilot_core::domain::time::ledger_text;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -38,11 +39,11 @@ pub struct PreviewView {
     pub allowed_roles: Vec<String>,
     /// Who you are here.
     pub acting_as: ActingAsView,
-    /// `default-off` or `open`.
+    /// `default-off`, `open`, or `frozen` where operators have stopped every apply.
     pub mutation_gate: &'static str,
     /// Who says yes.
     pub approval_policy: &'static str,
-    /// The open request for a person's approval, if any.
+    /// What people are asked about this, or were when you asked last; `null` when nobody was.
     pub approval: Option<ApprovalView>,
     /// Every check, in order of precedence.
     pub gates: Vec<GateView>,
@@ -122,7 +123,7 @@ impl ActingAsView {
 pub struct ApprovalView {
     /// Its id.
     pub id: String,
-    /// Where it stands.
+    /// `PENDING`, `APPROVED` (it was queued), `REJECTED`, `EXPIRED`, or `STALE`: it has changed, nobody can approve it.
     pub status: String,
     /// How many people must agree.
     pub needs: u32,
@@ -154,6 +155,20 @@ pub struct WarningView {
     pub message: String,
 }
 
+impl ApprovalView {
+    /// Renders a request as a preview sees it.
+    pub fn of(standing: &Standing) -> Self {
+        let request = &standing.request;
+        Self {
+            id: request.asked.id.to_string(),
+            status: standing.status.to_owned(),
+            needs: request.needs(),
+            has: request.has(),
+            expires_at: ledger_text(request.asked.expires_at),
+        }
+    }
+}
+
 impl PreviewView {
     /// Renders a preview.
     pub fn of(preview: &Preview) -> Self {
@@ -176,10 +191,11 @@ impl PreviewView {
             acting_as: ActingAsView::of(&preview.acting_as),
             mutation_gate: match preview.policy.mutation_gate {
                 MutationGate::Shut => "default-off",
+                MutationGate::Open if preview.frozen => "frozen",
                 MutationGate::Open => "open",
             },
             approval_policy: preview.policy.approval.as_str(),
-            approval: None,
+            approval: preview.approval.as_ref().map(ApprovalView::of),
             gates: preview.checks.iter().map(gate).collect(),
             warnings: preview
                 .warnings
@@ -208,6 +224,9 @@ fn gate(check: &Check) -> GateView {
     let row = check.gate.row();
     let (open, code, reason) = match &check.answer {
         Answer::Open => (Some(true), None, format!("Open: {}.", row.open_when)),
+        Answer::Pending if check.gate == GateId::Approval => {
+            (None, None, format!("People are asked; open when {}.", row.open_when))
+        }
         Answer::Pending => (None, None, format!("Judged at apply; open when {}.", row.open_when)),
         Answer::Shut(denial) => (Some(false), Some(denial.code.as_str()), denial.reason.clone()),
     };

@@ -1,4 +1,5 @@
 //! Integration tests of the server crate: one binary, one module a topic.
 
 mod http;
+mod mcp_pilot;
 mod mcp_transport;

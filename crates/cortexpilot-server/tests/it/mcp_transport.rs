@@ -5,10 +5,13 @@
     reason = "a helper of a test may fail its test; clippy exempts only the tests themselves"
 )]
 
+mod asking;
+mod elicitation;
 mod flood;
 mod handshake;
-mod harness;
+pub(crate) mod harness;
 mod lifetime;
 mod malformed;
 mod noise;
+mod rounds;
 mod tools;

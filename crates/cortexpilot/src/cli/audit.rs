@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use clap::Subcommand;
+use cortexpilot_core::domain::principal::{Principal, PrincipalKind};
 use cortexpilot_core::domain::text::{Reason, Stated, escape};
 use cortexpilot_core::error::{ErrorCode, exit};
 use cortexpilot_core::port::{Clock as _, StoreError};
@@ -12,6 +13,8 @@ use serde::Serialize;
 use super::Context;
 use super::failure::Stopped;
 use super::output::{self, Answer, count, json, pairs};
+use super::session;
+use crate::config::Settings;
 use crate::os::{OsIds, SystemClock};
 
 /// Verify the ledger, and repair it when it is damaged
@@ -90,7 +93,7 @@ impl Audit {
                 };
                 Ok(Answer { text, exit: exit_of(report.verdict) })
             }
-            Self::Repair { reason, yes } => mend(context, &root, &reason, yes),
+            Self::Repair { reason, yes } => mend(context, &root, &reason, yes).await,
         }
     }
 }
@@ -293,12 +296,13 @@ struct LostAnswer<'a> {
     status: &'a str,
 }
 
-fn mend(context: &Context, root: &Path, reason: &str, yes: bool) -> Result<Answer, Stopped> {
+async fn mend(context: &Context, root: &Path, reason: &str, yes: bool) -> Result<Answer, Stopped> {
     // A repair is an operator's act like any other, though no command of the queue: who may not apply may not begin a new
     // ledger either.
     let settings = &context.settings;
-    if settings.operator().roles.is_disjoint(&settings.allowed_roles) {
-        let said = format!("{} holds no role that may do this. Nothing was changed.", settings.principal);
+    let principal = repairer(settings).await?;
+    if principal.roles.is_disjoint(&settings.allowed_roles) {
+        let said = format!("{} holds no role that may do this. Nothing was changed.", principal.id);
         return Err(Stopped::code(ErrorCode::RoleForbidden, said, &OsIds));
     }
     let reason = match Stated::<Reason>::read(Some(reason)) {
@@ -327,9 +331,24 @@ fn mend(context: &Context, root: &Path, reason: &str, yes: bool) -> Result<Answe
             return Err(Stopped::Nothing("nothing was changed".to_owned()));
         }
     }
-    let done = repair(root, &reason, &context.settings.principal, SystemClock.now()).map_err(stopped)?;
+    let done = repair(root, &reason, &principal.id, SystemClock.now()).map_err(stopped)?;
     let text = if context.view.is_json() { json(&RepairAnswer::of(&done)) } else { mended(context, &done) };
     Ok(Answer::ok(text))
+}
+
+/// An operator, known by the personal token where one is configured.
+async fn repairer(settings: &Settings) -> Result<Principal, Stopped> {
+    if settings.token.is_none() {
+        return Ok(settings.operator());
+    }
+    let caller = session::caller(settings, &session::reader(settings)?).await?;
+    match caller.principal {
+        Some(principal) if principal.kind == PrincipalKind::Operator => Ok(principal),
+        Some(_) | None => {
+            let said = "Only an operator may repair the ledger. Nothing was changed.";
+            Err(Stopped::code(ErrorCode::ScopeForbidden, said, &OsIds))
+        }
+    }
 }
 
 fn stopped(error: RepairError) -> Stopped {

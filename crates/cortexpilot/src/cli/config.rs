@@ -1,10 +1,13 @@
 //! `cortexpilot config`: what this process was told, and by whom.
 
 use clap::Subcommand;
+use cortexpilot_core::domain::text::escape;
 use serde::Serialize;
 
 use super::Context;
 use super::output::{Answer, json};
+use super::session;
+use crate::serve;
 
 /// Look at the configuration
 #[derive(Debug, Subcommand)]
@@ -36,7 +39,7 @@ struct Row<'a> {
 }
 
 impl Config {
-    pub(super) fn run(&self, context: &Context) -> Answer {
+    pub(super) async fn run(&self, context: &Context) -> Answer {
         let Self::Show { origin } = self;
         let shown = &context.settings.shown;
         if context.view.is_json() {
@@ -56,6 +59,23 @@ impl Config {
             row.extend(origin.then(|| shown.origin.to_string()));
             row
         });
-        Answer::ok(context.view.table(header, rows))
+        let table = context.view.table(header, rows);
+        Answer::ok(format!("{table}\nAgents may queue: {}\n", agents_may_queue(context).await))
+    }
+}
+
+/// For a process that is started with this configuration, under what operators decided. The ledger may not be readable; the
+/// configuration is shown all the same.
+async fn agents_may_queue(context: &Context) -> String {
+    let settings = &context.settings;
+    let standing = match session::reader(settings) {
+        Ok(reader) => reader.standing().await.map_err(|error| error.to_string()),
+        Err(_) => Err("the store cannot be opened".to_owned()),
+    };
+    match standing {
+        Ok(standing) => serve::queueing_words(settings, &standing).to_owned(),
+        Err(why) => {
+            format!("{} (what operators decided cannot be read: {})", settings.agents_may_queue(), escape(&why))
+        }
     }
 }

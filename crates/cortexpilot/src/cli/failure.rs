@@ -62,6 +62,19 @@ impl Stopped {
         Self::of(&Failure::Store(error), &nobody(), ids)
     }
 
+    /// A failure that is nobody's request: a process that may not start.
+    pub(crate) fn unasked(failure: &Failure, ids: &dyn Ids) -> Self {
+        Self::of(failure, &nobody(), ids)
+    }
+
+    /// The same with words of its own for what to do now.
+    pub(crate) fn with_step(mut self, step: &str) -> Self {
+        if let Self::Refused { view, .. } = &mut self {
+            step.clone_into(&mut view.next_step);
+        }
+        self
+    }
+
     /// A read that has no answer.
     pub(crate) fn read(problem: &ReadProblem, ids: &dyn Ids) -> Self {
         Self::of(&read_failure(problem), &nobody(), ids)

@@ -1,18 +1,17 @@
-//! `cortexpilot gate`: the checks between a run and the queue, with who can open each.
+//! `cortexpilot gate`: the checks between a run and the queue, what operators have set for every process, and the switch that
+//! stops everything.
 
-use clap::Subcommand;
-use cortexpilot_core::domain::text::escape;
-use serde::Serialize;
+use clap::{Args, Subcommand};
+
+mod decide;
+mod explain;
+pub(super) mod status;
 
 use super::Context;
 use super::failure::Stopped;
-use super::output::{Answer, json};
-use super::queue::When;
-use super::queue::preview::{preview, state, tally};
-use super::session;
-use super::words::check_name;
+use super::output::Answer;
 
-/// Look at the checks between a run and the queue
+/// Look at the checks between a run and the queue; set what holds for every process
 #[derive(Debug, Subcommand)]
 pub(crate) enum Gate {
     /// Show every check for one run: open or shut, why, and who can open it; changes nothing
@@ -26,66 +25,97 @@ The order is the order in which an apply is judged: the first check that is shut
         /// The run's id, as `runs list` prints it
         run: String,
     },
+    /// Show what holds for every process, and which processes run; changes nothing
+    #[command(after_help = "\
+Examples:
+  cortexpilot gate status
+  cortexpilot gate status --output json
+
+Which processes run is what they say of themselves while they hold a lock in the runtime root; nothing is decided by it.")]
+    Status,
+    /// Stop every queueing and every claim, in every process
+    #[command(after_help = "\
+Examples:
+  cortexpilot gate freeze
+  cortexpilot gate freeze --reason 'an agent queues nonsense, ticket 4711'
+
+It holds in every running process from its next request on, and is itself a line of decisions.jsonl. Cancelling, \
+completing and rejecting still work. A reason may be given later, or not at all: whoever must stop everything need not \
+find words first.")]
+    Freeze(Freeze),
+    /// Let queueing and claiming go on
+    #[command(after_help = "\
+Example:
+  cortexpilot gate unfreeze --reason 'the agent was revoked, ticket 4711'")]
+    Unfreeze(Unfreeze),
+    #[command(subcommand)]
+    Policy(Policy),
 }
 
-#[derive(Serialize)]
-struct GateRow<'a> {
-    number: u8,
-    gate: &'a str,
-    check: &'a str,
-    open: Option<bool>,
-    code: Option<&'a str>,
-    reason: &'a str,
-    opened_by: &'a str,
+/// What every process must ask at least, whatever it was started with
+#[derive(Debug, Subcommand)]
+pub(crate) enum Policy {
+    /// Set how many people every process must ask at least
+    #[command(after_help = "\
+Examples:
+  cortexpilot gate policy set operator --reason 'agents are let in today'
+  cortexpilot gate policy set declared --reason 'the trial is over'
+
+declared: the checks are the approval, nobody else is asked. operator: a person agrees. two-person: two people agree, \
+neither of them the one who asked. Running processes follow a stricter policy from their next request on; one that is \
+configured weaker does not start with queueing switched on. Lowering needs a reason, and from two-person it needs two \
+operators with personal tokens: the first proposes, the second sets the same.")]
+    Set(SetPolicy),
+    /// Show the policy that every process must have at least, and this environment's own; changes nothing
+    #[command(after_help = "Example:\n  cortexpilot gate policy show")]
+    Show,
 }
 
-#[derive(Serialize)]
-struct ExplainAnswer<'a> {
-    run_id: &'a str,
-    can_apply: bool,
-    gates: Vec<GateRow<'a>>,
-    next_step: &'a str,
+/// What is stated with every decision.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Freeze {
+    /// Why; kept in the record for ever
+    #[arg(long, value_name = "WHY")]
+    pub(super) reason: Option<String>,
+    /// The role you act in; the first allowed one that you hold, if left out
+    #[arg(long, value_name = "ROLE")]
+    pub(super) role: Option<String>,
+}
+
+/// What is stated with every decision that needs a reason.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Unfreeze {
+    /// Why; kept in the record for ever
+    #[arg(long, value_name = "WHY")]
+    pub(super) reason: String,
+    /// The role you act in; the first allowed one that you hold, if left out
+    #[arg(long, value_name = "ROLE")]
+    pub(super) role: Option<String>,
+}
+
+/// Which policy, and why.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct SetPolicy {
+    /// declared, operator or two-person
+    #[arg(value_name = "POLICY")]
+    pub(super) policy: String,
+    /// Why; needed to lower it, kept in the record for ever
+    #[arg(long, value_name = "WHY")]
+    pub(super) reason: Option<String>,
+    /// The role you act in; the first allowed one that you hold, if left out
+    #[arg(long, value_name = "ROLE")]
+    pub(super) role: Option<String>,
 }
 
 impl Gate {
     pub(super) async fn run(self, context: &Context) -> Result<Answer, Stopped> {
-        let Self::Explain { run } = self;
-        let app = session::previewer(&context.settings)?;
-        let caller = session::caller(&context.settings);
-        let (previewed, view) = preview(&app, &caller, &run, &When::default()).await?;
-        if context.view.is_json() {
-            let gates = previewed.checks.iter().zip(&view.gates).map(|(check, gate)| GateRow {
-                number: check.gate.row().number,
-                gate: gate.gate,
-                check: check_name(check.gate),
-                open: gate.open,
-                code: gate.code,
-                reason: &gate.reason,
-                opened_by: check.gate.row().opened_by,
-            });
-            let answer = ExplainAnswer {
-                run_id: &view.run_id,
-                can_apply: view.can_apply,
-                gates: gates.collect(),
-                next_step: &view.next_step,
-            };
-            return Ok(Answer::ok(json(&answer)));
+        match self {
+            Self::Explain { run } => explain::explain(context, &run).await,
+            Self::Status => status::status(context).await,
+            Self::Freeze(freeze) => freeze.run(context).await,
+            Self::Unfreeze(unfreeze) => unfreeze.run(context).await,
+            Self::Policy(Policy::Set(set)) => set.run(context).await,
+            Self::Policy(Policy::Show) => status::policy(context).await,
         }
-        let rows = previewed.checks.iter().map(|check| {
-            let row = check.gate.row();
-            let (word, why) = state(check);
-            let opens = if word == "open" { String::new() } else { row.opened_by.to_owned() };
-            vec![row.number.to_string(), check_name(check.gate).to_owned(), word.to_owned(), opens, why]
-        });
-        let table = context.view.table(&["#", "check", "state", "who can open it", "why"], rows);
-        let first = previewed.checks.iter().map(state).find(|(word, _)| *word == "SHUT");
-        let first = first.map(|(_, why)| format!("An apply now would be refused with {}\n", escape(&why)));
-        Ok(Answer::ok(format!(
-            "Run {}: {}\n\n{table}\n{}next: {}\n",
-            escape(&view.run_id),
-            tally(&previewed.checks),
-            first.unwrap_or_default(),
-            escape(&view.next_step)
-        )))
     }
 }

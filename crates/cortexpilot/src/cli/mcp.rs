@@ -13,7 +13,7 @@ use super::failure::Stopped;
 use super::output::Answer;
 use super::session;
 use crate::os::OsIds;
-use crate::serve::stop_signal;
+use crate::serve::{background, stop_signal};
 
 /// Serve runs and the queue to an MCP client over standard input and output; can change nothing
 #[derive(Debug, Args)]
@@ -32,7 +32,8 @@ Example, as an MCP client's configuration starts it:
   cortexpilot mcp-queue-pilot-server --runtime-root /srv/cortexpilot
 
 Two tools: preview_enqueue_from_run changes nothing, enqueue_from_run appends one item when every check is open. The \
-process acts as an agent, sponsored by the operator who starts it. docs/runbooks/queue-pilot.md says who may switch \
+process acts as an agent: the one whose personal token it is given, else one that is sponsored by the operator who \
+starts it. An operator's or a worker's token is refused. docs/runbooks/queue-pilot.md says who may switch \
 queueing on, and how.")]
 pub(crate) struct QueuePilot {}
 
@@ -45,10 +46,14 @@ impl Readonly {
 
 impl QueuePilot {
     pub(super) async fn run(self, context: &Context) -> Result<Answer, Stopped> {
-        let app = session::writer(&context.settings)?;
-        let principal = context.settings.agent();
-        tracing::info!(principal = %principal.id, agents_may_queue = context.settings.agents_may_queue(), "the queue pilot serves");
-        stdio(ToolServer::new(PilotTools::new(Arc::new(app), principal))).await
+        let settings = &context.settings;
+        let (app, notices) = session::queueing_writer(settings).await?;
+        let principal = session::pilot(settings, app.reader()).await?;
+        let _registered = background::announce(settings, "pilot", &principal.id);
+        tracing::info!(principal = %principal.id, agents_may_queue = settings.agents_may_queue(), "the queue pilot serves");
+        let ended = stdio(ToolServer::new(PilotTools::new(Arc::new(app), principal))).await;
+        notices.stop().await;
+        ended
     }
 }
 

@@ -63,6 +63,11 @@ impl View {
         self.format == Format::Json
     }
 
+    /// Whether answers are read as they are printed, on a terminal.
+    pub(crate) fn is_terminal(&self) -> bool {
+        self.width.is_some()
+    }
+
     /// Whether there is room for every column.
     pub(crate) fn is_wide(&self) -> bool {
         self.width.is_none_or(|width| width >= 140)
@@ -107,7 +112,15 @@ pub(crate) fn pairs<'a>(rows: impl IntoIterator<Item = (&'a str, String)>) -> St
 /// One JSON document, indented, with a line break at its end. Characters that a terminal would obey or hide stand as `\u`
 /// escapes: the same document to every parser.
 pub(crate) fn json(value: &impl Serialize) -> String {
-    let text = serde_json::to_string_pretty(value).expect("invariant: our views have text keys and finite numbers");
+    escaped(&serde_json::to_string_pretty(value).expect("invariant: our views have text keys and finite numbers"))
+}
+
+/// The same on one line, for commands that go on.
+pub(crate) fn json_line(value: &impl Serialize) -> String {
+    escaped(&serde_json::to_string(value).expect("invariant: our views have text keys and finite numbers"))
+}
+
+fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 1);
     for c in text.chars() {
         if c != '\n' && is_forbidden(c) {

@@ -70,7 +70,8 @@ Examples:
   cortexpilot queue enqueue --plan plan.json --role OPS --requested-by Alice --reason 'flaky test' --confirm
       in a script: applies a kept preview, asks nothing
 
-In a pipe nothing is ever asked: what is missing is refused, with exit code 3. Queueing is off unless an operator \
+In a pipe nothing is ever asked: what is missing is refused, with exit code 3. Where people must agree the answer is \
+PENDING_APPROVAL with the id of the request, and exit code 0: nothing is queued yet. Queueing is off unless an operator \
 switched it on in this process's environment (docs/runbooks/queue-pilot.md).")]
 pub(crate) struct Enqueue {
     /// The run's id; may be left out with --plan
@@ -93,6 +94,9 @@ pub(crate) struct Enqueue {
     /// Say yes to the preview
     #[arg(long)]
     pub(crate) confirm: bool,
+    /// Where a person must agree and you are an operator: the run's id once more, which makes your request your own approval
+    #[arg(long, value_name = "ID")]
+    pub(crate) confirm_run_id: Option<String>,
     /// The preview_token of a preview that you were shown
     #[arg(long, value_name = "TOKEN", allow_hyphen_values = true)]
     pub(crate) preview_token: Option<String>,

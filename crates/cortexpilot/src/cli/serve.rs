@@ -1,21 +1,30 @@
 //! `cortexpilot serve` and `cortexpilot up`: the operator's HTTP control plane, and the one calm screen.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use clap::Args;
+use cortexpilot_core::app::App;
+use cortexpilot_core::domain::approval::ApprovalStatus;
+use cortexpilot_core::domain::governance::{ApprovalFilter, Standing};
 use cortexpilot_core::domain::id::RunId;
 use cortexpilot_core::domain::text::escape;
 use cortexpilot_core::port::runs::{PageQuery, Runs as _};
+use cortexpilot_ledger::FileStore;
 use cortexpilot_runs::RunStore;
 use serde::Serialize;
+use tokio::net::TcpListener;
 
 use super::Context;
 use super::failure::Stopped;
 use super::output::{self, Answer, View};
 use super::session;
 use super::words::{Commands, near};
-use crate::config::{Origin, Overrides, Secret, table};
+use crate::config::{Origin, Overrides, Secret, Settings, table};
 use crate::os::OsIds;
+use crate::processes::Registered;
+use crate::serve::Personal;
+use crate::serve::background::{self, Notices};
 use crate::{demo, serve};
 
 mod token;
@@ -49,7 +58,8 @@ Examples:
   cortexpilot serve --host 0.0.0.0 --behind-tls-proxy
   cortexpilot serve --port 0 --output json
 
-With authentication on and no token it refuses to start; `cortexpilot up` makes a token. SIGINT and SIGTERM stop it when \
+With authentication on it refuses to start when nobody could sign in: without a configured token and without any \
+operator's personal token (`cortexpilot token create`). `cortexpilot up` makes a token. SIGINT and SIGTERM stop it when \
 the requests under way are answered.")]
 pub(crate) struct Serve {
     #[command(flatten)]
@@ -76,12 +86,16 @@ pub(crate) struct Up {
 
 impl Serve {
     pub(super) async fn run(self, context: &Context) -> Result<Answer, Stopped> {
-        let token = context.settings.api_token.clone();
-        let said = match (&token, context.settings.auth_required) {
+        let settings = &context.settings;
+        let personal = personal_tokens(settings).await?;
+        serve::auth(settings, settings.api_token.as_ref(), personal, self.address.behind_tls_proxy).map_err(refused)?;
+        let opened = open(context, "serve").await?;
+        let said = match (&settings.api_token, settings.auth_required) {
             (_, false) => SignIn::Off,
-            (_, true) => SignIn::Configured,
+            (Some(_), true) => SignIn::Configured,
+            (None, true) => SignIn::Personal,
         };
-        start(context, &self.address, token, said, &[], None).await
+        start(context, &self.address, opened, (settings.api_token.clone(), said), &[], None).await
     }
 }
 
@@ -100,19 +114,21 @@ impl Up {
                 anyhow::anyhow!("the demonstration runs cannot be written to {}: {error}", settings.runs_root.display())
             })?;
         }
-        let (token, said) = match (&settings.api_token, settings.auth_required) {
+        // A set-up that will be refused leaves no token behind.
+        let placeholder = Secret::new("0".repeat(64));
+        let token = settings.api_token.as_ref().unwrap_or(&placeholder);
+        serve::auth(settings, Some(token), Personal::None, self.address.behind_tls_proxy).map_err(refused)?;
+        let opened = open(context, "up").await?;
+        let sign_in = match (&settings.api_token, settings.auth_required) {
             (_, false) => (None, SignIn::Off),
             (Some(token), true) => (Some(token.clone()), SignIn::Configured),
             (None, true) => {
-                // A set-up that will be refused leaves no token behind.
-                let placeholder = Secret::new("0".repeat(64));
-                serve::auth(settings, Some(&placeholder), self.address.behind_tls_proxy).map_err(refused)?;
                 let (token, file) = token::load_or_make(&settings.runtime_root, &OsIds)?;
                 (Some(token), SignIn::File(near(&file, &context.environment.cwd)))
             }
         };
         let next = next_commands(&commands, &session::runs(settings)?).await;
-        start(context, &self.address, token, said, &next, Some(self.demo)).await
+        start(context, &self.address, opened, sign_in, &next, Some(self.demo)).await
     }
 }
 
@@ -125,39 +141,84 @@ fn refused(why: serve::Unsafe) -> Stopped {
 enum SignIn {
     Off,
     Configured,
+    Personal,
     File(String),
+}
+
+/// Whether any operator could sign in with a token of their own. Looked at only where that decides something, and only where
+/// there is a runtime root to look into.
+async fn personal_tokens(settings: &Settings) -> Result<Personal, Stopped> {
+    if settings.api_token.is_some() || !settings.auth_required || !settings.runtime_root.exists() {
+        return Ok(Personal::None);
+    }
+    let reader = session::reader(settings)?;
+    let any = serve::identity::an_operator_has_a_token(&reader).await;
+    let any = any.map_err(|error| Stopped::store(error, &OsIds))?;
+    Ok(if any { Personal::Some } else { Personal::None })
+}
+
+/// What a server works with, when it may start.
+struct Opened {
+    listener: TcpListener,
+    app: App,
+    store: Arc<FileStore>,
+    notices: Notices,
+    standing: Standing,
+    _registered: Option<Registered>,
+}
+
+/// Takes the address before the ledger: a port that is taken leaves nothing behind.
+async fn open(context: &Context, surface: &str) -> Result<Opened, Stopped> {
+    let settings = &context.settings;
+    let listener = serve::bind(settings, surface == "up" && settings.port_is_default).await?;
+    let (app, store, notices) = session::asking_writer(settings)?;
+    let standing = session::may_start(settings, app.reader()).await?;
+    let _registered = background::announce(settings, surface, &settings.principal);
+    Ok(Opened { listener, app, store, notices, standing, _registered })
 }
 
 /// `up` is `Some(demo)` for `up`, `None` for `serve`.
 async fn start(
     context: &Context,
     address: &Address,
-    token: Option<Secret>,
-    sign_in: SignIn,
+    opened: Opened,
+    (token, sign_in): (Option<Secret>, SignIn),
     next: &[Next],
     up: Option<bool>,
 ) -> Result<Answer, Stopped> {
     let settings = &context.settings;
-    let auth = serve::auth(settings, token.as_ref(), address.behind_tls_proxy).map_err(refused)?;
-    let listener = serve::bind(settings, up.is_some() && settings.port_is_default).await?;
+    let Opened { listener, app, store, notices, standing, _registered } = opened;
+    let personal = if sign_in == SignIn::Personal { Personal::Some } else { Personal::None };
+    let auth = serve::auth(settings, token.as_ref(), personal, address.behind_tls_proxy).map_err(refused)?;
     let bound = listener.local_addr().map_err(|error| anyhow::anyhow!("the listener has no address: {error}"))?;
-    let (app, store) = session::writer_and_store(settings)?;
     let runs = session::runs(settings)?;
     let screen = Screen {
         url: format!("{}/", serve::base_url(bound)),
         other_port: up.is_some() && bound.port() != settings.port && settings.port != 0,
         demo: up == Some(true),
         runs: RunCount::of(&runs, &settings.runs_root, &context.environment.cwd).await,
-        agents_may_queue: settings.agents_may_queue(),
+        agents_may_queue: serve::queueing_words(settings, &standing),
+        approval_policy: standing.policy(settings.approval).as_str(),
+        approvals_pending: approvals_pending(&app).await,
         ledger: serve::ledger_words(&*store).await,
+        frozen: standing.frozen.as_ref().map(super::gate::status::frozen_words),
         sign_in,
         next,
     };
     // Before the address is printed: whoever reads it may tell the process to stop at once.
     let stop = serve::stop_signal()?;
     output::print(&screen.text(&context.view)).map_err(anyhow::Error::from)?;
-    serve::control_plane(settings, listener, auth, app, store, screen.demo, stop).await?;
+    let served = serve::control_plane(settings, listener, auth, app, store, screen.demo, stop).await;
+    notices.stop().await;
+    served?;
     Ok(Answer::ok(String::new()))
+}
+
+/// How many requests wait for people; `None` where that cannot be read.
+async fn approvals_pending(app: &App) -> Option<usize> {
+    let filter =
+        ApprovalFilter { status: Some((ApprovalStatus::Pending, app.reader().now())), ..ApprovalFilter::default() };
+    Some(app.reader().approvals(&filter).await.ok()?.requests.len())
 }
 
 /// At most so many runs are counted for the screen.
@@ -264,6 +325,9 @@ struct Screen<'a> {
     demo: bool,
     runs: RunCount,
     agents_may_queue: &'static str,
+    approval_policy: &'static str,
+    approvals_pending: Option<usize>,
+    frozen: Option<String>,
     ledger: (String, Option<cortexpilot_core::port::StoreHealth>),
     sign_in: SignIn,
     next: &'a [Next],
@@ -278,6 +342,9 @@ struct ScreenAnswer<'a> {
     queue_pending: Option<usize>,
     queue_claimed: Option<usize>,
     agents_may_queue: &'a str,
+    approval_policy: &'a str,
+    approvals_pending: Option<usize>,
+    frozen: Option<&'a str>,
     ledger: &'a str,
     token_file: Option<&'a str>,
     next: &'a [Next],
@@ -295,10 +362,13 @@ impl Screen<'_> {
                 queue_pending: health.as_ref().map(|health| health.pending),
                 queue_claimed: health.as_ref().map(|health| health.claimed),
                 agents_may_queue: self.agents_may_queue,
+                approval_policy: self.approval_policy,
+                approvals_pending: self.approvals_pending,
+                frozen: self.frozen.as_deref(),
                 ledger,
                 token_file: match &self.sign_in {
                     SignIn::File(path) => Some(path),
-                    SignIn::Off | SignIn::Configured => None,
+                    SignIn::Off | SignIn::Configured | SignIn::Personal => None,
                 },
                 next: self.next,
             };
@@ -314,10 +384,17 @@ impl Screen<'_> {
         text.push_str(&format!("Runs      {}\n", self.runs.words()));
         text.push_str(&format!("Queue     {queue}\n"));
         text.push_str(&format!("Agents may queue: {}\n", self.agents_may_queue_words()));
+        if let Some(frozen) = &self.frozen {
+            text.push_str(&format!("Frozen    {}\n", escape(frozen)));
+        }
+        if let Some(waiting) = self.approvals_pending.filter(|waiting| *waiting > 0) {
+            text.push_str(&format!("Approvals {}\n", super::runs::waits(waiting)));
+        }
         text.push_str(&format!("Ledger    {}\n", escape(ledger)));
         text.push_str(&match &self.sign_in {
             SignIn::Off => "Sign-in   OFF: everybody on this machine may read, preview and cancel\n".to_owned(),
             SignIn::Configured => "Token     the one that was configured\n".to_owned(),
+            SignIn::Personal => "Token     personal tokens\n".to_owned(),
             SignIn::File(path) => format!("Token     {}\n", escape(path)),
         });
         for next in self.next {

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use cortexpilot_core::app::{App, Reader};
-use cortexpilot_core::domain::principal::Caller;
+use cortexpilot_core::domain::governance::Standing;
+use cortexpilot_core::domain::principal::{Caller, Principal, PrincipalKind, Surface};
+use cortexpilot_core::error::ErrorCode;
 use cortexpilot_core::port::StoreError;
 use cortexpilot_ledger::FileStore;
 use cortexpilot_runs::RunStore;
@@ -11,6 +13,8 @@ use cortexpilot_runs::RunStore;
 use super::failure::Stopped;
 use crate::config::Settings;
 use crate::os::OsIds;
+use crate::serve::background::Notices;
+use crate::serve::identity::{self, NoPrincipal};
 use crate::serve::{self, Unopened};
 
 impl From<Unopened> for Stopped {
@@ -40,12 +44,56 @@ pub(super) fn writer(settings: &Settings) -> Result<App, Stopped> {
     Ok(app)
 }
 
-/// The same, with its store at hand.
-pub(super) fn writer_and_store(settings: &Settings) -> Result<(App, Arc<FileStore>), Stopped> {
-    Ok(serve::writer(settings)?)
+/// An app that can queue, in a process that asks as many people as operators have set.
+pub(super) async fn queueing_writer(settings: &Settings) -> Result<(App, Notices), Stopped> {
+    let (app, _, notices) = serve::asking_writer(settings)?;
+    may_start(settings, app.reader()).await?;
+    Ok((app, notices))
 }
 
-/// The operator at the command line.
-pub(super) fn caller(settings: &Settings) -> Caller {
-    serve::operator(settings)
+/// The same for a server, with its store at hand and before it was asked whether it may start.
+pub(super) fn asking_writer(settings: &Settings) -> Result<(App, Arc<FileStore>, Notices), Stopped> {
+    Ok(serve::asking_writer(settings)?)
+}
+
+/// Stops a process that would ask fewer people than operators have set.
+pub(super) async fn may_start(settings: &Settings, reader: &Reader) -> Result<Standing, Stopped> {
+    serve::may_start(settings, reader).await.map_err(|failure| Stopped::unasked(&failure, &OsIds))
+}
+
+/// Who acts at the command line.
+pub(super) async fn caller(settings: &Settings, reader: &Reader) -> Result<Caller, Stopped> {
+    let principal = identity::at_the_command_line(settings, reader).await.map_err(|why| nobody(&why))?;
+    Ok(Caller { principal: Some(principal), surface: Surface::Cli })
+}
+
+/// Who acts through the queue pilot: an agent, never somebody who could approve.
+pub(super) async fn pilot(settings: &Settings, reader: &Reader) -> Result<Principal, Stopped> {
+    let principal = identity::of_the_pilot(settings, reader).await.map_err(|why| nobody(&why))?;
+    match principal.kind {
+        PrincipalKind::Agent => Ok(principal),
+        PrincipalKind::Operator | PrincipalKind::Worker | PrincipalKind::Anonymous => {
+            let said = format!(
+                "The queue pilot serves agents, and the personal token is {}'s, who is of kind {}.",
+                principal.id,
+                principal.kind.as_str()
+            );
+            let step = "Give it an agent's token (`cortexpilot token create --kind agent --name NAME --role ROLE --ttl 30d`), \
+                        or none.";
+            Err(Stopped::code(ErrorCode::ScopeForbidden, said, &OsIds).with_step(step))
+        }
+    }
+}
+
+fn nobody(why: &NoPrincipal) -> Stopped {
+    let step = match why {
+        NoPrincipal::Store(error) => return Stopped::store(error.clone(), &OsIds),
+        NoPrincipal::Unknown => {
+            "Check the runtime root and the token: `cortexpilot token list` (without the token) shows those that are known."
+        }
+        NoPrincipal::Expired | NoPrincipal::Revoked => {
+            "Have an operator make another one: `cortexpilot token create`, at the machine that holds the ledger."
+        }
+    };
+    Stopped::code(ErrorCode::AuthInvalidToken, why.to_string(), &OsIds).with_step(step)
 }

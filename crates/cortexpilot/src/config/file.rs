@@ -1,8 +1,8 @@
 //! `cortexpilot.toml`: the variables' keys, for set-ups without a service manager. It stands in the directory that relative
 //! roots are resolved against, and the environment wins over it.
 //!
-//! Whoever can write this file can change what every process that is started there does, though it can only shut the
-//! mutation gate, never open it. So a file that others may write is refused, and so is a secret in a file that others may
+//! Whoever can write this file can change what every process that is started there does, though it can only tighten what
+//! guards the queue: shut the mutation gate, name a stricter policy, lower a limit. So a file that others may write is refused, and so is a secret in a file that others may
 //! read.
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -73,7 +73,12 @@ fn parse(path: &Path, text: &str, others_may_read: bool) -> FileValues {
 
 fn entry(key: &str, value: &toml::Value, others_may_read: bool) -> Result<(Variable, String), String> {
     let Some(variable) = VARIABLES.iter().find(|variable| variable.key == Some(key)) else {
-        return Err(format!("the key {} is unknown{}", quoted(key), near(key)));
+        return Err(match VARIABLES.iter().find(|variable| plain(variable) == key) {
+            Some(variable) => {
+                format!("the key {} is unknown here: only the environment may set {}", quoted(key), variable.name)
+            }
+            None => format!("the key {} is unknown{}", quoted(key), near(key)),
+        });
     };
     if variable.secret && others_may_read {
         return Err(format!("holds the secret `{key}` and may be read by others: chmod go-r it"));
@@ -81,6 +86,11 @@ fn entry(key: &str, value: &toml::Value, others_may_read: bool) -> Result<(Varia
     let text =
         text(value).ok_or_else(|| format!("`{key}` must be a text, a number, true or false, or a list of texts"))?;
     Ok((*variable, text))
+}
+
+/// The key that a variable would have.
+fn plain(variable: &Variable) -> String {
+    variable.name.trim_start_matches("CORTEXPILOT_").to_ascii_lowercase()
 }
 
 fn near(key: &str) -> String {
@@ -123,6 +133,10 @@ mod tests {
         assert_eq!(check("api_prot = 1"), "f: the key \"api_prot\" is unknown: `api_port` is meant?");
         assert_eq!(check("colour = \"red\""), "f: the key \"colour\" is unknown");
         assert!(check("repo_root = \"/srv\"").contains("unknown"), "the file is found through it");
+        for key in ["token", "token_file", "approval_webhook", "approval_webhook_secret"] {
+            let said = check(&format!("{key} = \"hunter2\""));
+            assert!(said.contains("only the environment may set CORTEXPILOT_") && !said.contains("hunter2"), "{said}");
+        }
         assert!(check("store = 1.5").contains("must be a text"));
         assert!(check("principal_roles = [\"A,B\"]").contains("must be a text"));
         assert!(check("[store]\nx = 1").contains("must be a text"));

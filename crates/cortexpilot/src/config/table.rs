@@ -16,6 +16,12 @@ pub(crate) struct Variable {
     pub(crate) secret: bool,
 }
 
+/// Items of one agent that may be pending at once, unless configured otherwise.
+pub(crate) const PENDING_MAX_DEFAULT: u32 = 100;
+
+/// Items that one agent may append within an hour, unless configured otherwise.
+pub(crate) const APPLIES_PER_HOUR_DEFAULT: u32 = 300;
+
 const fn variable(name: &'static str, key: &'static str, default: &'static str, meaning: &'static str) -> Variable {
     Variable { name, key: Some(key), default, meaning, secret: false }
 }
@@ -57,7 +63,7 @@ pub(crate) const APPROVAL: Variable = variable(
     "CORTEXPILOT_MCP_QUEUE_PILOT_APPROVAL",
     "mcp_queue_pilot_approval",
     "declared",
-    "Who says yes to an apply. `declared`: the checks are the approval and nobody else is asked. Other policies are refused: they come with a later version.",
+    "Who says yes to an apply. `declared`: the checks are the approval and nobody else is asked. `operator`: what an agent asks for waits until a person agrees. `two-person`: until two people agree, neither of them the one who asked. `signed` is reserved and refuses to start. The policy floor in the runtime root may be stricter and then holds; a process that is configured weaker than the floor, with the gate open, does not start. `cortexpilot.toml` may name a policy too: the stricter of the two holds.",
 );
 pub(crate) const ALLOWED_ROLES: Variable = variable(
     "CORTEXPILOT_APPROVAL_ALLOWED_ROLES",
@@ -117,25 +123,35 @@ pub(crate) const PRINCIPAL_ROLES: Variable = variable(
     "Roles that this principal holds: a comma list with at least one role. The agent of a stdio MCP server borrows them.",
 );
 pub(crate) const TOKEN: Variable = Variable {
+    key: None,
     secret: true,
     ..variable(
         "CORTEXPILOT_TOKEN",
-        "token",
         "",
-        "Reserved for personal tokens, which come with a later version: a process that finds it set refuses to start rather than act as somebody else.",
+        "",
+        "A personal token, as `cortexpilot token create` prints it: the process acts as the principal it names, in place of the two variables above. The queue pilot refuses an operator's. Only the environment may hold it, not `cortexpilot.toml`.",
+    )
+};
+pub(crate) const TOKEN_FILE: Variable = Variable {
+    key: None,
+    ..variable(
+        "CORTEXPILOT_TOKEN_FILE",
+        "",
+        "",
+        "A file with such a token, in place of `CORTEXPILOT_TOKEN`: a regular file of the user who starts the process, with mode 0600 or tighter, and no symbolic link. Only the environment may name it. Both set is refused.",
     )
 };
 pub(crate) const PENDING_MAX: Variable = variable(
     "CORTEXPILOT_AGENT_PENDING_MAX",
     "agent_pending_max",
-    "0",
-    "How many items of one principal may be pending at once, for agents and for whatever comes through the queue pilot; operators are not limited. `0` is no limit; at most `10000`.",
+    "100",
+    "How many items of one principal may be pending at once, open approval requests included, for agents and for whatever comes through the queue pilot; operators are not limited. `0` is no limit; at most `10000`. `cortexpilot.toml` can only tighten it: a number from 1 to 100.",
 );
 pub(crate) const APPLIES_PER_HOUR: Variable = variable(
     "CORTEXPILOT_AGENT_APPLIES_PER_HOUR",
     "agent_applies_per_hour",
-    "0",
-    "How many items one principal may append within an hour, for the same callers. `0` is no limit; at most `10000`.",
+    "300",
+    "How many items one principal may append within an hour, for the same callers. `0` is no limit; at most `10000`. `cortexpilot.toml` can only tighten it: a number from 1 to 300.",
 );
 pub(crate) const PREVIEW_TTL: Variable = variable(
     "CORTEXPILOT_PREVIEW_TTL",
@@ -146,9 +162,28 @@ pub(crate) const PREVIEW_TTL: Variable = variable(
 pub(crate) const APPROVAL_TTL: Variable = variable(
     "CORTEXPILOT_APPROVAL_TTL",
     "approval_ttl",
-    "",
-    "Reserved for the time in which people may approve a request, which comes with a later version. It must not be set.",
+    "24h",
+    "How long a request for an approval stays open: a duration such as `45m`, `24h` or `7d`, from `1m` to `30d`.",
 );
+pub(crate) const WEBHOOK: Variable = Variable {
+    key: None,
+    ..variable(
+        "CORTEXPILOT_APPROVAL_WEBHOOK",
+        "",
+        "",
+        "Who is told that an approval was asked for: a URL that one signed notice a request is posted to ([webhook.md](webhook.md)). `https` anywhere, `http` only on this machine; without user name and password. Its path and query are never shown. Only the environment may name it, not `cortexpilot.toml`.",
+    )
+};
+pub(crate) const WEBHOOK_SECRET: Variable = Variable {
+    key: None,
+    secret: true,
+    ..variable(
+        "CORTEXPILOT_APPROVAL_WEBHOOK_SECRET",
+        "",
+        "",
+        "What those notices are signed with, needed where they are sent: 16 to 512 visible ASCII characters without blanks. Only the environment may hold it, not `cortexpilot.toml`.",
+    )
+};
 pub(crate) const LOG: Variable = variable(
     "CORTEXPILOT_LOG",
     "log",
@@ -157,7 +192,7 @@ pub(crate) const LOG: Variable = variable(
 );
 
 /// Every variable, in the documentation's order.
-pub(crate) const VARIABLES: [Variable; 21] = [
+pub(crate) const VARIABLES: [Variable; 24] = [
     RUNTIME_ROOT,
     RUNS_ROOT,
     REPO_ROOT,
@@ -174,10 +209,13 @@ pub(crate) const VARIABLES: [Variable; 21] = [
     PRINCIPAL,
     PRINCIPAL_ROLES,
     TOKEN,
+    TOKEN_FILE,
     PENDING_MAX,
     APPLIES_PER_HOUR,
     PREVIEW_TTL,
     APPROVAL_TTL,
+    WEBHOOK,
+    WEBHOOK_SECRET,
     LOG,
 ];
 

@@ -2,8 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use cortexpilot_core::domain::command::Limits;
-use cortexpilot_core::domain::principal::{Roles, parse_roles};
+use cortexpilot_core::domain::command::{ApprovalPolicy, Limits};
+use cortexpilot_core::domain::principal::{PROVEN_PREFIXES, Roles, parse_roles};
 use cortexpilot_core::domain::text::{Text, escape};
 use cortexpilot_server::http::AllowedHosts;
 use jiff::SignedDuration;
@@ -42,30 +42,58 @@ pub(super) fn port(raw: &str) -> Result<u16, String> {
 
 /// A duration from one second to a day, written as `1h30m`, `15m` or `90s`: each unit at most once, largest first.
 pub(crate) fn duration(raw: &str) -> Result<SignedDuration, String> {
+    let day = 24 * 3600;
     let wrong = || format!("must be a duration from 1s to 24h, such as 90s, 15m or 1h30m; it is {}", quoted(raw));
-    let mut rest = raw.trim();
-    let mut seconds: i64 = 0;
-    for (unit, factor) in [('h', 3600), ('m', 60), ('s', 1)] {
-        let Some((number, after)) = rest.split_once(unit) else { continue };
-        if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(wrong());
-        }
-        let number: i64 = number.parse().map_err(|_| wrong())?;
-        seconds = number.checked_mul(factor).and_then(|more| seconds.checked_add(more)).ok_or_else(wrong)?;
-        rest = after;
-    }
-    if rest.is_empty() && (1..=24 * 3600).contains(&seconds) {
-        Ok(SignedDuration::from_secs(seconds))
-    } else {
-        Err(wrong())
-    }
+    seconds(raw, &CLOCK).filter(|seconds| (1..=day).contains(seconds)).map(SignedDuration::from_secs).ok_or_else(wrong)
 }
 
-/// A duration as people write it: the inverse of [`duration`].
+/// A duration between these two, which may also be written in days: `7d`, `1d12h`.
+pub(crate) fn span(raw: &str, least: SignedDuration, most: SignedDuration) -> Result<SignedDuration, String> {
+    let read = seconds(raw, &CALENDAR).map(SignedDuration::from_secs);
+    read.filter(|span| (least..=most).contains(span)).ok_or_else(|| {
+        format!(
+            "must be a duration from {} to {}, such as 45m, 24h or 7d; it is {}",
+            duration_text(least),
+            duration_text(most),
+            quoted(raw)
+        )
+    })
+}
+
+const CLOCK: [(char, i64); 3] = [('h', 3600), ('m', 60), ('s', 1)];
+const CALENDAR: [(char, i64); 4] = [('d', 24 * 3600), ('h', 3600), ('m', 60), ('s', 1)];
+
+fn seconds(raw: &str, units: &[(char, i64)]) -> Option<i64> {
+    let mut rest = raw.trim();
+    let mut seconds: i64 = 0;
+    for (unit, factor) in units {
+        let Some((number, after)) = rest.split_once(*unit) else { continue };
+        if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        let number: i64 = number.parse().ok()?;
+        seconds = number.checked_mul(*factor).and_then(|more| seconds.checked_add(more))?;
+        rest = after;
+    }
+    rest.is_empty().then_some(seconds)
+}
+
+/// A duration as people write it: the inverse of [`duration`] and [`span`]. A day is still `24h`, more are days.
 pub(crate) fn duration_text(duration: SignedDuration) -> String {
     let seconds = duration.as_secs();
-    let parts = [(seconds / 3600, 'h'), (seconds / 60 % 60, 'm'), (seconds % 60, 's')];
+    let days = if seconds > 24 * 3600 { seconds / (24 * 3600) } else { 0 };
+    let hours = seconds / 3600 - days * 24;
+    let parts = [(days, 'd'), (hours, 'h'), (seconds / 60 % 60, 'm'), (seconds % 60, 's')];
     parts.iter().filter(|(number, _)| *number > 0).map(|(number, unit)| format!("{number}{unit}")).collect()
+}
+
+/// Who says yes.
+pub(crate) fn policy(raw: &str) -> Result<ApprovalPolicy, String> {
+    let word = raw.trim();
+    ApprovalPolicy::parse(word).ok_or_else(|| match word {
+        "signed" => "asks for the policy `signed`, which is reserved and not built: use operator or two-person. Nothing is started rather than started weaker".to_owned(),
+        _ => format!("must be {}; it is {}", ApprovalPolicy::ALL.map(ApprovalPolicy::as_str).join(", "), quoted(raw)),
+    })
 }
 
 /// A token as an HTTP header can carry it.
@@ -78,16 +106,18 @@ pub(super) fn token(raw: &str) -> Result<String, String> {
     }
 }
 
-/// The name of an operator. Names that mean another kind of principal are refused, for records would lie.
+/// The name of an operator. Names that only a token or a transport can prove are refused, for records would lie.
 pub(super) fn principal(raw: &str) -> Result<String, String> {
     let text = match Text::<200>::parse(raw) {
         Ok(Some(text)) => text.as_str().to_owned(),
         Ok(None) => return Err("must not be blank".to_owned()),
         Err(problem) => return Err(problem.to_string()),
     };
-    let reserved = ["agent:", "anonymous:", "token:", "worker:", "unauthenticated"];
-    match reserved.iter().find(|prefix| text.starts_with(**prefix)) {
-        Some(prefix) => Err(format!("must not begin with `{prefix}`, which names another kind of principal")),
+    let mut reserved = PROVEN_PREFIXES.into_iter().chain(["unauthenticated"]);
+    match reserved.find(|prefix| text.starts_with(prefix)) {
+        Some(prefix) => Err(format!(
+            "must not begin with `{prefix}`, which is kept for identities that are proven: a name such as local:alice is free"
+        )),
         None => Ok(text),
     }
 }
@@ -105,7 +135,7 @@ fn origin(entry: &str) -> Result<String, String> {
 }
 
 /// A value in an error: escaped, and not longer than a line.
-pub(super) fn quoted(raw: &str) -> String {
+pub(crate) fn quoted(raw: &str) -> String {
     let shown: String = raw.chars().take(60).collect();
     let dots = if shown.len() < raw.len() { "…" } else { "" };
     format!("\"{}{dots}\"", escape(&shown))
@@ -161,6 +191,14 @@ mod tests {
         for raw in ["15m", "1h30m", "1m30s", "24h", "1s"] {
             assert_eq!(duration_text(duration(raw).unwrap()), raw);
         }
+        let month = |raw| span(raw, SignedDuration::from_mins(1), SignedDuration::from_hours(30 * 24));
+        for raw in ["1m", "24h", "7d", "30d", "1d12h", "2d3h4m5s"] {
+            assert_eq!(duration_text(month(raw).unwrap()), raw);
+        }
+        assert_eq!(month("720h"), month("30d"));
+        for raw in ["59s", "30d1s", "1w", "0d", "d", "7", "-1d", "1h1d", "9223372036854775807d"] {
+            assert!(month(raw).unwrap_err().contains("from 1m to 30d"), "{raw}");
+        }
     }
 
     #[test]
@@ -174,9 +212,18 @@ mod tests {
     }
 
     #[test]
-    fn an_operator_cannot_be_named_like_another_kind() {
+    fn an_operator_cannot_take_a_name_that_would_have_to_be_proven() {
         assert_eq!(principal(" local:alice "), Ok("local:alice".to_owned()));
-        for raw in ["agent:alice", "anonymous:loopback", "unauthenticated", " ", "a\u{202e}b"] {
+        for raw in [
+            "operator:alice",
+            "agent:alice",
+            "worker:w1",
+            "token:api",
+            "anonymous:loopback",
+            "unauthenticated",
+            " ",
+            "a\u{202e}b",
+        ] {
             assert!(principal(raw).is_err(), "{raw}");
         }
     }

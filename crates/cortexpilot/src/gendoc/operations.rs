@@ -26,7 +26,7 @@ const fn writes(path: &'static str, what: &'static str) -> CommandRow {
 }
 
 /// Every command. One that is not here does not pass the test below.
-const COMMANDS: [CommandRow; 21] = [
+const COMMANDS: [CommandRow; 35] = [
     writes(
         "up",
         "Makes the key, a token where there is none and, with `--demo`, the demonstration's runs; then serves HTTP.",
@@ -42,13 +42,36 @@ const COMMANDS: [CommandRow; 21] = [
         effect: "read; with `-o` write",
         changes: Some("With `-o` it writes the plan file that is named, and makes the key; never the queue."),
     },
-    writes("queue enqueue", "Appends one queue item, or the record of a refusal."),
+    writes("queue enqueue", "Appends one queue item, a request for an approval, or the record of a refusal."),
     writes("queue cancel", "Appends one cancellation, or the record of a refusal."),
     reads("queue list"),
     reads("queue show"),
     writes("queue claim", "Appends one claim, or the record of a refusal."),
     writes("queue complete", "Appends the end of one claimed item, or the record of a refusal."),
+    reads("approval list"),
+    reads("approval show"),
+    reads("approval watch"),
+    writes(
+        "approval approve",
+        "Appends the queue item with the last yes that is needed, an earlier yes, or the record of a refusal.",
+    ),
+    writes("approval reject", "Appends the no, or the record of a refusal."),
     reads("gate explain"),
+    reads("gate status"),
+    writes("gate freeze", "Appends the freeze, or the record of a refusal."),
+    writes("gate unfreeze", "Appends its end, or the record of a refusal."),
+    writes("gate policy set", "Appends the floor, the proposal of a lower one, or the record of a refusal."),
+    reads("gate policy show"),
+    writes(
+        "token create",
+        "Appends the token's digest, with `--file` writes the file that is named; or appends the record of a refusal.",
+    ),
+    reads("token list"),
+    writes(
+        "token rotate",
+        "Appends the new token's digest, with `--file` writes the file that is named; or appends the record of a refusal.",
+    ),
+    writes("token revoke", "Appends the token's end, or the record of a refusal."),
     reads("audit verify"),
     writes("audit repair", "Writes a new ledger; the damaged one stays beside it."),
     reads("config show"),

@@ -4,6 +4,7 @@
 //! and the chain's hashes. Each of these is checked by itself: digests are computed again from the files they are of, the
 //! chain is recomputed line by line, and an id that stands twice in the golden file must be one and the same.
 
+mod approvals;
 mod callers;
 mod disk;
 
@@ -32,14 +33,19 @@ fn every_surface_writes_the_golden_lines_with_all_their_stamps() {
         [over_mcp(&home, &environment), over_http(&home, &environment), on_the_command_line(&home, &environment)];
     // What each apply answered is the line itself as an object, and where the item stands.
     for (answer, line) in answers.iter().zip(home.queue().events()) {
-        let mut wanted = line.as_object().unwrap().clone();
-        wanted.insert("already_applied".into(), json!(false));
-        wanted.insert("current_status".into(), json!("PENDING"));
-        assert_eq!(*answer, Value::Object(wanted));
+        assert_eq!(*answer, as_answered(&line));
     }
     check_pinned(&home);
     roll_back_and_work(&home, &environment);
-    check_golden(&home);
+    check_golden(&home, GOLDEN, REFUSALS);
+}
+
+/// What the call that appended this line answers: the line, and where its item stands.
+fn as_answered(line: &Value) -> Value {
+    let mut answer = line.as_object().unwrap().clone();
+    answer.insert("already_applied".into(), json!(false));
+    answer.insert("current_status".into(), json!("PENDING"));
+    Value::Object(answer)
 }
 
 /// Sends the recorded session line by line, waiting for the answer to each line that asks for one.
@@ -125,9 +131,9 @@ fn over_http_again(server: &super::support::Server) {
 }
 
 /// Holds both files against their golden text, and every placeholder against what it stands for.
-fn check_golden(home: &Home) {
+fn check_golden(home: &Home, queue: &str, decisions: &str) {
     let mut names = Names::default();
-    for (ledger, golden) in [(home.queue(), GOLDEN), (home.decisions(), REFUSALS)] {
+    for (ledger, golden) in [(home.queue(), queue), (home.decisions(), decisions)] {
         assert_eq!(chain_problem(&ledger.lines(), GENESIS), None);
         assert!(ledger.bytes().ends_with(b"\n"), "every line ends with its newline");
         names.times.clear();
@@ -154,6 +160,8 @@ fn check_pinned(home: &Home) {
 struct Names {
     known: HashMap<String, String>,
     times: Vec<Timestamp>,
+    /// The times of the lines so far, as they stand there.
+    written: Vec<String>,
 }
 
 impl Names {
@@ -161,9 +169,14 @@ impl Names {
     fn plain(&mut self, line: &str, home: &Home) -> String {
         let event: Value = serde_json::from_str(line).unwrap();
         let mut plain = line.replace(&format!("{}/", home.runs().display()), "<runs>/");
-        for (member, form) in
-            [("queue_id", hex(32)), ("contract_sha256", hex(64)), ("preview_digest", hex(64)), ("h", hex(64))]
-        {
+        for (member, form) in [
+            ("queue_id", hex(32)),
+            ("contract_sha256", hex(64)),
+            ("preview_digest", hex(64)),
+            ("token_id", hex(12)),
+            ("sha256", hex(64)),
+            ("h", hex(64)),
+        ] {
             if let Some(value) = event[member].as_str() {
                 assert!(form(value), "{member}: {line}");
                 self.name(member, value);
@@ -182,11 +195,21 @@ impl Names {
             assert_eq!(ledger_time(lease, line).as_second() - ts.as_second(), 600, "{line}");
             plain = plain.replace(lease.as_str().unwrap(), "<ten minutes after ts>");
         }
+        if let Some(expires) = event.get("expires_at") {
+            assert_eq!(ledger_time(expires, line).as_second() - ts.as_second(), 24 * 3600, "{line}");
+            plain = plain.replace(expires.as_str().unwrap(), "<a day after ts>");
+        }
         // Whom a server acts as depends on who starts it.
         if let Some(agent) = event["principal"].as_str().filter(|principal| principal.starts_with("agent:")) {
             plain = plain.replace(agent, "agent:<user>");
         }
-        plain.replace(event["ts"].as_str().unwrap(), "<ts>")
+        plain = plain.replace(event["ts"].as_str().unwrap(), "<ts>");
+        // A refusal may say since when something holds: that is another line's time.
+        for earlier in &self.written {
+            plain = plain.replace(earlier, "<ts of an earlier line>");
+        }
+        self.written.push(event["ts"].as_str().unwrap().to_owned());
+        plain
     }
 
     fn name(&mut self, member: &str, value: &str) {

@@ -18,7 +18,7 @@ use callers::{Caller, Log, Pilot};
 use history::History;
 
 use super::support::process::{PATIENCE, Process};
-use super::support::{GATE_OPEN, Home, Request, Server, TOKEN};
+use super::support::{GATE_OPEN, Home, NO_LIMITS, Request, Server, TOKEN};
 
 const KILLS: usize = 100;
 
@@ -189,7 +189,7 @@ impl Stage<'_> {
     }
 
     fn pilot(&self) -> Command {
-        self.home.command(&["mcp-queue-pilot-server"], &[GATE_OPEN])
+        self.home.command(&["mcp-queue-pilot-server"], &[&[GATE_OPEN], &NO_LIMITS[..]].concat())
     }
 }
 

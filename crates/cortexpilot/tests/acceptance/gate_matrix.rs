@@ -6,34 +6,41 @@
 //! it was, to the byte, and exactly one record, of the code that the order of the gates demands; a caller that is not signed
 //! in leaves not even that.
 //!
-//! The limits are judged last, and bringing them about costs a process or a chain of reruns. So where they are reached, the
+//! The limits are judged late, and bringing them about costs a process or a chain of reruns. So where they are reached, the
 //! other gates are shut in every way over HTTP and under the newest protocol version, elsewhere in one way each.
+//!
+//! The last gate asks whom the approval policy names. Where people are asked, the combination in which all else is open
+//! enqueues nothing: it is the one request, and every other combination is refused as if nobody were asked.
+
+mod apply;
+mod combinations;
 
 use std::collections::HashMap;
 use std::fs;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::PathBuf;
 
+use cortexpilot_core::domain::command::ApprovalPolicy;
 use cortexpilot_core::domain::gate::{DEPTH_MAX, GateId};
 use cortexpilot_core::domain::principal::Surface;
 use cortexpilot_core::domain::refusal::RECORDED_PER_MINUTE;
 use cortexpilot_core::error::ErrorCode;
 use cortexpilot_runs::fixture::RunFixture;
 use jiff::Timestamp;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::support::{
-    Connection, GATE_OPEN, GENESIS, Home, Mcp, Request, STATELESS, Server, TOKEN, VERSIONS, chain_problem,
-};
+use super::support::{Connection, GATE_OPEN, GENESIS, Home, Mcp, Request, STATELESS, Server, VERSIONS, chain_problem};
+use apply::{Apply, Outcome};
+use combinations::{Breadth, Combination, all, derived, expected, stand};
 
 #[test]
 fn only_the_full_set_of_open_gates_enqueues_over_mcp_under_every_protocol_version() {
     let mut derived_in_all = 0;
     let mut tried = 0;
     for version in VERSIONS {
-        let at_limits = if version == STATELESS { AtLimits::EveryWay } else { AtLimits::OneWayEach };
-        derived_in_all += derived(Surface::Mcp, at_limits);
-        tried += Matrix::new(Door::Mcp(version)).walk(all(Surface::Mcp, at_limits));
+        let breadth = if version == STATELESS { Breadth::EveryWay } else { Breadth::FewAtLimits };
+        derived_in_all += derived(Surface::Mcp, breadth);
+        tried += Matrix::new(Door::Mcp(version), ApprovalPolicy::Declared).walk(all(Surface::Mcp, breadth));
     }
     assert_eq!(tried, derived_in_all);
     println!(
@@ -44,22 +51,61 @@ fn only_the_full_set_of_open_gates_enqueues_over_mcp_under_every_protocol_versio
 
 #[test]
 fn only_the_full_set_of_open_gates_enqueues_over_http() {
-    let tried = Matrix::new(Door::Http).walk(all(Surface::Http, AtLimits::EveryWay));
-    assert_eq!(tried, derived(Surface::Http, AtLimits::EveryWay));
+    let tried = Matrix::new(Door::Http, ApprovalPolicy::Declared).walk(all(Surface::Http, Breadth::EveryWay));
+    assert_eq!(tried, derived(Surface::Http, Breadth::EveryWay));
     println!("figure: {tried} combinations tried over HTTP (as many as derived from the gate table)");
 }
 
 #[test]
 fn only_the_full_set_of_open_gates_enqueues_on_the_command_line() {
     // Each combination is a process of its own, so two halves run side by side, each in its own home.
-    let mut first = all(Surface::Cli, AtLimits::OneWayEach);
+    let mut first = all(Surface::Cli, Breadth::FewAtLimits);
     let second = first.split_off(first.len() / 2);
-    let tried: usize = std::thread::scope(|scope| {
-        let halves = [first, second].map(|half| scope.spawn(|| Matrix::new(Door::Cli).walk(half)));
-        halves.into_iter().map(|half| half.join().expect("a half of the matrix failed: see above")).sum()
-    });
-    assert_eq!(tried, derived(Surface::Cli, AtLimits::OneWayEach));
+    let tried: usize =
+        side_by_side([first, second], |half| Matrix::new(Door::Cli, ApprovalPolicy::Declared).walk(half));
+    assert_eq!(tried, derived(Surface::Cli, Breadth::FewAtLimits));
     println!("figure: {tried} combinations tried on the command line (as many as derived from the gate table)");
+}
+
+/// The policies under which people are asked.
+const HUMAN: [ApprovalPolicy; 2] = [ApprovalPolicy::Operator, ApprovalPolicy::TwoPerson];
+
+#[test]
+fn where_people_are_asked_no_set_of_open_gates_enqueues_over_mcp() {
+    let of_policy = |policy| -> usize {
+        let matrix = |version| Matrix::new(Door::Mcp(version), policy).walk(all(Surface::Mcp, Breadth::Few));
+        VERSIONS.into_iter().map(matrix).sum()
+    };
+    let tried = side_by_side(HUMAN, of_policy);
+    assert_eq!(tried, HUMAN.len() * VERSIONS.len() * derived(Surface::Mcp, Breadth::Few));
+    println!(
+        "figure: {tried} combinations tried over MCP where people are asked: none enqueued, each full one is a request"
+    );
+}
+
+#[test]
+fn where_people_are_asked_no_set_of_open_gates_enqueues_over_http_and_on_the_command_line() {
+    let doors = [(Door::Http, Surface::Http), (Door::Cli, Surface::Cli)];
+    let of_policy = |policy| -> usize {
+        let matrix = |(door, surface)| Matrix::new(door, policy).walk(all(surface, Breadth::Few));
+        doors.into_iter().map(matrix).sum()
+    };
+    let tried = side_by_side(HUMAN, of_policy);
+    let wanted: usize = doors.into_iter().map(|(_, surface)| derived(surface, Breadth::Few)).sum();
+    assert_eq!(tried, HUMAN.len() * wanted);
+    println!(
+        "figure: {tried} combinations tried over HTTP and on the command line where people are asked: none enqueued, each \
+         full one is a request"
+    );
+}
+
+/// Does the same for both at the same time; gives the sum.
+fn side_by_side<T: Send>(both: [T; 2], what: impl Fn(T) -> usize + Sync) -> usize {
+    let what = &what;
+    std::thread::scope(|scope| {
+        let running = both.map(|one| scope.spawn(move || what(one)));
+        running.into_iter().map(|one| one.join().expect("one of the two failed: see above")).sum()
+    })
 }
 
 #[test]
@@ -78,79 +124,6 @@ fn the_gates_are_judged_in_the_order_that_is_promised() {
         (9, "approval_policy"),
     ];
     assert_eq!(names, promised);
-}
-
-/// How each gate stands, in the gates' order: open, or shut in this way.
-type Combination = Vec<(GateId, Option<ErrorCode>)>;
-
-/// The ways in which a gate can be shut from outside on a surface: what its row in the gate table names. A gate whose row
-/// names nothing cannot be shut in this version.
-fn ways(gate: GateId, surface: Surface) -> &'static [ErrorCode] {
-    match (gate, surface) {
-        // Over stdio and on the command line the process itself is the principal: nothing that is sent can take it away.
-        (GateId::Authenticated, Surface::Mcp | Surface::Cli) => &[],
-        // Who enters there is an operator, for whom there is one limit. The others are set all the same, as low as can be.
-        (GateId::Limits, Surface::Http | Surface::Cli) => &[ErrorCode::LineageLimit],
-        _ => gate.row().codes,
-    }
-}
-
-/// How the other gates stand while a limit is reached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum AtLimits {
-    /// Open, or shut in any of their ways.
-    EveryWay,
-    /// Open, or shut in the first of their ways.
-    OneWayEach,
-}
-
-/// How many combinations there are, by multiplication.
-fn derived(surface: Surface, at_limits: AtLimits) -> usize {
-    let ways = |gate: GateId| ways(gate, surface).len();
-    let others = || GateId::ALL.into_iter().filter(|gate| *gate != GateId::Limits);
-    let combined: usize = others().map(|gate| 1 + ways(gate)).product();
-    let at_each_limit = match at_limits {
-        AtLimits::EveryWay => combined,
-        AtLimits::OneWayEach => others().map(|gate| 1 + ways(gate).min(1)).product(),
-    };
-    let impossible = match at_limits {
-        AtLimits::EveryWay => others().filter(|gate| *gate != GateId::Preview).map(|gate| 1 + ways(gate)).product(),
-        AtLimits::OneWayEach => 0,
-    };
-    combined + ways(GateId::Limits) * at_each_limit - impossible
-}
-
-/// All combinations, by enumeration.
-fn all(surface: Surface, at_limits: AtLimits) -> Vec<Combination> {
-    let mut all = vec![Combination::new()];
-    for gate in GateId::ALL {
-        let stands = std::iter::once(None).chain(ways(gate, surface).iter().copied().map(Some));
-        let longer = |stand| all.iter().map(move |shorter| [&shorter[..], &[(gate, stand)]].concat());
-        all = stands.flat_map(longer).collect();
-    }
-    let in_its_first_way =
-        |(gate, code): &(GateId, Option<ErrorCode>)| code.is_none() || *code == ways(*gate, surface).first().copied();
-    all.retain(|combination| match at_limits {
-        _ if stand(combination, GateId::Limits).is_none() => true,
-        AtLimits::EveryWay => possible(combination),
-        AtLimits::OneWayEach => combination.iter().filter(|(gate, _)| *gate != GateId::Limits).all(in_its_first_way),
-    });
-    all
-}
-
-/// An item of a run that is too deep was never let into the queue: no equal one can wait.
-fn possible(combination: &Combination) -> bool {
-    stand(combination, GateId::Preview) != Some(ErrorCode::AlreadyPending)
-        || stand(combination, GateId::Limits) != Some(ErrorCode::LineageLimit)
-}
-
-fn stand(combination: &Combination, gate: GateId) -> Option<ErrorCode> {
-    combination.iter().find(|(known, _)| *known == gate).and_then(|(_, code)| *code)
-}
-
-/// What precedence demands: the code of the first gate that is shut.
-fn expected(combination: &Combination) -> Option<ErrorCode> {
-    combination.iter().find_map(|(_, code)| *code)
 }
 
 /// Through what the binary is entered.
@@ -176,23 +149,35 @@ const ENVIRONMENT: [(&str, &str); 2] = [("CORTEXPILOT_PRINCIPAL_ROLES", ROLES), 
 const PENDING_MAX: (&str, &str) = ("CORTEXPILOT_AGENT_PENDING_MAX", "1");
 const APPLIES_PER_HOUR: (&str, &str) = ("CORTEXPILOT_AGENT_APPLIES_PER_HOUR", "1");
 
-/// What a combination asks of the process: whether its mutation gate is open, and which limit is reached in it.
+/// What a combination asks of the process and of what operators decided: whether its mutation gate is open, whether
+/// everything is frozen, and which limit is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Setting {
     gate_open: bool,
+    frozen: bool,
     limit: Option<ErrorCode>,
 }
 
 impl Setting {
-    const OPEN: Self = Self { gate_open: true, limit: None };
+    const OPEN: Self = Self { gate_open: true, frozen: false, limit: None };
 
     fn of(combination: &Combination) -> Self {
         let limit = stand(combination, GateId::Limits).filter(|code| *code != ErrorCode::LineageLimit);
-        Self { gate_open: stand(combination, GateId::MutationGate).is_none(), limit }
+        let gate = stand(combination, GateId::MutationGate);
+        // Half of the processes whose gate is shut are frozen as well: that they are shut is said first.
+        let frozen = match gate {
+            Some(ErrorCode::Frozen) => true,
+            Some(_) => stand(combination, GateId::Confirm).is_some(),
+            None => false,
+        };
+        Self { gate_open: gate != Some(ErrorCode::MutationGateClosed), frozen, limit }
     }
 
-    fn environment(self, door: Door) -> Vec<(&'static str, &'static str)> {
+    fn environment(self, door: Door, policy: ApprovalPolicy) -> Vec<(&'static str, &'static str)> {
         let mut environment = ENVIRONMENT.to_vec();
+        if policy != ApprovalPolicy::Declared {
+            environment.push(("CORTEXPILOT_MCP_QUEUE_PILOT_APPROVAL", policy.as_str()));
+        }
         environment.extend(self.gate_open.then_some(GATE_OPEN));
         match (door, self.limit) {
             (Door::Http | Door::Cli, _) => environment.extend([PENDING_MAX, APPLIES_PER_HOUR]),
@@ -238,6 +223,10 @@ struct Shown {
 struct Matrix {
     home: Home,
     door: Door,
+    /// Who is asked for a yes.
+    policy: ApprovalPolicy,
+    /// Whether operators have frozen everything.
+    frozen: bool,
     /// The runs by what they stand for.
     runs: HashMap<(Option<ErrorCode>, Beside), String>,
     /// By run.
@@ -252,15 +241,18 @@ struct Matrix {
 }
 
 impl Matrix {
-    /// Writes the runs, previews them (in a process that ends afterwards, so that the ones that are tried remember
-    /// nothing), queues an item of those that shall have one waiting, and then spoils those that shall be spoilt.
-    fn new(door: Door) -> Self {
+    /// Writes the runs, queues an item of those that shall have one waiting, previews them all (in a process that ends
+    /// afterwards, so that the ones that are tried remember nothing), and then spoils those that shall be spoilt. What is
+    /// queued here is queued while nobody is asked.
+    fn new(door: Door, policy: ApprovalPolicy) -> Self {
         let home = Home::in_memory();
         home.make_key();
         let decisions = Watched { path: home.runtime().join("decisions.jsonl"), read: 0 };
         let mut matrix = Self {
             home,
             door,
+            policy: ApprovalPolicy::Declared,
+            frozen: false,
             runs: HashMap::new(),
             shown: HashMap::new(),
             principal: String::new(),
@@ -278,11 +270,24 @@ impl Matrix {
                     (None, _) => format!("run_{beside:?}"),
                     (Some(state), _) => format!("run_{beside:?}_{}", state.as_str()),
                 };
-                matrix.prepare(&run, beside == Beside::EqualItem);
+                matrix.home.run(&sound(&run));
+                if beside == Beside::EqualItem {
+                    matrix.enqueue(&run);
+                }
                 matrix.runs.insert((state, beside), run);
             }
         }
-        matrix.prepare(FRESH, false);
+        matrix.stop();
+        matrix.policy = policy;
+        matrix.start(Setting::OPEN);
+        for run in [FRESH, OWN] {
+            matrix.home.run(&sound(run));
+            matrix.show(run);
+        }
+        let runs: Vec<String> = matrix.runs.values().cloned().collect();
+        for run in runs {
+            matrix.show(&run);
+        }
         matrix.stop();
         for ((state, _), run) in &matrix.runs {
             if let Some(state) = state {
@@ -307,11 +312,7 @@ impl Matrix {
         assert_eq!(self.apply(&apply), Outcome::Enqueued, "{run}");
     }
 
-    fn prepare(&mut self, run: &str, waiting: bool) {
-        self.home.run(&sound(run));
-        if waiting {
-            self.enqueue(run);
-        }
+    fn show(&mut self, run: &str) {
         let (same, other) = (self.preview(run, 0), self.preview(run, 1));
         let long_past = Timestamp::from_second(1_600_000_000).expect("invariant: a time of our era");
         let expired = self.home.resealed(&same, &self.principal, |seen| seen.expires_at = long_past);
@@ -354,6 +355,7 @@ impl Matrix {
                 tried += 1;
             }
         }
+        self.approve_oneself();
         self.stop();
         // The records together are the chain that they claim to be: none was changed or taken out on the way.
         assert_eq!(chain_problem(&self.home.decisions().lines(), GENESIS), None);
@@ -374,9 +376,14 @@ impl Matrix {
         let outcome = self.apply(&apply);
         let records = self.decisions.fresh();
         let Some(code) = code else {
-            assert_eq!(outcome, Outcome::Enqueued, "{}", said());
-            assert_eq!(self.home.queue().since(&queue).lines().len(), 1, "{}", said());
-            assert_eq!(records, Vec::<Value>::new(), "{}", said());
+            if self.policy == ApprovalPolicy::Declared {
+                assert_eq!(outcome, Outcome::Enqueued, "{}", said());
+                assert_eq!(self.home.queue().since(&queue).lines().len(), 1, "{}", said());
+                assert_eq!(records, Vec::<Value>::new(), "{}", said());
+            } else {
+                self.assert_asked(&outcome, &records, FRESH);
+                assert_eq!(self.home.queue(), queue, "{}: the queue's ledger was changed", said());
+            }
             return;
         };
         assert_eq!(self.home.queue(), queue, "{}: the queue's ledger was changed", said());
@@ -394,6 +401,41 @@ impl Matrix {
         let run =
             Some(apply.run_id.as_str()).filter(|_| stand(combination, GateId::Run) != Some(ErrorCode::RunIdInvalid));
         assert_eq!(record["run_id"].as_str(), run, "{}", said());
+    }
+
+    /// People were asked, once, and the record says what and under which policy.
+    fn assert_asked(&self, outcome: &Outcome, records: &[Value], run: &str) {
+        let Outcome::Asked(id) = outcome else { panic!("{:?} under {:?}: {outcome:?}", self.door, self.policy) };
+        let [record] = records else { panic!("one request, one record: {records:#?}") };
+        let members = ["event", "approval_id", "principal", "surface", "run_id", "approval_policy", "count"];
+        let surface = self.surface().as_str();
+        let wanted = json!(["APPROVAL_REQUESTED", id, self.principal, surface, run, self.policy.as_str(), 1]);
+        assert_eq!(json!(members.map(|member| record[member].clone())), wanted);
+    }
+
+    /// An operator who types the run's id has said yes to what they ask for, where one yes is enough and never through MCP.
+    fn approve_oneself(&mut self) {
+        if matches!(self.door, Door::Mcp(_)) || self.policy == ApprovalPolicy::Declared {
+            return;
+        }
+        self.session_for(Setting::OPEN, None);
+        let preview_token = Some(self.shown[OWN].same.clone());
+        let apply = Apply { preview_token, typed: Some(FRESH), ..Apply::sound(OWN) };
+        let queue = self.home.queue();
+        assert_eq!(self.apply(&apply), Outcome::Refused("CONFIRM_REQUIRED".to_owned()), "the id of another run");
+        self.decisions.fresh();
+        let outcome = self.apply(&Apply { typed: Some(OWN), ..apply });
+        let records = self.decisions.fresh();
+        if self.policy == ApprovalPolicy::TwoPerson {
+            self.assert_asked(&outcome, &records, OWN);
+            assert_eq!(self.home.queue(), queue);
+            return;
+        }
+        assert_eq!((outcome, records), (Outcome::Enqueued, Vec::new()), "{:?}", self.door);
+        let lines = self.home.queue().since(&queue).events();
+        let [line] = &lines[..] else { panic!("one item, one line: {lines:#?}") };
+        let wanted = json!(["operator", [format!("{} (OPS)", self.principal)]]);
+        assert_eq!(json!([line["approval_policy"], line["approvals"]]), wanted);
     }
 
     /// The apply of a combination: sound but for what is shut.
@@ -416,6 +458,8 @@ impl Matrix {
                 ErrorCode::Unauthenticated => apply.signed_in = false,
                 // Of the process, which was started by it.
                 ErrorCode::MutationGateClosed => assert_eq!(*gate, GateId::MutationGate),
+                // Of what operators decided.
+                ErrorCode::Frozen => assert_eq!(*gate, GateId::MutationGate),
                 ErrorCode::PendingLimit | ErrorCode::RateLimited => assert_eq!(*gate, GateId::Limits),
                 ErrorCode::ConfirmRequired => apply.confirm = false,
                 ErrorCode::RoleRequired => apply.role = None,
@@ -456,7 +500,16 @@ impl Matrix {
     fn start(&mut self, setting: Setting) {
         // The process before ends first: there is one at a time.
         self.stop();
-        let environment = setting.environment(self.door);
+        if setting.frozen != self.frozen {
+            let word = if setting.frozen { "freeze" } else { "unfreeze" };
+            self.home
+                .cli(&["gate", word, "--role", "OPS", "--reason", "as the next ones need it"], &ENVIRONMENT)
+                .answer();
+            self.frozen = setting.frozen;
+            let events: Vec<Value> = self.decisions.fresh().into_iter().map(|line| line["event"].clone()).collect();
+            assert_eq!(events, [if setting.frozen { "FROZEN" } else { "UNFROZEN" }]);
+        }
+        let environment = setting.environment(self.door, self.policy);
         let session = match self.door {
             Door::Mcp(version) => Session::Mcp(Box::new(self.home.pilot(version, &environment))),
             Door::Http => {
@@ -492,9 +545,10 @@ impl Matrix {
                 let body = json!({"priority": priority}).to_string();
                 connection.send(&Request::post(&format!("/api/queue/from-run/{run}/preview"), &body)).answer()
             }
-            Some((Session::Cli, _)) => {
+            Some((Session::Cli, setting)) => {
                 let priority = priority.to_string();
-                self.home.cli(&["queue", "preview", run, "--priority", &priority], &ENVIRONMENT).answer()
+                let environment = setting.environment(Door::Cli, self.policy);
+                self.home.cli(&["queue", "preview", run, "--priority", &priority], &environment).answer()
             }
             None => panic!("no process was started"),
         };
@@ -507,8 +561,7 @@ impl Matrix {
             Some((Session::Mcp(pilot), _)) => {
                 let called = pilot.call("enqueue_from_run", &apply.arguments(true).to_string());
                 if called.code().is_empty() {
-                    called.answer();
-                    return Outcome::Enqueued;
+                    return Outcome::of(called.answer());
                 }
                 // What a model reads says what to do, and neither where things lie nor which switch would open them.
                 let refusal = called.refusal().to_string();
@@ -522,15 +575,15 @@ impl Matrix {
             Some((Session::Http(_, connection), _)) => {
                 let response = connection.send(&apply.http());
                 match response.status {
-                    200 | 201 => Outcome::Enqueued,
+                    200 => Outcome::of(&response.json()),
                     401 => Outcome::NotSignedIn,
                     _ => Outcome::Refused(response.code()),
                 }
             }
             Some((Session::Cli, setting)) => {
-                let ran = self.home.cli(&apply.command_line(), &setting.environment(Door::Cli));
+                let ran = self.home.cli(&apply.command_line(), &setting.environment(Door::Cli, self.policy));
                 match (ran.exit, ran.code().as_str()) {
-                    (Some(0), _) => Outcome::Enqueued,
+                    (Some(0), _) => Outcome::of(&ran.json()),
                     (_, "") => panic!("no refusal, but {ran:#?}"),
                     (_, code) => Outcome::Refused(code.to_owned()),
                 }
@@ -548,90 +601,11 @@ impl Matrix {
     }
 }
 
-/// One apply, as it is sent.
-struct Apply {
-    signed_in: bool,
-    run_id: String,
-    confirm: bool,
-    role: Option<&'static str>,
-    requested_by: &'static str,
-    reason: &'static str,
-    preview_token: Option<String>,
-}
-
-/// What it came to.
-#[derive(Debug, PartialEq, Eq)]
-enum Outcome {
-    Enqueued,
-    NotSignedIn,
-    Refused(String),
-}
-
-impl Apply {
-    /// With everything in it but a preview.
-    fn sound(run: &str) -> Self {
-        Self {
-            signed_in: true,
-            run_id: run.to_owned(),
-            confirm: true,
-            role: Some("OPS"),
-            requested_by: "Ada",
-            reason: "again, with the fix in",
-            preview_token: None,
-        }
-    }
-
-    /// Its JSON members. Over HTTP the run stands in the path.
-    fn arguments(&self, with_run: bool) -> Value {
-        let mut members = Map::new();
-        let mut put = |name: &str, value: Option<Value>| {
-            if let Some(value) = value {
-                members.insert(name.to_owned(), value);
-            }
-        };
-        put("run_id", with_run.then(|| json!(self.run_id)));
-        put("confirm", Some(json!(self.confirm)));
-        put("requested_by", Some(json!(self.requested_by)));
-        put("approval_reason", Some(json!(self.reason)));
-        put("actor_role", self.role.map(|role| json!(role)));
-        put("preview_token", self.preview_token.as_ref().map(|token| json!(token)));
-        Value::Object(members)
-    }
-
-    fn http(&self) -> Request {
-        let path = format!("/api/queue/from-run/{}", self.run_id.replace('/', "%2F"));
-        let request = Request::new("POST", &path).json(&self.arguments(false).to_string());
-        let request = match (self.signed_in, self.confirm) {
-            (true, _) => request.bearer(TOKEN),
-            // Both ways of not being signed in: a token that nobody was given, and none.
-            (false, true) => request.bearer("a-token-that-nobody-was-given"),
-            (false, false) => request,
-        };
-        // Where the body states a role, the header may repeat it.
-        match self.role {
-            Some(role) => request.header("x-cortexpilot-role", role),
-            None => request,
-        }
-    }
-
-    fn command_line(&self) -> Vec<&str> {
-        let mut line =
-            vec!["queue", "enqueue", &self.run_id, "--requested-by", self.requested_by, "--reason", self.reason];
-        if self.confirm {
-            line.push("--confirm");
-        }
-        if let Some(role) = self.role {
-            line.extend(["--role", role]);
-        }
-        if let Some(token) = &self.preview_token {
-            line.extend(["--preview-token", token]);
-        }
-        line
-    }
-}
-
-/// The run of the combination that enqueues.
+/// The run of the combination that enqueues, or is asked for.
 const FRESH: &str = "run_fresh";
+
+/// The run that an operator says yes to in person.
+const OWN: &str = "run_own";
 
 /// A run that can be queued. Without the chain over its events, which nothing here is about.
 fn sound(run: &str) -> RunFixture {

@@ -4,6 +4,7 @@
 //! - `gate_matrix`: every combination of what can be wrong with an apply; only the one with nothing wrong enqueues.
 //! - `no_second_path`: every operation there is, called by somebody without rights; nothing changes but the record of it.
 //! - `bytes_to_ledger`: bytes in, golden ledger lines out; and each known way to get a wrong line, refused.
+//! - `governance`: who may say yes: tokens, approvals by people, the policy's floor, freeze, limits.
 //! - `races`, `crash`, `readonly_random`: many callers at once, processes killed in the middle, messages at random.
 //!
 //! What they share is in `support`: a private home, processes that never outlive their test, clients, snapshots.
@@ -15,6 +16,7 @@ mod support;
 mod bytes_to_ledger;
 mod crash;
 mod gate_matrix;
+mod governance;
 mod no_second_path;
 mod races;
 mod readonly_random;

@@ -15,7 +15,7 @@ use cortexpilot_server::http::{Effect, Operation, Verb, operations};
 use cortexpilot_server::mcp;
 use serde_json::{Value, json};
 
-use super::support::process::Process;
+use super::support::process::{Finished, Process};
 use super::support::snapshot::Difference;
 use super::support::{GATE_OPEN, Home, Ran, Request, Response, Server, Snapshot, TOKEN, apply};
 
@@ -32,21 +32,42 @@ enum Who {
     Anonymous,
     /// Holds every role, where queueing is switched off.
     GateShut,
+    /// Is an agent, known by a token of its own, and holds a role that may queue. Where people are asked.
+    Agent,
+    /// Is a worker, known by a token of its own.
+    Worker,
 }
 
+impl Who {
+    const ALL: [Self; 7] =
+        [Self::Nobody, Self::Stranger, Self::Powerless, Self::Anonymous, Self::GateShut, Self::Agent, Self::Worker];
+}
+
+/// Asks one operator for a yes.
+const ASKING: (&str, &str) = ("CORTEXPILOT_MCP_QUEUE_PILOT_APPROVAL", "operator");
+
 /// A place with everything that an operation could be aimed at: a run that can be queued, an item that waits, an item that
-/// is being worked on. Keys are made, so a process that starts has nothing left to make.
+/// is being worked on, a request that people could decide, somebody's token. Keys are made, so a process that starts has
+/// nothing left to make.
 struct Scene {
     home: Home,
     waiting: String,
     claimed: String,
     lease_token: String,
+    /// The request's id.
+    approval: String,
+    /// An operator's token: its id.
+    token: String,
+    /// An operator's token, an agent's and a worker's: themselves.
+    operator: String,
+    agent: String,
+    worker: String,
 }
 
 impl Scene {
     fn new() -> Self {
         let home = Home::new();
-        for run in ["run_sound", "run_waiting", "run_claimed"] {
+        for run in ["run_sound", "run_waiting", "run_claimed", "run_asked"] {
             home.run(
                 &RunFixture::new(run)
                     .workflow("wf-1")
@@ -59,11 +80,21 @@ impl Scene {
         let claim = home.cli(&["queue", "claim", "--lease", "24h"], &[]).answer();
         let waiting = pilot.enqueue("run_waiting")["queue_id"].as_str().unwrap().to_owned();
         assert!(pilot.finish().status.success());
+        let mut asking = home.pilot("2025-06-18", &[GATE_OPEN, ASKING]);
+        let approval = asking.enqueue("run_asked")["approval"]["id"].as_str().unwrap().to_owned();
+        assert!(asking.finish().status.success());
+        let token = |words: &[&str]| {
+            let made = home.cli(&[&["token", "create", "--ttl", "1d"], words].concat(), &[]).answer();
+            [&made["record"]["id"], &made["token"]].map(|text| text.as_str().unwrap().to_owned())
+        };
+        let [token_id, operator] = token(&["--kind", "operator", "--name", "olga", "--role", "OWNER"]);
+        let [_, agent] = token(&["--kind", "agent", "--name", "robin", "--role", "OWNER"]);
+        let [_, worker] = token(&["--kind", "worker", "--name", "builder-1"]);
         let lease_token = claim["lease_token"].as_str().unwrap().to_owned();
-        Self { home, waiting, claimed, lease_token }
+        Self { home, waiting, claimed, lease_token, approval, token: token_id, operator, agent, worker }
     }
 
-    /// What a caller finds set where its server or command is started.
+    /// What a caller finds set where its server is started, and its command.
     fn environment(who: Who) -> Vec<(&'static str, &'static str)> {
         let powerless = [("CORTEXPILOT_PRINCIPAL_ROLES", "VIEWER"), ("CORTEXPILOT_API_TOKEN_ROLES", "VIEWER")];
         match who {
@@ -71,6 +102,16 @@ impl Scene {
             Who::Powerless => [&powerless[..], &[GATE_OPEN]].concat(),
             Who::Anonymous => vec![GATE_OPEN, ("CORTEXPILOT_API_AUTH_REQUIRED", "0")],
             Who::GateShut => Vec::new(),
+            Who::Agent | Who::Worker => vec![GATE_OPEN, ASKING],
+        }
+    }
+
+    /// The caller's own token, where it has one.
+    fn token_of(&self, who: Who) -> Option<&str> {
+        match who {
+            Who::Agent => Some(&self.agent),
+            Who::Worker => Some(&self.worker),
+            Who::Nobody | Who::Stranger | Who::Powerless | Who::Anonymous | Who::GateShut => None,
         }
     }
 }
@@ -102,19 +143,25 @@ fn assert_only_a_denial(before: &Snapshot, home: &Home, what: &str) {
     assert_eq!(lines[0]["event"], "DENIED", "{what}");
 }
 
-/// How an HTTP operation is called here: its path, its body, and which callers may do it although they lack something.
+/// How an HTTP operation is called here: its path, its body, which callers may do it although they lack something, and who may
+/// not even look, with what they are told.
 struct Route {
     path: String,
     body: Value,
     allowed: &'static [Who],
+    hidden: &'static [(Who, u16)],
 }
 
 fn route(operation: &Operation, scene: &Scene) -> Route {
-    let get = |path: &str| Route { path: path.to_owned(), body: json!({}), allowed: &[] };
+    let get = |path: &str| Route { path: path.to_owned(), body: json!({}), allowed: &[], hidden: &[] };
+    // Decisions that only operators take: what they close works also where queueing is switched off.
+    let decide = |path: &str| Route { allowed: &[Who::GateShut], body: json!({"reason": "because"}), ..get(path) };
+    let approval = &scene.approval;
     let sound: Value = serde_json::from_str(&apply("run_sound", json!({"actor_role": null}))).unwrap();
     match operation.id {
-        "queue_preview" => get("/api/queue/from-run/run_sound/preview"),
-        "queue_enqueue" => Route { body: sound, ..get("/api/queue/from-run/run_sound") },
+        "queue_preview" => Route { hidden: &[(Who::Worker, 403)], ..get("/api/queue/from-run/run_sound/preview") },
+        // An agent with a role may ask; where people decide, that is all that comes of it.
+        "queue_enqueue" => Route { body: sound, allowed: &[Who::Agent], ..get("/api/queue/from-run/run_sound") },
         // The rollback works when all else is shut.
         "queue_cancel" => Route {
             allowed: &[Who::Anonymous, Who::GateShut],
@@ -122,12 +169,32 @@ fn route(operation: &Operation, scene: &Scene) -> Route {
             ..get(&format!("/api/queue/{}/cancel", scene.waiting))
         },
         // So does the work on what was queued before.
-        "queue_claim" => Route { allowed: &[Who::GateShut], body: json!({"worker": "w"}), ..get("/api/queue/claim") },
+        "queue_claim" => {
+            Route { allowed: &[Who::GateShut, Who::Worker], body: json!({"worker": "w"}), ..get("/api/queue/claim") }
+        }
         "queue_complete" => Route {
-            allowed: &[Who::GateShut],
+            allowed: &[Who::GateShut, Who::Worker],
             body: json!({"lease_token": scene.lease_token, "status": "SUCCESS"}),
             ..get(&format!("/api/queue/{}/complete", scene.claimed))
         },
+        // Another's request is not there for an agent, and no request is for a worker or for nobody in particular.
+        "approvals_list" => {
+            Route { hidden: &[(Who::Anonymous, 403), (Who::Worker, 403)], ..get("/api/approvals?limit=10") }
+        }
+        "approval_get" => Route {
+            hidden: &[(Who::Anonymous, 403), (Who::Worker, 403), (Who::Agent, 404)],
+            ..get(&format!("/api/approvals/{approval}"))
+        },
+        // An approval is an apply: it is behind the mutation gate.
+        "approval_approve" => Route { allowed: &[], ..decide(&format!("/api/approvals/{approval}/approve")) },
+        "approval_reject" => decide(&format!("/api/approvals/{approval}/reject")),
+        "gate_get" => Route { hidden: &[(Who::Agent, 403), (Who::Worker, 403)], ..get("/api/gate") },
+        "gate_freeze" => decide("/api/gate/freeze"),
+        "gate_unfreeze" => decide("/api/gate/unfreeze"),
+        "tokens_list" => {
+            Route { hidden: &[(Who::Anonymous, 403), (Who::Agent, 403), (Who::Worker, 403)], ..get("/api/tokens") }
+        }
+        "token_revoke" => decide(&format!("/api/tokens/{}/revoke", scene.token)),
         "queue_list" => get("/api/queue?limit=10"),
         "queue_get" => get(&format!("/api/queue/{}", scene.waiting)),
         "runs_list" => get("/api/runs"),
@@ -149,7 +216,7 @@ fn route(operation: &Operation, scene: &Scene) -> Route {
 fn no_http_operation_changes_anything_for_a_caller_without_rights() {
     let scene = Scene::new();
     let mut tried = 0;
-    for who in [Who::Nobody, Who::Stranger, Who::Powerless, Who::Anonymous, Who::GateShut] {
+    for who in Who::ALL {
         let server = scene.home.serve(&Scene::environment(who));
         for operation in operations() {
             let route = route(operation, &scene);
@@ -157,9 +224,9 @@ fn no_http_operation_changes_anything_for_a_caller_without_rights() {
                 continue;
             }
             let before = scene.home.snapshot();
-            let response = server.send(&request(operation, &route, who));
+            let response = server.send(&request(operation, &route, who, &scene));
             let what = format!("{} by {who:?}, answered {} {}", operation.id, response.status, response.text());
-            check_http(operation, who, &response, &what);
+            check_http(operation, &route, who, &response, &what);
             let recorded = operation.effect == Effect::Write && !matches!(who, Who::Nobody | Who::Stranger);
             if recorded {
                 assert_only_a_denial(&before, &scene.home, &what);
@@ -197,10 +264,12 @@ fn no_read_over_http_writes_a_byte_whoever_asks() {
     }
 }
 
-fn request(operation: &Operation, route: &Route, who: Who) -> Request {
+fn request(operation: &Operation, route: &Route, who: Who, scene: &Scene) -> Request {
     let request = Request::new(operation.verb.as_str(), &route.path);
     // Whoever lacks the role states one that would do: what is stated gives nothing.
     let request = match who {
+        Who::Agent => request.bearer(&scene.agent).header("x-cortexpilot-role", "OWNER"),
+        Who::Worker => request.bearer(&scene.worker),
         Who::Nobody | Who::Anonymous => request,
         Who::Stranger => request.bearer("a-token-that-nobody-was-given"),
         Who::Powerless | Who::GateShut => request.bearer(TOKEN).header("x-cortexpilot-role", "OWNER"),
@@ -211,19 +280,17 @@ fn request(operation: &Operation, route: &Route, who: Who) -> Request {
     }
 }
 
-fn check_http(operation: &Operation, who: Who, response: &Response, what: &str) {
+fn check_http(operation: &Operation, route: &Route, who: Who, response: &Response, what: &str) {
     use cortexpilot_server::http::Access;
-    let refused = match (operation.effect, operation.access, who) {
-        (_, Access::Token, Who::Nobody | Who::Stranger) => Some(401..=401),
-        (Effect::Write, _, _) => Some(403..=403),
+    let hidden = route.hidden.iter().find(|(hidden, _)| *hidden == who).map(|(_, status)| *status);
+    let wanted = match (operation.effect, operation.access, who) {
+        (_, Access::Token, Who::Nobody | Who::Stranger) => 401,
+        (Effect::Write, _, _) => 403,
         // A preview over HTTP needs the role that its apply needs.
-        (Effect::Read, Access::Token, Who::Powerless) if operation.verb == Verb::Post => Some(403..=403),
-        (Effect::Read, _, _) => None,
+        (Effect::Read, Access::Token, Who::Powerless) if operation.verb == Verb::Post => 403,
+        (Effect::Read, _, _) => hidden.unwrap_or(200),
     };
-    match refused {
-        Some(statuses) => assert!(statuses.contains(&response.status), "{what}"),
-        None => assert_eq!(response.status, 200, "{what}"),
-    }
+    assert_eq!(response.status, wanted, "{what}");
 }
 
 /// The arguments with which a tool of either server is called here.
@@ -274,6 +341,15 @@ fn no_tool_changes_anything_for_a_caller_without_rights() {
             client.finish();
         }
     }
+    // Nobody but an agent is served there at all.
+    for token in [&scene.worker, &scene.operator] {
+        let before = scene.home.snapshot();
+        let environment = [GATE_OPEN, ("CORTEXPILOT_TOKEN", token)];
+        let ran = Ran::to_the_end(scene.home.raw("mcp-queue-pilot-server", &environment));
+        assert_eq!((ran.exit, ran.stdout.as_str()), (Some(3), ""), "{ran:#?}");
+        assert!(ran.stderr.contains("SCOPE_FORBIDDEN"), "{ran:#?}");
+        before.assert_unchanged(scene.home.root(), "a pilot server that does not start");
+    }
     let tools = mcp::readonly::TOOLS.len() + mcp::pilot::TOOLS.len();
     println!("figure: {tried} calls of {tools} tools by callers without the right to change anything");
 }
@@ -295,8 +371,10 @@ fn command(path: &str, scene: &Scene) -> Row {
     let why = ["--role", "OWNER", "--requested-by", "Ada", "--reason", "again", "--confirm"];
     match path {
         "up" | "serve" => Row::Serves(line(&["--port", "0"])),
-        "mcp-readonly-server" | "mcp-queue-pilot-server" => Row::Serves(line(&[])),
-        "runs list" | "queue list" | "audit verify" | "config show" | "help" => Row::Reads(line(&[])),
+        "mcp-readonly-server" | "mcp-queue-pilot-server" | "approval watch" => Row::Serves(line(&[])),
+        "runs list" | "queue list" | "audit verify" | "config show" | "gate status" | "gate policy show"
+        | "token list" | "approval list" | "help" => Row::Reads(line(&[])),
+        "approval show" => Row::Reads(line(&[&scene.approval])),
         "runs check" => Row::Reads(line(&[&scene.home.runs().display().to_string()])),
         "runs show" | "queue preview" | "gate explain" => Row::Reads(line(&["run_sound"])),
         "queue show" => Row::Reads(line(&[&scene.waiting])),
@@ -314,6 +392,13 @@ fn command(path: &str, scene: &Scene) -> Row {
             "--role",
             "OWNER",
         ])),
+        "approval approve" => Row::Refused(line(&[&scene.approval, "--role", "OWNER", "--reason", "just so", "--yes"])),
+        "approval reject" => Row::Refused(line(&[&scene.approval, "--role", "OWNER", "--reason", "just so"])),
+        "gate freeze" | "gate unfreeze" => Row::Refused(line(&["--role", "OWNER", "--reason", "just so"])),
+        "gate policy set" => Row::Refused(line(&["two-person", "--role", "OWNER", "--reason", "just so"])),
+        "token create" => Row::Refused(line(&["--kind", "operator", "--name", "mallory", "--role", "OWNER"])),
+        "token rotate" => Row::Refused(line(&[&scene.token])),
+        "token revoke" => Row::Refused(line(&[&scene.token, "--role", "OWNER"])),
         // The ledger is sound: there is nothing to repair.
         "audit repair" => Row::Declines(line(&["--reason", "just so"])),
         other => panic!("the command `{other}` has no row here: say how it is called"),
@@ -330,47 +415,86 @@ fn commands(home: &Home) -> Vec<String> {
     commands
 }
 
+/// The code that a change by command is refused with; `None` where the caller may ask for it.
+fn refusal(path: &str, who: Who) -> Option<&'static str> {
+    match (who, path) {
+        (Who::Agent, "queue enqueue") | (Who::Worker, "queue claim" | "queue complete") => None,
+        (Who::Agent, _) => Some("SCOPE_FORBIDDEN"),
+        // It holds no role, so this check comes before the one of what it is.
+        (Who::Worker, "queue enqueue") => Some("ROLE_FORBIDDEN"),
+        (Who::Worker, _) => Some("SCOPE_FORBIDDEN"),
+        (Who::Powerless | Who::Nobody | Who::Stranger | Who::Anonymous | Who::GateShut, _) => Some("ROLE_FORBIDDEN"),
+    }
+}
+
 #[test]
 fn no_command_changes_anything_for_a_principal_without_rights() {
     let scene = Scene::new();
     let commands = commands(&scene.home);
-    for path in &commands {
-        let environment = [&Scene::environment(Who::Powerless)[..], &[("CORTEXPILOT_API_TOKEN", TOKEN)]].concat();
-        let before = scene.home.snapshot();
-        match command(path, &scene) {
-            Row::Reads(line) => {
-                let ran = run(&scene.home, &line, &environment);
-                assert_eq!(ran.exit, Some(0), "{ran:#?}");
-                before.assert_unchanged(scene.home.root(), path);
-            }
-            Row::Declines(line) => {
-                let ran = run(&scene.home, &line, &environment);
-                assert_ne!(ran.exit, Some(0), "{ran:#?}");
-                before.assert_unchanged(scene.home.root(), path);
-            }
-            Row::Refused(line) => {
-                let ran = run(&scene.home, &line, &environment);
-                assert_eq!((ran.exit, ran.code().as_str()), (Some(3), "ROLE_FORBIDDEN"), "{ran:#?}");
-                assert_only_a_denial(&before, &scene.home, path);
-            }
-            Row::Serves(line) => {
-                let line: Vec<&str> = line.iter().map(String::as_str).collect();
-                let mut server = Process::spawn(scene.home.command(&line, &environment), path);
-                let ended = if path.starts_with("mcp-") {
-                    server.send(br#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#);
-                    server.expect_line();
-                    server.terminate()
-                } else {
-                    let server = Server::listening(server);
-                    assert_eq!(server.send(&Request::get("/health")).status, 200);
-                    server.stop()
-                };
-                assert!(ended.status.success(), "{path}: {:?}", ended.status);
-                before.assert_unchanged(scene.home.root(), path);
-            }
+    let mut tried = 0;
+    for who in [Who::Powerless, Who::Agent, Who::Worker] {
+        let mut environment = Scene::environment(who);
+        environment.extend(scene.token_of(who).map(|token| ("CORTEXPILOT_TOKEN", token)));
+        for path in &commands {
+            tried += usize::from(try_command(&scene, path, who, &environment));
         }
     }
-    println!("figure: {} commands called by a principal without the right to change anything", commands.len());
+    println!("figure: {tried} calls of {} commands by principals without the right to change anything", commands.len());
+}
+
+/// Calls one command; says whether it was called: not where the caller may do what it does.
+fn try_command(scene: &Scene, path: &str, who: Who, environment: &[(&str, &str)]) -> bool {
+    let before = scene.home.snapshot();
+    let what = format!("{path} by {who:?}");
+    match command(path, scene) {
+        Row::Reads(line) => {
+            let ran = run(&scene.home, &line, environment);
+            assert!(ran.exit == Some(0) || who != Who::Powerless, "{ran:#?}");
+            before.assert_unchanged(scene.home.root(), &what);
+        }
+        Row::Declines(line) => {
+            let ran = run(&scene.home, &line, environment);
+            assert_ne!(ran.exit, Some(0), "{ran:#?}");
+            before.assert_unchanged(scene.home.root(), &what);
+        }
+        Row::Refused(line) => {
+            let Some(code) = refusal(path, who) else { return false };
+            let ran = run(&scene.home, &line, environment);
+            assert_eq!((ran.exit, ran.code().as_str()), (Some(3), code), "{what}: {ran:#?}");
+            assert_only_a_denial(&before, &scene.home, &what);
+        }
+        // Whom a server acts as is the matter of other tests.
+        Row::Serves(_) if who != Who::Powerless => return false,
+        Row::Serves(line) => {
+            let ended = serve_and_stop(scene, path, &line, environment);
+            assert!(ended.status.success(), "{what}: {:?}", ended.status);
+            // It said that it was there, in a file that is gone.
+            let register = Difference::Touched("runtime/processes".into());
+            let mut left = before.differences(&scene.home.snapshot());
+            left.retain(|difference| *difference != register);
+            assert!(left.is_empty(), "{what} changed files: {left:?}");
+        }
+    }
+    true
+}
+
+fn serve_and_stop(scene: &Scene, path: &str, line: &[String], environment: &[(&str, &str)]) -> Finished {
+    let line: Vec<&str> = line.iter().map(String::as_str).collect();
+    let environment = [environment, &[("CORTEXPILOT_API_TOKEN", TOKEN)]].concat();
+    let mut server = Process::spawn(scene.home.command(&line, &environment), path);
+    if path.starts_with("mcp-") {
+        server.send(br#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#);
+        server.expect_line();
+        server.terminate()
+    } else if path == "approval watch" {
+        // It begins with what is open.
+        server.expect_line();
+        server.terminate()
+    } else {
+        let server = Server::listening(server);
+        assert_eq!(server.send(&Request::get("/health")).status, 200);
+        server.stop()
+    }
 }
 
 /// Runs a command, asking for its answer as JSON.

@@ -38,7 +38,7 @@ fn apply_of(run: &str, preview_token: &str) -> Request {
 }
 
 /// Runs every job on a thread of its own. All are let go at the same moment; the answers come back in order.
-fn together<T: Send, J: FnOnce() -> T + Send>(jobs: Vec<J>) -> Vec<T> {
+pub(crate) fn together<T: Send, J: FnOnce() -> T + Send>(jobs: Vec<J>) -> Vec<T> {
     let start = Barrier::new(jobs.len());
     let start = &start;
     std::thread::scope(|scope| {

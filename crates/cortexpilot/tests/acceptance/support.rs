@@ -18,10 +18,11 @@ pub(crate) mod http;
 pub(crate) mod ledger;
 pub(crate) mod mcp;
 pub(crate) mod process;
+pub(crate) mod secrets;
 pub(crate) mod snapshot;
 
 pub(crate) use cli::Ran;
-pub(crate) use home::{GATE_OPEN, Home, TOKEN};
+pub(crate) use home::{GATE_OPEN, Home, NO_LIMITS, TOKEN};
 pub(crate) use http::{Connection, Request, Response, Server};
 pub(crate) use ledger::{GENESIS, chain_problem, sha256_hex};
 pub(crate) use mcp::{Called, Mcp, STATELESS, VERSIONS, apply};

@@ -28,7 +28,7 @@ fn an_unreadable_switch_refuses_to_start() {
         ("CORTEXPILOT_MCP_QUEUE_PILOT_ENABLE_APPLY", "enable"),
         ("CORTEXPILOT_API_AUTH_REQUIRED", "flase"),
         ("CORTEXPILOT_STORE", "postgres://db/queue"),
-        ("CORTEXPILOT_MCP_QUEUE_PILOT_APPROVAL", "two-person"),
+        ("CORTEXPILOT_MCP_QUEUE_PILOT_APPROVAL", "signed"),
         ("CORTEXPILOT_AGENT_PENDING_MAX", "five"),
         ("CORTEXPILOT_AGENT_APPLIES_PER_HOUR", "-1"),
         ("CORTEXPILOT_TOKEN", "personal"),
@@ -63,7 +63,9 @@ fn every_setting_is_shown_with_its_origin_and_no_secret() {
     assert_eq!(origin("CORTEXPILOT_STORE"), ("file".into(), "default".into()));
     let table = home.cli_with(&secret, &["config", "show", "--origin"], "").expect(0);
     assert!(!table.stdout.contains("hunter2") && table.stdout.contains("(set)"), "{table:?}");
-    assert_eq!(table.stdout.lines().count(), rows.as_array().unwrap().len() + 1);
+    // A header, and after a blank line what all of it comes to.
+    assert_eq!(table.stdout.lines().count(), rows.as_array().unwrap().len() + 3);
+    assert!(table.stdout.ends_with("\n\nAgents may queue: OFF\n"), "{table:?}");
 }
 
 #[test]

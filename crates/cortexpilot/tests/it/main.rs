@@ -2,13 +2,18 @@
 
 mod support;
 
+mod approvals;
 mod audit;
 mod configuration;
 mod documents;
+mod governing;
 mod interactive;
 mod mcp;
+mod pty;
 mod queue;
 mod replay;
 mod runs;
 mod serving;
+mod tokens;
 mod up;
+mod webhook;

@@ -3,6 +3,7 @@
 //! [`Home`] is a temporary directory with a runtime root and a runs root. Commands run in it with an environment of their
 //! own; servers listen on port 0; every child is killed when its handle is dropped, so that nothing outlives its test.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::unix::fs::MetadataExt as _;
@@ -27,6 +28,15 @@ pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_cortexpilot");
 
 /// The variable that opens the mutation gate.
 pub(crate) const APPLY: (&str, &str) = ("CORTEXPILOT_MCP_QUEUE_PILOT_ENABLE_APPLY", "1");
+
+/// The variable that asks a person.
+pub(crate) const A_PERSON: (&str, &str) = ("CORTEXPILOT_MCP_QUEUE_PILOT_APPROVAL", "operator");
+
+/// The same for two.
+pub(crate) const TWO_PEOPLE: (&str, &str) = ("CORTEXPILOT_MCP_QUEUE_PILOT_APPROVAL", "two-person");
+
+/// The variable that holds a personal token.
+pub(crate) const PERSONAL: &str = "CORTEXPILOT_TOKEN";
 
 /// The HTTP token of servers that [`Home::serve`] starts.
 pub(crate) const TOKEN: &str = "test-token-0123456789abcdef";
@@ -57,6 +67,7 @@ impl McpServer {
 pub(crate) struct Home {
     dir: TempDir,
     path: PathBuf,
+    plans: Cell<u32>,
     environment: Vec<(String, String)>,
 }
 
@@ -73,7 +84,7 @@ impl Home {
         let dir = tempfile::Builder::new().prefix("cortexpilot-").tempdir().expect("a temporary directory");
         // Without links, as the product names it.
         let path = dir.path().canonicalize().expect("the temporary directory exists");
-        Self { dir, path, environment: Vec::new() }.env("CORTEXPILOT_PRINCIPAL", "local:alice")
+        Self { dir, path, plans: Cell::default(), environment: Vec::new() }.env("CORTEXPILOT_PRINCIPAL", "local:alice")
     }
 
     /// With one run that can be queued, `run_ok`.
@@ -153,6 +164,23 @@ impl Home {
             ["queue", "enqueue", "--plan", &plan, "--role", "OPS", "--requested-by", "Alice", "--reason", "again"];
         let applied = self.json(&[APPLY], &[&apply[..], &["--confirm"]].concat(), 0);
         applied["queue_id"].as_str().expect("an applied item has an id").to_owned()
+    }
+
+    /// Makes a personal token on the command line; its text.
+    pub(crate) fn token(&self, kind: &str, name: &str, roles: &[&str]) -> String {
+        let roles: Vec<&str> = roles.iter().flat_map(|role| ["--role", role]).collect();
+        let made = self.cli(&[&["token", "create", "--kind", kind, "--name", name], &roles[..]].concat()).expect(0);
+        assert!(made.stdout.starts_with(&format!("cpt_{kind}_")) && made.stdout.lines().count() == 1, "one line");
+        made.stdout.trim().to_owned()
+    }
+
+    /// Previews `run_ok` in this environment and asks for it to be queued: the answer, of exit code 0.
+    pub(crate) fn ask(&self, environment: &[(&str, &str)], when: &[&str], more: &[&str]) -> Value {
+        let plan = format!("plan-{}.json", self.plans.replace(self.plans.get() + 1));
+        self.cli_with(environment, &[&["queue", "preview", "run_ok", "-o", &plan], when].concat(), "").expect(0);
+        let apply =
+            ["queue", "enqueue", "--plan", &plan, "--role", "OPS", "--requested-by", "Claude", "--reason", "again"];
+        self.json(environment, &[&apply[..], &["--confirm"], more].concat(), 0)
     }
 
     /// Starts `serve` on a free port with [`TOKEN`], and waits until it listens.

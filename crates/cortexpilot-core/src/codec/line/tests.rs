@@ -57,6 +57,7 @@ fn provenance() -> impl Strategy<Value = Provenance> {
                 depth,
                 approval_policy,
                 approvals,
+                approver_reason: None,
             },
         )
 }

@@ -21,6 +21,7 @@ pub async fn what_a_principal_queued_is_counted(subject: &dyn Subject) {
             source_run_id: None,
             now: soon(seconds),
             applies_per_hour,
+            request: None,
         };
         store.enqueue_facts(&query).await.expect("the store can be read").usage
     };

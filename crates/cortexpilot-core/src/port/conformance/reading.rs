@@ -82,6 +82,7 @@ pub async fn what_was_acknowledged_is_read(subject: &dyn Subject) {
             by_key: Some(run.clone()),
             principal: "agent:alice".into(),
             source_run_id: Some(run.clone()),
+            request: None,
         };
         let facts = store.enqueue_facts(&query).await.expect("the store can be read");
         assert_eq!((facts.by_preview.as_ref(), facts.by_key.as_ref()), (Some(&item), Some(&item)));
@@ -96,6 +97,7 @@ pub async fn what_was_acknowledged_is_read(subject: &dyn Subject) {
         by_key: Some("run_0".into()),
         principal: "agent:bob".into(),
         source_run_id: None,
+        request: None,
     };
     let facts = store.enqueue_facts(&query).await.expect("the store can be read");
     assert!(facts.by_preview.is_none() && facts.by_key.is_none() && facts.pending.is_empty());

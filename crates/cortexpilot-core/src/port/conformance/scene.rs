@@ -5,21 +5,24 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::Verdict;
+use crate::domain::approval::ApprovalRequest;
 use crate::domain::command::{
-    ApplyInputs, ApprovalPolicy, Cancel, Claim, Command, Complete, Enqueue, Limits, MutationGate, Parameters, Policy,
-    Presented, Request,
+    ApplyInputs, ApprovalPolicy, Cancel, Claim, Command, Complete, Decide, Enqueue, Govern, Limits, MutationGate,
+    Parameters, Policy, Presented, Request,
 };
 use crate::domain::decide::query;
+use crate::domain::governance::Recorded;
 use crate::domain::id::{QueueItemId, RunId};
 use crate::domain::preview::Basis;
 use crate::domain::principal::{
-    Caller, DEFAULT_ALLOWED_ROLES, Principal, PrincipalKind, Role, Roles, StatedRole, Surface, parse_roles,
+    Caller, DEFAULT_ALLOWED_ROLES, KnownBy, Principal, PrincipalKind, Role, Roles, StatedRole, Surface, parse_roles,
 };
 use crate::domain::queue::{FinalStatus, QueueItem};
 use crate::domain::run::RunFacts;
 use crate::domain::seal::{SealKey, SeenPreview, short};
 use crate::domain::text::{IdempotencyKey, Stated};
 use crate::domain::time::Schedule;
+use crate::domain::token::{TokenId, TokenName, TokenText};
 use crate::port::Store;
 use crate::port::fake::run_facts;
 
@@ -39,7 +42,10 @@ fn allowed_roles() -> Roles {
 
 fn caller(id: &str, kind: PrincipalKind, surface: Surface, roles: &str) -> Caller {
     let roles = parse_roles(roles).expect("role names");
-    Caller { principal: Some(Principal { id: id.into(), kind, roles, sponsor: None }), surface }
+    Caller {
+        principal: Some(Principal { id: id.into(), kind, roles, sponsor: None, known_by: KnownBy::Process }),
+        surface,
+    }
 }
 
 /// An operator over HTTP.
@@ -90,6 +96,8 @@ pub struct Ask {
     pub inputs: ApplyInputs,
     /// How much the caller may queue.
     pub limits: Limits,
+    /// What the process is configured with.
+    pub approval: ApprovalPolicy,
 }
 
 impl Ask {
@@ -108,6 +116,7 @@ impl Ask {
                 ..ApplyInputs::default()
             },
             limits: Limits::NONE,
+            approval: ApprovalPolicy::Declared,
         }
     }
 
@@ -143,6 +152,12 @@ impl Ask {
         Self { limits, ..self }
     }
 
+    /// In a process configured with this policy.
+    #[must_use]
+    pub fn under(self, approval: ApprovalPolicy) -> Self {
+        Self { approval, ..self }
+    }
+
     fn request(&self) -> Request {
         Request {
             caller: self.caller.clone(),
@@ -150,13 +165,7 @@ impl Ask {
             run_id: Some(self.run.run_id.clone()),
             run: Ok(self.run.clone()),
             parameters: self.parameters.clone(),
-            policy: Policy {
-                mutation_gate: MutationGate::Open,
-                approval: ApprovalPolicy::Declared,
-                allowed_roles: allowed_roles(),
-                preview_ttl: SignedDuration::from_mins(15),
-                limits: self.limits,
-            },
+            policy: Policy { limits: self.limits, ..policy(self.approval) },
             header_role: StatedRole::Absent,
         }
     }
@@ -166,7 +175,7 @@ impl Ask {
         static NONCE: AtomicU64 = AtomicU64::new(1);
         let request = self.request();
         let facts = store.enqueue_facts(&query(&request, None)).await.expect("the store can be read");
-        let digest = Basis::of(&self.run, &request, &request.policy, &facts.pending).digest();
+        let digest = Basis::of(&self.run, &request, &facts).digest();
         let mut nonce = [0; 12];
         nonce[..8].copy_from_slice(&NONCE.fetch_add(1, Ordering::Relaxed).to_le_bytes());
         SeenPreview { nonce, digest: short(&digest), expires_at: self.now + SignedDuration::from_mins(15) }
@@ -190,6 +199,16 @@ impl Ask {
         execute(store, self.command(seen)).await
     }
 
+    /// Previews and applies where people are asked.
+    ///
+    /// # Panics
+    /// When they are not.
+    pub async fn requested(&self, store: &dyn Store) -> ApprovalRequest {
+        let verdict = self.apply(store).await;
+        let Verdict::AwaitsApproval(request) = verdict else { panic!("nobody is asked: {verdict:?}") };
+        *request
+    }
+
     /// Previews and applies.
     ///
     /// # Panics
@@ -198,6 +217,17 @@ impl Ask {
         let verdict = self.apply(store).await;
         let Verdict::Enqueued(item) = verdict else { panic!("not enqueued: {verdict:?}") };
         item
+    }
+}
+
+fn policy(approval: ApprovalPolicy) -> Policy {
+    Policy {
+        mutation_gate: MutationGate::Open,
+        approval,
+        allowed_roles: allowed_roles(),
+        preview_ttl: SignedDuration::from_mins(15),
+        approval_ttl: SignedDuration::from_hours(24),
+        limits: Limits::NONE,
     }
 }
 
@@ -276,4 +306,76 @@ pub(super) fn runs(items: &[QueueItem]) -> Vec<&str> {
 pub(super) async fn head(store: &dyn Store) -> (u64, String) {
     let health = store.health().await.expect("the store can be read");
     (health.lines, health.head.to_string())
+}
+
+/// A decision, in a process configured with `declared`.
+pub fn govern(who: &Caller, now: Timestamp, what: Decide) -> Command {
+    Command::Govern(Box::new(Govern {
+        caller: who.clone(),
+        now,
+        reason: Stated::read(Some("Looked at it together.")),
+        role: ops(),
+        policy: policy(ApprovalPolicy::Declared),
+        what,
+    }))
+}
+
+/// An operator whom the process names.
+pub fn person(name: &str) -> Caller {
+    caller(&format!("local:{name}"), PrincipalKind::Operator, Surface::Cli, "OPS")
+}
+
+/// Says yes to a request about a run that nothing stands in the way of.
+pub fn approve(who: &Caller, request: &ApprovalRequest, now: Timestamp) -> Command {
+    let run = Box::new(Ok(run_facts(&request.asked.run_id)));
+    govern(who, now, Decide::Approve { id: Some(request.asked.id.clone()), run })
+}
+
+/// Says no to a request.
+pub fn reject(who: &Caller, request: &ApprovalRequest, now: Timestamp) -> Command {
+    govern(who, now, Decide::Reject { id: Some(request.asked.id.clone()) })
+}
+
+/// Makes a principal's first token, for a day.
+pub fn token(kind: PrincipalKind, name: &str, now: Timestamp) -> Command {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let mut id = [0; 6];
+    id.copy_from_slice(&number.to_be_bytes()[2..]);
+    let text = TokenText::new(kind, TokenId::from_bytes(id), [7; 32]);
+    let roles = match kind {
+        PrincipalKind::Operator | PrincipalKind::Agent => "OPS",
+        PrincipalKind::Worker | PrincipalKind::Anonymous => "",
+    };
+    let create = Decide::CreateToken {
+        id: text.id().clone(),
+        sha256: text.digest(),
+        kind,
+        name: TokenName::parse(name).expect("a name"),
+        roles: parse_roles(roles).expect("role names"),
+        sponsor: None,
+        ttl: SignedDuration::from_hours(24),
+    };
+    govern(&person("keeper"), now, create)
+}
+
+/// Gives a principal its first token, and says who it then is: over HTTP, an agent over MCP.
+///
+/// # Panics
+/// When the token is not made.
+pub async fn known(store: &dyn Store, kind: PrincipalKind, name: &str, now: Timestamp) -> Caller {
+    let verdict = execute(store, token(kind, name, now)).await;
+    let Verdict::Recorded(made) = verdict else { panic!("no token: {verdict:?}") };
+    let Recorded::Token(made) = *made else { panic!("no token: {made:?}") };
+    let surface = if kind == PrincipalKind::Agent { Surface::Mcp } else { Surface::Http };
+    Caller { principal: Some(made.principal()), surface }
+}
+
+/// Takes a caller's token back.
+///
+/// # Panics
+/// When the caller is not known by one.
+pub fn revoke(who: &Caller, now: Timestamp) -> Command {
+    let id = who.principal.as_ref().and_then(Principal::token).cloned();
+    govern(&person("keeper"), now, Decide::RevokeToken { id: Some(id.expect("known by a token")) })
 }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use cortexpilot_core::domain::command::{self, MutationGate};
+use cortexpilot_core::domain::command::{self, ApprovalPolicy, MutationGate};
 use cortexpilot_core::domain::gate::DEPTH_MAX;
 use cortexpilot_core::domain::id::RunId;
 use cortexpilot_core::domain::run::{ContractEvidence, Pinned, RunFacts, RunProblem};
@@ -17,7 +17,7 @@ use futures_util::stream;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use super::harness::{AGENT, Ask, OPS_ONLY, Told, WORKER, World, apply, options, preview, tokens};
+use super::harness::{AGENT, Ask, OPERATOR, OPS_ONLY, Told, WORKER, World, apply, decide, options, preview, tokens};
 
 const APPLY: &str = "/api/queue/from-run/run_ok";
 
@@ -60,11 +60,17 @@ async fn provoke(code: ErrorCode) -> Option<Told> {
         C::ArgumentsInvalid => return None,
         // Answered in the plain shape that existing clients know, so without a code.
         C::NotFound | C::MethodNotAllowed => return None,
+        // A process that is weaker than the floor does not start; tokens are made at the machine.
+        C::PolicyBelowFloor | C::TokenLimit => return None,
         C::AuthMissingBearer => Ask::get("/api/runs").nobody(),
         C::AuthInvalidToken => Ask::get("/api/runs").token("wrong"),
         C::MutationGateClosed => {
             let shut = World::with(MutationGate::Shut, Auth::tokens(tokens()), options());
             return Some(shut.send(Ask::post(APPLY, apply(""))).await);
+        }
+        C::Frozen => {
+            assert_eq!(world.send(Ask::post("/api/gate/freeze", json!({}))).await.status, 200);
+            Ask::post(APPLY, apply(""))
         }
         C::ConfirmRequired => apply_with(&preview().await, "confirm", json!(false)),
         C::RoleRequired => apply_with(&preview().await, "actor_role", json!(null)).no_role(),
@@ -122,6 +128,30 @@ async fn provoke(code: ErrorCode) -> Option<Told> {
         C::PendingLimit => return Some(second_of_an_agent(1, 0).await),
         C::RateLimited => return Some(second_of_an_agent(0, 1).await),
         C::ScopeForbidden => Ask::post("/api/queue/claim", json!({})).token(AGENT),
+        C::SelfApproval => {
+            let world = World::under(ApprovalPolicy::Operator);
+            let id = world.request(OPERATOR, "run_ok").await;
+            return Some(world.send(decide(&id, "approve", OPERATOR)).await);
+        }
+        C::ApproverUnverified => {
+            let world = World::under(ApprovalPolicy::TwoPerson);
+            let id = world.request(AGENT, "run_ok").await;
+            return Some(world.send(decide(&id, "approve", OPERATOR)).await);
+        }
+        C::ApprovalNotFound => Ask::get("/api/approvals/apr_nope"),
+        C::ApprovalExpired => {
+            let world = World::under(ApprovalPolicy::Operator);
+            let id = world.request(AGENT, "run_ok").await;
+            world.clock.advance(SignedDuration::from_hours(24));
+            return Some(world.send(decide(&id, "approve", OPERATOR)).await);
+        }
+        C::ApprovalDecided => {
+            let world = World::under(ApprovalPolicy::Operator);
+            let id = world.request(AGENT, "run_ok").await;
+            assert_eq!(world.send(decide(&id, "reject", OPERATOR)).await.status, 200);
+            return Some(world.send(decide(&id, "approve", OPERATOR)).await);
+        }
+        C::TokenNotFound => Ask::post("/api/tokens/000000000000/revoke", json!({})),
         C::QueueItemNotFound => cancel("nope"),
         C::QueueItemNotCancellable => {
             let id = world.enqueue("run_ok").await;
@@ -193,7 +223,7 @@ async fn every_code_is_answered_with_the_status_of_its_row_and_the_same_members(
         assert_eq!(detail["retry_after_s"], wait.parse().map_or(Value::Null, |seconds: u32| json!(seconds)));
     }
     println!("figure: {provoked} of {} codes provoked over HTTP", ErrorCode::ALL.len());
-    assert_eq!(provoked, ErrorCode::ALL.len() - 4);
+    assert_eq!(provoked, ErrorCode::ALL.len() - 6);
 }
 
 #[tokio::test]

@@ -5,39 +5,44 @@ use std::sync::{Arc, Mutex};
 use cortexpilot_core::domain::command::Command;
 use cortexpilot_core::domain::decide::Verdict;
 use cortexpilot_core::domain::gate::{EnqueueFacts, EnqueueQuery};
+use cortexpilot_core::domain::governance::{ApprovalFilter, GovernanceFacts, GovernanceQuery};
 use cortexpilot_core::domain::id::{QueueItemId, RunId};
 use cortexpilot_core::domain::listing::{FileProblem as StoreProblem, QueueFilter, QueueListing};
 use cortexpilot_core::domain::queue::QueueItem;
 use cortexpilot_core::domain::run::{RunFacts, RunProblem};
+use cortexpilot_core::domain::token::TokenRecord;
 use cortexpilot_core::port::fake::{FakeRuns, MemStore};
 use cortexpilot_core::port::runs::{
     CheckFinding, DiffGateRow, Events, EventsQuery, Failure, FileProblem, Listing, Outcome, PageQuery, PendingApproval,
     ReadProblem, Report, Reports, RootState, RunDetail, RunRecord, RunRow, Runs, StoredReport, Verdict as CaseVerdict,
     WorkflowCase, WorkflowDetail,
 };
-use cortexpilot_core::port::{BoxFuture, Store, StoreError, StoreHealth, StoreRead};
+use cortexpilot_core::port::{ApprovalListing, BoxFuture, Store, StoreError, StoreHealth, StoreRead};
 use serde_json::{Value, json};
 use tokio::sync::{Notify, Semaphore};
 
 /// A store in memory that can be made to fail.
 pub(super) struct Ledger {
-    pub(super) memory: MemStore,
+    pub(super) memory: Arc<MemStore>,
     pub(super) fails: Mutex<Option<StoreError>>,
     pub(super) problems: Mutex<Vec<StoreProblem>>,
     /// A command waits for a permit; tests that hold commands back take them all.
     pub(super) commands: Semaphore,
     pub(super) panics: Mutex<bool>,
+    /// Questions about what operators decided are not answered.
+    pub(super) silent: Mutex<bool>,
     arrived: Notify,
 }
 
 impl Ledger {
     pub(super) fn new() -> Self {
         Self {
-            memory: MemStore::default(),
+            memory: Arc::new(MemStore::default()),
             fails: Mutex::new(None),
             problems: Mutex::new(Vec::new()),
             commands: Semaphore::new(1),
             panics: Mutex::new(false),
+            silent: Mutex::new(false),
             arrived: Notify::new(),
         }
     }
@@ -83,6 +88,30 @@ impl StoreRead for Ledger {
                 problems: self.problems.lock().expect("no test panics while it holds this").clone(),
                 ..listing
             })
+        })
+    }
+
+    fn governance<'a>(&'a self, query: &'a GovernanceQuery) -> BoxFuture<'a, Result<GovernanceFacts, StoreError>> {
+        Box::pin(async move {
+            self.readable()?;
+            if *self.silent.lock().expect("no test panics while it holds this") {
+                std::future::pending::<()>().await;
+            }
+            self.memory.governance(query).await
+        })
+    }
+
+    fn approvals<'a>(&'a self, filter: &'a ApprovalFilter) -> BoxFuture<'a, Result<ApprovalListing, StoreError>> {
+        Box::pin(async move {
+            self.readable()?;
+            self.memory.approvals(filter).await
+        })
+    }
+
+    fn tokens(&self) -> BoxFuture<'_, Result<Vec<TokenRecord>, StoreError>> {
+        Box::pin(async move {
+            self.readable()?;
+            self.memory.tokens().await
         })
     }
 

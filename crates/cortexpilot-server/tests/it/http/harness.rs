@@ -6,9 +6,14 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use cortexpilot_core::app::App;
+use cortexpilot_core::app::govern::{NewToken, Stating};
 use cortexpilot_core::domain::command::{ApprovalPolicy, Limits, MutationGate, Policy};
-use cortexpilot_core::domain::principal::{DEFAULT_ALLOWED_ROLES, Principal, PrincipalKind, parse_roles};
+use cortexpilot_core::domain::principal::{
+    Caller, DEFAULT_ALLOWED_ROLES, KnownBy, Principal, PrincipalKind, Surface, parse_roles,
+};
 use cortexpilot_core::domain::seal::SealKey;
+use cortexpilot_core::domain::text::Stated;
+use cortexpilot_core::domain::token::{TokenName, TokenText};
 use cortexpilot_core::port::fake::{FakeRuns, ManualClock, SeqIds, run_facts};
 use cortexpilot_server::auth::{Auth, StaticToken};
 use cortexpilot_server::http::{HttpOptions, router};
@@ -36,38 +41,117 @@ pub(super) struct World {
     pub(super) runs: Arc<Shelf>,
     pub(super) clock: Arc<ManualClock>,
     pub(super) router: Router,
+    /// Another process at the machine itself, on the same store; its turns wait for nothing.
+    pub(super) machine: App,
+}
+
+/// What differs between two control planes.
+pub(super) struct SetUp {
+    pub(super) gate: MutationGate,
+    pub(super) approval: ApprovalPolicy,
+    pub(super) limits: Limits,
+    pub(super) auth: Auth,
+    pub(super) options: HttpOptions,
+}
+
+impl Default for SetUp {
+    /// Gate open, nobody asked, tokens needed.
+    fn default() -> Self {
+        Self {
+            gate: MutationGate::Open,
+            approval: ApprovalPolicy::Declared,
+            limits: Limits::NONE,
+            auth: Auth::tokens(tokens()),
+            options: options(),
+        }
+    }
 }
 
 impl World {
     /// Gate open, tokens needed.
     pub(super) fn new() -> Self {
-        Self::with(MutationGate::Open, Auth::tokens(tokens()), options())
+        Self::of(SetUp::default())
     }
 
     /// The same, with limits on how much an agent may queue.
     pub(super) fn limited(limits: Limits) -> Self {
-        Self::build(MutationGate::Open, limits, Auth::tokens(tokens()), options())
+        Self::of(SetUp { limits, ..SetUp::default() })
+    }
+
+    /// The same under another approval policy.
+    pub(super) fn under(approval: ApprovalPolicy) -> Self {
+        Self::of(SetUp { approval, ..SetUp::default() })
     }
 
     pub(super) fn with(gate: MutationGate, auth: Auth, options: HttpOptions) -> Self {
-        Self::build(gate, Limits::NONE, auth, options)
+        Self::of(SetUp { gate, auth, options, ..SetUp::default() })
     }
 
-    fn build(gate: MutationGate, limits: Limits, auth: Auth, options: HttpOptions) -> Self {
+    /// Wherever tokens are needed, personal ones of the store count too.
+    pub(super) fn of(set_up: SetUp) -> Self {
         let ledger = Arc::new(Ledger::new());
         let runs = Arc::new(Shelf::new(FakeRuns::of(["run_ok", "run_two", "run_three"].map(run_facts))));
         let clock = Arc::new(ManualClock::at("2026-11-22T08:30:52Z".parse().expect("an instant")));
+        let ids = Arc::new(SeqIds::default());
         let policy = Policy {
-            mutation_gate: gate,
-            approval: ApprovalPolicy::Declared,
+            mutation_gate: set_up.gate,
+            approval: set_up.approval,
             allowed_roles: parse_roles(&DEFAULT_ALLOWED_ROLES.join(",")).expect("roles"),
             preview_ttl: SignedDuration::from_mins(15),
-            limits,
+            approval_ttl: SignedDuration::from_hours(24),
+            limits: set_up.limits,
         };
-        let key = Some(SealKey::new([7; 32]));
-        let app = App::new(shared(&ledger), runs.clone(), clock.clone(), Arc::new(SeqIds::default()), policy, key);
-        let router = router(Arc::new(app), auth, options);
-        Self { ledger, runs, clock, router }
+        let app = |store| {
+            let key = Some(SealKey::new([7; 32]));
+            App::new(store, runs.clone(), clock.clone(), ids.clone(), policy.clone(), key)
+        };
+        let machine = app(ledger.memory.clone());
+        let app = Arc::new(app(shared(&ledger)));
+        let auth = set_up.auth.and_personal(app.reader().clone());
+        let router = router(app, auth, set_up.options);
+        Self { ledger, runs, clock, router, machine }
+    }
+
+    /// Makes a personal token at the machine, which lives for a day; agents are sponsored by whoever is named.
+    pub(super) async fn token(&self, kind: PrincipalKind, name: &str, roles: &str, sponsor: Option<&str>) -> String {
+        let token = NewToken {
+            kind,
+            name: TokenName::parse(name).expect("a name"),
+            roles: parse_roles(roles).expect("roles"),
+            sponsor: sponsor.map(str::to_owned),
+            ttl: SignedDuration::from_hours(24),
+        };
+        let made = self.machine.create_token(&machinist(), token, why("for a test")).await;
+        made.expect("a token").0.reveal().to_owned()
+    }
+
+    /// A personal token of an operator who holds every allowed role.
+    pub(super) async fn operator(&self, name: &str) -> String {
+        self.token(PrincipalKind::Operator, name, &DEFAULT_ALLOWED_ROLES.join(","), None).await
+    }
+
+    /// A personal token of an agent with OPS that this operator answers for.
+    pub(super) async fn agent(&self, name: &str, sponsor: &str) -> String {
+        self.token(PrincipalKind::Agent, name, "OPS", Some(sponsor)).await
+    }
+
+    /// Takes a token back at the machine.
+    pub(super) async fn revoke(&self, token: &str) {
+        let id = TokenText::parse(token).expect("a personal token").id().to_string();
+        self.machine.revoke_token(&machinist(), &id, why("lost")).await.expect("a live token");
+    }
+
+    /// Previews a run and asks for it, under a policy that asks people; gives the request's id.
+    pub(super) async fn request(&self, token: &str, run: &str) -> String {
+        let told = self.apply_as(token, run).await;
+        assert_eq!((told.status.as_u16(), &told.json()["status"]), (200, &json!("PENDING_APPROVAL")), "{told:?}");
+        told.json()["approval"]["id"].as_str().expect("an id").to_owned()
+    }
+
+    /// Previews a run and applies it.
+    pub(super) async fn apply_as(&self, token: &str, run: &str) -> Told {
+        let seen = self.preview_of(preview(run).token(token)).await;
+        self.send(Ask::post(&format!("/api/queue/from-run/{run}"), apply(&seen)).token(token)).await
     }
 
     pub(super) async fn send(&self, ask: Ask) -> Told {
@@ -136,9 +220,37 @@ pub(super) fn tokens() -> Vec<StaticToken> {
     ]
     .map(|(token, id, kind, roles)| StaticToken {
         token: token.into(),
-        principal: Principal { id: id.into(), kind, roles: parse_roles(roles).expect("roles"), sponsor: None },
+        principal: Principal {
+            id: id.into(),
+            kind,
+            roles: parse_roles(roles).expect("roles"),
+            sponsor: None,
+            known_by: KnownBy::SharedToken,
+        },
     })
     .to_vec()
+}
+
+/// Whoever sits at the machine itself.
+pub(super) fn machinist() -> Caller {
+    let principal = Principal {
+        id: "local:root".into(),
+        kind: PrincipalKind::Operator,
+        roles: parse_roles(&format!("{},VIEWER", DEFAULT_ALLOWED_ROLES.join(","))).expect("roles"),
+        sponsor: None,
+        known_by: KnownBy::Process,
+    };
+    Caller { principal: Some(principal), surface: Surface::Cli }
+}
+
+/// A reason that there is nothing wrong with.
+pub(super) fn why(reason: &str) -> Stating {
+    Stating { reason: Stated::read(Some(reason)), ..Stating::default() }
+}
+
+/// A yes or no, in the role OPS.
+pub(super) fn decide(id: &str, word: &str, token: &str) -> Ask {
+    Ask::post(&format!("/api/approvals/{id}/{word}"), json!({"reason": "looked at it"})).token(token)
 }
 
 /// A preview by the operator.

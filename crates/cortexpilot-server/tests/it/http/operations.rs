@@ -11,7 +11,9 @@ use super::harness::{Ask, VIEWER, World, apply, options, tokens};
 
 /// The operation's path with something in its variable segment that exists.
 fn path(operation: &Operation, queue_id: &str) -> String {
-    operation.path.replace("{run_id}", "run_ok").replace("{queue_id}", queue_id).replace("{workflow_id}", "none")
+    let path = operation.path.replace("{run_id}", "run_ok").replace("{queue_id}", queue_id);
+    let path = path.replace("{workflow_id}", "none").replace("{approval_id}", &format!("apr_{queue_id}"));
+    path.replace("{token_id}", "000000000000")
 }
 
 fn ask(operation: &Operation, queue_id: &str) -> Ask {
@@ -101,7 +103,18 @@ async fn reading_operations_leave_not_one_line_behind() {
 async fn without_rights_a_writing_operation_leaves_one_refusal_and_changes_nothing() {
     let writing: Vec<&Operation> = operations().iter().filter(|operation| operation.effect == Effect::Write).collect();
     let names: Vec<&str> = writing.iter().map(|operation| operation.id).collect();
-    assert_eq!(names, ["queue_enqueue", "queue_cancel", "queue_claim", "queue_complete"]);
+    let want = [
+        "queue_enqueue",
+        "queue_cancel",
+        "queue_claim",
+        "queue_complete",
+        "approval_approve",
+        "approval_reject",
+        "gate_freeze",
+        "gate_unfreeze",
+        "token_revoke",
+    ];
+    assert_eq!(names, want);
     for operation in writing {
         let world = World::new();
         let id = world.enqueue("run_ok").await;

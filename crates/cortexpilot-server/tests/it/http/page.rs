@@ -1,9 +1,10 @@
 //! The page for people.
 
-use cortexpilot_core::domain::command::MutationGate;
+use cortexpilot_core::domain::command::{ApprovalPolicy, MutationGate};
 use cortexpilot_core::port::StoreError;
 use cortexpilot_server::auth::Auth;
 use cortexpilot_server::http::{PageFacts, operations};
+use serde_json::json;
 
 use super::harness::{Ask, OPERATOR, World, options};
 
@@ -46,7 +47,14 @@ async fn the_page_says_what_this_is_and_shows_numbers_only_to_whoever_is_signed_
 #[tokio::test]
 async fn the_page_names_the_state_of_gate_tokens_ledger_and_demo() {
     let open = World::new();
-    assert!(page(&open, Ask::get("/")).await.contains("yes: queueing is switched on in this process"));
+    let told = page(&open, Ask::get("/")).await;
+    assert!(told.contains("yes: queueing is switched on in this process"));
+    assert!(told.contains("<th>Agents may queue</th><td>ON, nobody is asked</td>"));
+    let people = World::under(ApprovalPolicy::Operator);
+    assert!(page(&people, Ask::get("/").nobody()).await.contains("<td>after a person agrees</td>"));
+    assert_eq!(people.send(Ask::post("/api/gate/freeze", json!({"reason": "a secret reason"}))).await.status, 200);
+    let told = page(&people, Ask::get("/").nobody()).await;
+    assert!(told.contains("<td>FROZEN</td>") && !told.contains("a secret reason"));
     let mut options = options();
     options.page = PageFacts { base_url: "http://x/\"><script>alert(1)</script>".into(), demo: true };
     let shut = World::with(MutationGate::Shut, Auth::Off, options);
@@ -54,6 +62,7 @@ async fn the_page_names_the_state_of_gate_tokens_ledger_and_demo() {
     let told = page(&shut, Ask::get("/").nobody()).await;
     assert!(told.contains("no: queueing is switched off in this process, which is the default"));
     assert!(told.contains("switched off: everybody on this machine"));
+    assert!(told.contains("<td>OFF</td>"));
     assert!(told.contains("refuses writes (LEDGER_CORRUPT)"));
     assert!(told.contains("These runs are made up"));
     assert!(!told.contains("<script>"), "facts are text, not markup");

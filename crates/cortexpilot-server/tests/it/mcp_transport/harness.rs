@@ -196,6 +196,11 @@ impl Client {
 
     /// A connection whose pipes hold `pipe` bytes in each direction.
     pub(crate) fn over(seen: Arc<Seen>, pipe: usize) -> Self {
+        Self::of(ToolServer::new(TestToolbox(Arc::clone(&seen))), seen, pipe)
+    }
+
+    /// The same for any server.
+    pub(crate) fn of(server: ToolServer, seen: Arc<Seen>, pipe: usize) -> Self {
         let (to, reader) = tokio::io::duplex(pipe);
         let (from, writer) = tokio::io::duplex(pipe);
         let (stop, stopped) = oneshot::channel::<()>();
@@ -204,7 +209,6 @@ impl Client {
                 std::future::pending::<()>().await;
             }
         };
-        let server = ToolServer::new(TestToolbox(Arc::clone(&seen)));
         let server = tokio::spawn(serve_stdio(server, reader, writer, shutdown));
         Self { to: Some(to), from: Some(BufReader::new(from)), seen, stop: Some(stop), server }
     }

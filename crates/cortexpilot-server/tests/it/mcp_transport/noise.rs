@@ -90,11 +90,26 @@ fn soup() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
+/// Something like an answer to a question, of which none is open.
+fn response() -> impl Strategy<Value = Vec<u8>> {
+    let bodies = [
+        r#""result":{}"#,
+        r#""result":{"action":"accept","content":{"confirm":true}}"#,
+        r#""result":null,"error":{"code":1,"message":"x"}"#,
+        r#""error":{"code":1,"message":"x"}"#,
+        r#""error":{}"#,
+        r#""result":{"a":1,"a":2}"#,
+    ];
+    (proptest::sample::select(IDS), proptest::sample::select(bodies.to_vec()))
+        .prop_map(|(id, body)| format!(r#"{{"jsonrpc":"2.0","id":{id},{body}}}"#).into_bytes())
+}
+
 fn line() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         1 => proptest::collection::vec(any::<u8>(), 0..200),
         1 => "\\PC{0,80}".prop_map(String::into_bytes),
         1 => "[\\[\\]{}\",:0-9a-z\\\\ ]{0,80}".prop_map(String::into_bytes),
+        1 => response(),
         6 => soup(),
     ]
 }

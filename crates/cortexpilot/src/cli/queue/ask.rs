@@ -3,10 +3,8 @@
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, Write as _};
 
-use cortexpilot_core::domain::principal::Role;
+use cortexpilot_core::domain::principal::{Role, Roles};
 use cortexpilot_core::domain::text::escape;
-
-use crate::config::Settings;
 
 /// What a person typed, without its line break; `None` at the end of the input.
 fn line(question: &str) -> Option<String> {
@@ -31,8 +29,8 @@ pub(super) fn text(question: &str, default: Option<&str>) -> Option<String> {
 }
 
 /// Asks in which role the person acts, offering only roles that can open the check.
-pub(super) fn role(settings: &Settings) -> Option<String> {
-    let usable: BTreeSet<&Role> = settings.principal_roles.intersection(&settings.allowed_roles).collect();
+pub(super) fn role(held: &Roles, allowed: &Roles) -> Option<String> {
+    let usable: BTreeSet<&Role> = held.intersection(allowed).collect();
     let names: Vec<&str> = usable.iter().map(|role| role.as_str()).collect();
     match names.as_slice() {
         [only] => text("Role", Some(only)),
@@ -41,8 +39,32 @@ pub(super) fn role(settings: &Settings) -> Option<String> {
 }
 
 /// Asks for the yes: the task's id, typed, so that a habit of pressing Enter or `y` queues nothing.
-pub(super) fn confirmed(task_id: &str) -> bool {
-    typed(word_to_type(task_id), "to queue this item")
+pub(super) fn confirmed(task_id: &str, what_for: &str) -> bool {
+    typed(word_to_type(task_id), what_for)
+}
+
+/// What a person typed where they may approve their own request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Own {
+    /// The run's id: it is queued on their own approval, which the ledger says.
+    Approved,
+    /// Another person is to decide.
+    AskAnother,
+    /// Nothing is sent.
+    No,
+}
+
+/// Asks an operator whether to approve what they ask for themselves, or to ask another person.
+pub(super) fn own_approval(run_id: &str) -> Own {
+    let question = format!(
+        "\nA person must agree, and you may be that person.\nType {run_id} to queue this item on your own approval, or ask to \
+         have another person decide; anything else stops here: "
+    );
+    match line(&question).as_deref().map(str::trim) {
+        Some(typed) if typed == run_id => Own::Approved,
+        Some("ask") => Own::AskAnother,
+        Some(_) | None => Own::No,
+    }
 }
 
 /// Whether a person types this very word.

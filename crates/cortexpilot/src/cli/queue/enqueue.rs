@@ -2,13 +2,16 @@
 //! shows nothing, so that what is missing is refused by its own check.
 
 use cortexpilot_core::app::preview::Preview as Previewed;
-use cortexpilot_core::app::{App, Applied};
+use cortexpilot_core::app::{App, Applied, Outcome};
+use cortexpilot_core::domain::approval::ApprovalRequest;
+use cortexpilot_core::domain::command::ApprovalPolicy;
 use cortexpilot_core::domain::gate::Answer as GateAnswer;
-use cortexpilot_core::domain::principal::{Caller, StatedRole};
+use cortexpilot_core::domain::principal::{Caller, PrincipalKind, StatedRole, Surface};
 use cortexpilot_core::domain::text::escape;
 use cortexpilot_core::error::ErrorCode;
-use cortexpilot_server::wire::{AppliedView, EnqueueArgs};
+use cortexpilot_server::wire::{AppliedView, EnqueueArgs, PendingView};
 
+use super::ask::Own;
 use super::plan::Plan;
 use super::{Enqueue, When, ask, preview};
 use crate::cli::Context;
@@ -20,13 +23,18 @@ use crate::os::OsIds;
 impl Enqueue {
     pub(super) async fn run(mut self, context: &Context) -> Result<Answer, Stopped> {
         let (run, when) = self.target(context)?;
-        let app = session::writer(&context.settings)?;
-        let caller = session::caller(&context.settings);
+        let (app, notices) = session::queueing_writer(&context.settings).await?;
+        let caller = session::caller(&context.settings, app.reader()).await?;
         if context.view.interactive {
             self.ask(context, &app, &caller, &run, &when).await?;
         }
-        let applied = self.apply(&app, &caller, run, when).await?;
-        answer(context, &applied)
+        let outcome = self.apply(&app, &caller, run, when).await;
+        // Whoever is to hear of a request has a few seconds to take the notice; the request stands whether or not.
+        notices.stop().await;
+        match outcome? {
+            Outcome::Applied(applied) => answer(context, &applied),
+            Outcome::AwaitsApproval(request) => Ok(asked(context, &request)),
+        }
     }
 
     /// Which run with which parameters: the command line's, or the plan's with its token.
@@ -73,7 +81,7 @@ impl Enqueue {
         }
         output::complain("\nNothing is queued yet.\n");
         if self.role.is_none() {
-            self.role = ask::role(&context.settings);
+            self.role = ask::role(&previewed.acting_as.roles, &context.settings.allowed_roles);
         }
         if self.requested_by.is_none() {
             self.requested_by = ask::text("Requested by", Some(&context.settings.user));
@@ -82,7 +90,7 @@ impl Enqueue {
             self.reason = ask::text("Why", None);
         }
         if !self.confirm {
-            self.confirm = ask::confirmed(&view.preview_item.task_id);
+            self.ask_for_yes(&previewed, &view.run_id, &view.preview_item.task_id);
         }
         // Saying no is not an attempt that was refused: nothing is sent and nothing is recorded.
         if self.confirm {
@@ -92,11 +100,33 @@ impl Enqueue {
         }
     }
 
+    /// Asks for the yes, in the words of the policy that holds.
+    fn ask_for_yes(&mut self, previewed: &Previewed, run_id: &str, task_id: &str) {
+        let operates = previewed.acting_as.kind == PrincipalKind::Operator;
+        let what_for = match previewed.policy.approval {
+            ApprovalPolicy::Declared => "to queue this item",
+            ApprovalPolicy::Operator if operates && self.confirm_run_id.is_some() => {
+                "to queue this item on your own approval"
+            }
+            ApprovalPolicy::Operator if operates => {
+                match ask::own_approval(run_id) {
+                    Own::Approved => (self.confirm, self.confirm_run_id) = (true, Some(run_id.to_owned())),
+                    Own::AskAnother => self.confirm = true,
+                    Own::No => {}
+                }
+                return;
+            }
+            ApprovalPolicy::Operator => "to ask a person to agree",
+            ApprovalPolicy::TwoPerson => "to ask two people to agree",
+        };
+        self.confirm = ask::confirmed(task_id, what_for);
+    }
+
     fn is_complete(&self) -> bool {
         self.confirm && self.role.is_some() && self.requested_by.is_some() && self.reason.is_some()
     }
 
-    async fn apply(self, app: &App, caller: &Caller, run: String, when: When) -> Result<Applied, Stopped> {
+    async fn apply(self, app: &App, caller: &Caller, run: String, when: When) -> Result<Outcome, Stopped> {
         let args = EnqueueArgs {
             run_id: Some(run),
             priority: when.priority,
@@ -112,6 +142,7 @@ impl Enqueue {
         let (request, mut apply) =
             args.into_request(StatedRole::Absent).map_err(|problem| Stopped::argument(&problem, &OsIds))?;
         apply.allow_duplicate = self.allow_duplicate;
+        apply.typed_run_id = self.confirm_run_id;
         app.enqueue(caller, request, apply).await.map_err(|failure| Stopped::of(&failure, caller, &OsIds))
     }
 }
@@ -127,6 +158,22 @@ fn first_shut(previewed: &Previewed, caller: &Caller) -> Option<Stopped> {
     })
 }
 
+/// People are asked: nothing is queued yet, and that is no failure.
+fn asked(context: &Context, request: &ApprovalRequest) -> Answer {
+    let view = PendingView::of(request, Surface::Cli);
+    if context.view.is_json() {
+        return Answer::ok(json(&view));
+    }
+    let rows = [
+        ("approval id", view.approval.id.clone()),
+        ("run", request.asked.run_id.clone()),
+        ("agreed", format!("{} of {}", view.approval.has, view.approval.needs)),
+        ("until", view.approval.expires_at.clone()),
+    ];
+    let show = context.commands.line(&["approval", "show", &view.approval.id]);
+    Answer::ok(format!("PENDING_APPROVAL: nothing is queued yet.\n{}\n{}\n  {show}\n", pairs(rows), view.next_step))
+}
+
 fn answer(context: &Context, applied: &Applied) -> Result<Answer, Stopped> {
     let view =
         AppliedView::of(applied).ok_or_else(|| anyhow::anyhow!("the store answered an apply with a legacy item"))?;
@@ -138,15 +185,17 @@ fn answer(context: &Context, applied: &Applied) -> Result<Answer, Stopped> {
     } else {
         "Queued.\n".to_owned()
     };
+    let approvals = applied.item.enqueued.provenance.as_ref().map(|line| line.approvals.join(", "));
     let rows = [
         ("queue id", view.queue_id.clone()),
         ("task", view.task_id.clone()),
         ("run", view.source_run_id.clone()),
         ("asked by", format!("{} ({}), through {}", view.requested_by, view.actor_role, view.principal)),
         ("because", view.approval_reason.clone()),
+        ("approved by", approvals.unwrap_or_default()),
         ("line", view.h.clone()),
     ];
-    let mut text = head + &pairs(rows);
+    let mut text = head + &pairs(rows.into_iter().filter(|(_, value)| !value.is_empty()));
     if view.current_status == "PENDING" {
         let cancel = context.commands.line(&["queue", "cancel", &view.queue_id]);
         text.push_str(&format!("\nTo roll it back while it waits\n  {cancel} --reason WHY\n"));

@@ -131,6 +131,8 @@ struct StampsView<'a> {
     principal: &'a str,
     pilot_source: &'a str,
     approval_policy: &'a str,
+    approvals: &'a [String],
+    approver_reason: Option<&'a str>,
     contract_sha256: String,
     preview_digest: String,
     idempotency_key: Option<&'a str>,
@@ -169,6 +171,8 @@ fn stamps<'a>(item: &QueueItem, provenance: &'a Provenance) -> StampsView<'a> {
         principal: &provenance.principal,
         pilot_source: &provenance.pilot_source,
         approval_policy: &provenance.approval_policy,
+        approvals: &provenance.approvals,
+        approver_reason: provenance.approver_reason.as_deref(),
         contract_sha256: provenance.contract_sha256.to_string(),
         preview_digest: provenance.preview_digest.to_string(),
         idempotency_key: provenance.idempotency_key.as_deref(),
@@ -207,6 +211,8 @@ fn shown(view: &ItemView, stamps: Option<&StampsView<'_>>) -> String {
                 ("because", stamps.approval_reason.to_owned()),
                 ("acting as", format!("{}, {}", stamps.principal, stamps.pilot_source)),
                 ("approval policy", stamps.approval_policy.to_owned()),
+                ("approved by", stamps.approvals.join(", ")),
+                ("approver's reason", stamps.approver_reason.unwrap_or_default().to_owned()),
                 ("items deep", stamps.depth.to_string()),
                 ("task contract sha256", stamps.contract_sha256.clone()),
                 ("preview digest", stamps.preview_digest.clone()),
@@ -222,7 +228,7 @@ fn shown(view: &ItemView, stamps: Option<&StampsView<'_>>) -> String {
 impl Cancel {
     pub(super) async fn run(self, context: &Context) -> Result<Answer, Stopped> {
         let app = session::writer(&context.settings)?;
-        let caller = session::caller(&context.settings);
+        let caller = session::caller(&context.settings, app.reader()).await?;
         let role = StatedRole::read(self.role.as_deref());
         let cancelled = app.cancel(&caller, &self.queue_id, Stated::read(self.reason.as_deref()), role).await;
         let item = cancelled.map_err(|failure| Stopped::of(&failure, &caller, &OsIds))?;

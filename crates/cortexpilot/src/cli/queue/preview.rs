@@ -1,12 +1,14 @@
 //! `queue preview`: what would happen first, the item, what differs, the checks, what to do next.
 
+use std::collections::BTreeMap;
+
 use cortexpilot_core::app::preview::Preview as Previewed;
 use cortexpilot_core::app::{App, RunRequest};
+use cortexpilot_core::domain::command::ApprovalPolicy;
 use cortexpilot_core::domain::gate::{Answer as GateAnswer, Check};
-use cortexpilot_core::domain::principal::{Caller, StatedRole};
+use cortexpilot_core::domain::principal::{Caller, PrincipalKind, StatedRole};
 use cortexpilot_core::domain::text::escape;
 use cortexpilot_core::port::Clock as _;
-use cortexpilot_server::wire::preview::EffectView;
 use cortexpilot_server::wire::{ItemView, PreviewArgs, PreviewView};
 use jiff::Timestamp;
 
@@ -17,6 +19,7 @@ use crate::cli::failure::Stopped;
 use crate::cli::output::{Answer, View, json, pairs};
 use crate::cli::session;
 use crate::cli::words::{check_name, moment, near, quote};
+use crate::config::agents_may_queue;
 use crate::os::{OsIds, SystemClock};
 
 impl Preview {
@@ -27,7 +30,7 @@ impl Preview {
         } else {
             session::previewer(&context.settings)?
         };
-        let caller = session::caller(&context.settings);
+        let caller = session::caller(&context.settings, app.reader()).await?;
         let (previewed, mut view) = preview(&app, &caller, &self.run, &self.when).await?;
         if let Some(file) = &self.save_plan {
             let path = context.environment.cwd.join(file);
@@ -47,6 +50,14 @@ impl Preview {
             text.push_str(&format!("\nKept as {}\n", escape(&path)));
         }
         text.push_str(&format!("\nNext\n  {}\n", escape(&view.next_step)));
+        if previewed.policy.approval == ApprovalPolicy::Operator
+            && view.acting_as.kind == PrincipalKind::Operator.as_str()
+        {
+            let run = quote(&view.run_id);
+            text.push_str(&format!(
+                "  A person must agree. With --confirm-run-id {run} you are that person; without it another is asked.\n"
+            ));
+        }
         Ok(Answer::ok(text))
     }
 }
@@ -107,7 +118,14 @@ pub(super) fn human(context: &Context, previewed: &Previewed, view: &PreviewView
         view.expires_at,
         moment(previewed.seen.expires_at, now)
     );
-    text.push_str(&effect(&view.effect, &view.preview_item));
+    text.push_str(&does(&Does {
+        task: &view.preview_item.task_id,
+        allowed_paths: &view.effect.allowed_paths,
+        commands: &view.effect.commands,
+        tool_permissions: &view.effect.tool_permissions,
+        runner: &view.effect.runner,
+        timeout_s: view.effect.timeout_s,
+    }));
     text.push_str(&item(&view.preview_item));
     text.push_str(&differs(view));
     text.push_str(&pending(&view.pending_matches, now));
@@ -118,26 +136,49 @@ pub(super) fn human(context: &Context, previewed: &Previewed, view: &PreviewView
             text.push_str(&format!("  {}: {}\n", warning.code, escape(&warning.message)));
         }
     }
+    if let Some(approval) = &view.approval {
+        let show = context.commands.line(&["approval", "show", &approval.id]);
+        text.push_str(&format!(
+            "\nPeople were asked: {} ({} of {} agreed)\n  {show}\n",
+            escape(&approval.status),
+            approval.has,
+            approval.needs
+        ));
+    }
     text.push_str(&format!(
         "\nYou act as {} ({}). Agents may queue: {}\n",
         escape(&view.acting_as.principal),
         if view.acting_as.roles.is_empty() { "no role".to_owned() } else { view.acting_as.roles.join(", ") },
-        context.settings.agents_may_queue()
+        if previewed.frozen {
+            "FROZEN"
+        } else {
+            agents_may_queue(previewed.policy.mutation_gate, previewed.policy.approval)
+        }
     ));
     text
 }
 
-/// What executing the task contract would do, before anything else. Its texts were written by the run.
-pub(super) fn effect(effect: &EffectView, item: &ItemView) -> String {
+/// What executing a task contract would do. Its texts were written by the run.
+pub(in crate::cli) struct Does<'a> {
+    pub(in crate::cli) task: &'a str,
+    pub(in crate::cli) allowed_paths: &'a [String],
+    pub(in crate::cli) commands: &'a [String],
+    pub(in crate::cli) tool_permissions: &'a BTreeMap<String, String>,
+    pub(in crate::cli) runner: &'a str,
+    pub(in crate::cli) timeout_s: Option<u64>,
+}
+
+/// That, before anything else.
+pub(in crate::cli) fn does(does: &Does<'_>) -> String {
     let none = |list: &[String]| if list.is_empty() { "nothing is named".to_owned() } else { list.join(", ") };
-    let commands = effect.commands.iter().map(|command| quote(command)).collect::<Vec<_>>();
+    let commands = does.commands.iter().map(|command| quote(command)).collect::<Vec<_>>();
     let permissions: Vec<String> =
-        effect.tool_permissions.iter().map(|(name, value)| format!("{name} {value}")).collect();
-    let runner = if effect.runner.is_empty() { "not recorded" } else { &effect.runner };
-    let time = effect.timeout_s.map_or("no limit is named".to_owned(), |seconds| format!("up to {seconds} s"));
+        does.tool_permissions.iter().map(|(name, value)| format!("{name} {value}")).collect();
+    let runner = if does.runner.is_empty() { "not recorded" } else { does.runner };
+    let time = does.timeout_s.map_or("no limit is named".to_owned(), |seconds| format!("up to {seconds} s"));
     let rows = [
-        ("does again", item.task_id.clone()),
-        ("may change", none(&effect.allowed_paths)),
+        ("does again", does.task.to_owned()),
+        ("may change", none(does.allowed_paths)),
         ("commands", none(&commands)),
         ("permissions", none(&permissions)),
         ("runner", format!("{runner}, {time}")),

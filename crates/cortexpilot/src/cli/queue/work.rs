@@ -20,7 +20,7 @@ impl Claim {
     pub(super) async fn run(self, context: &Context) -> Result<Answer, Stopped> {
         let lease = value::duration(&self.lease).map_err(|problem| Stopped::Usage(format!("--lease {problem}")))?;
         let app = session::writer(&context.settings)?;
-        let caller = session::caller(&context.settings);
+        let caller = session::caller(&context.settings, app.reader()).await?;
         let role = StatedRole::read(self.role.as_deref());
         let claimed = app.claim(&caller, Stated::read(self.worker.as_deref()), lease, role).await;
         let claimed = claimed.map_err(|failure| Stopped::of(&failure, &caller, &OsIds))?;
@@ -57,7 +57,7 @@ impl Complete {
             token => token.to_owned(),
         };
         let app = session::writer(&context.settings)?;
-        let caller = session::caller(&context.settings);
+        let caller = session::caller(&context.settings, app.reader()).await?;
         let role = StatedRole::read(self.role.as_deref());
         let done = app.complete(&caller, &self.queue_id, token.trim(), status, role).await;
         let item = done.map_err(|failure| Stopped::of(&failure, &caller, &OsIds))?;

@@ -1,19 +1,18 @@
 //! The token that `up` makes when there is none: `keys/api.token` in the runtime root, readable by its owner alone.
 
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use cortexpilot_core::domain::id::hex;
 use cortexpilot_core::port::Ids;
-use rustix::fs::OFlags;
 
-use crate::config::Secret;
+use crate::config::{Secret, secret_file};
 
-/// No token is longer.
-const BYTES_MAX: u64 = 512;
+/// No token is shorter.
+const LENGTH_MIN: usize = 16;
 
 /// Reads the token, making it first if there is none; with its file.
 ///
@@ -32,30 +31,16 @@ pub(super) fn load_or_make(runtime_root: &Path, ids: &dyn Ids) -> anyhow::Result
 }
 
 fn read(path: &Path) -> anyhow::Result<Option<Secret>> {
-    let flags = i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).unwrap_or(0);
-    let file = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error).with_context(|| format!("the token {} cannot be read", path.display())),
-    };
-    let meta = file.metadata().with_context(|| format!("the token {} cannot be read", path.display()))?;
     let again = "or remove it and start again, which makes a new one";
-    if !meta.is_file() {
-        bail!("the token {} is not a regular file: replace it, {again}", path.display());
-    }
-    if meta.mode() & 0o077 != 0 {
-        let mode = meta.mode() & 0o7777;
-        bail!("the token {0} has mode {mode:o}, so others may have read it: chmod 600 {0}, {again}", path.display());
-    }
-    let mut text = String::new();
-    file.take(BYTES_MAX + 1)
-        .read_to_string(&mut text)
-        .with_context(|| format!("the token {} cannot be read", path.display()))?;
+    let text = match secret_file::read(path) {
+        Ok(text) => text,
+        Err(unfit) if unfit.is_missing() => return Ok(None),
+        Err(unfit) => bail!("the token is not used: {unfit}, {again}"),
+    };
     let token = text.trim();
-    let plain =
-        token.len() >= 16 && token.len() as u64 <= BYTES_MAX && token.bytes().all(|byte| byte.is_ascii_graphic());
-    if !plain {
-        bail!("the token {} must be 16 to {BYTES_MAX} visible ASCII characters: mend it, {again}", path.display());
+    if token.len() < LENGTH_MIN || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let most = secret_file::BYTES_MAX;
+        bail!("the token {} must be {LENGTH_MIN} to {most} visible ASCII characters: mend it, {again}", path.display());
     }
     Ok(Some(Secret::new(token.to_owned())))
 }
@@ -102,7 +87,7 @@ mod tests {
     fn a_token_that_others_could_have_read_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let (_, path) = load_or_make(dir.path(), &SeqIds::default()).unwrap();
-        for mode in [0o640, 0o604, 0o660, 0o666] {
+        for mode in [0o640, 0o604, 0o660, 0o666, 0o700] {
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
             let said = load_or_make(dir.path(), &SeqIds::default()).unwrap_err().to_string();
             assert!(said.contains("chmod 600"), "{said}");

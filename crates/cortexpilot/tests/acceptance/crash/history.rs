@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::Chance;
 use super::callers::{Doubt, Log};
 use crate::sound::{assert_sound, text};
-use crate::support::{GATE_OPEN, Home, Request, Server, VERSIONS, apply};
+use crate::support::{GATE_OPEN, Home, NO_LIMITS, Request, Server, VERSIONS, apply};
 
 /// Everything that callers of one home know.
 #[derive(Default)]
@@ -139,7 +139,8 @@ impl History {
             let Doubt::Enqueue { run, preview_token, over_mcp } = &doubt else { continue };
             let was_there = lines.iter().any(|line| doubt.is_of(line));
             let applied = if *over_mcp {
-                let pilot = pilot.get_or_insert_with(|| home.pilot(VERSIONS[3], &[GATE_OPEN]));
+                let pilot =
+                    pilot.get_or_insert_with(|| home.pilot(VERSIONS[3], &[&[GATE_OPEN], &NO_LIMITS[..]].concat()));
                 let arguments = apply(run, json!({"preview_token": preview_token}));
                 pilot.call("enqueue_from_run", &arguments).answer().clone()
             } else {

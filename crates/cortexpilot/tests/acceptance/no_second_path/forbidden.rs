@@ -4,7 +4,7 @@
 
 use serde_json::json;
 
-use super::Scene;
+use super::{ASKING, Scene};
 use crate::support::process::Process;
 use crate::support::{GATE_OPEN, Home, Request, STATELESS, VERSIONS};
 
@@ -38,7 +38,45 @@ const FORBIDDEN: &[Forbidden] = &[
     },
     Forbidden {
         kind: "approving anything",
-        tools: &["approve", "approve_run", "approve_request", "god_mode_approve", "grant_approval", "reject_approval"],
+        tools: &[
+            "approve",
+            "approve_run",
+            "approve_request",
+            "approve_enqueue",
+            "approval_approve",
+            "approval/approve",
+            "approvals",
+            "list_approvals",
+            "confirm",
+            "confirm_enqueue",
+            "sign",
+            "god_mode_approve",
+            "grant_approval",
+            "reject",
+            "reject_approval",
+            "approval_reject",
+            "withdraw_approval",
+            "expire_approval",
+            "elicit",
+            "answer_elicitation",
+        ],
+    },
+    Forbidden {
+        kind: "freezing, thawing and choosing who is asked",
+        tools: &[
+            "freeze",
+            "unfreeze",
+            "gate_freeze",
+            "gate_unfreeze",
+            "gate/unfreeze",
+            "thaw",
+            "set_policy",
+            "gate_policy_set",
+            "policy_set",
+            "lower_floor",
+            "set_floor",
+            "set_approval_policy",
+        ],
     },
     Forbidden {
         kind: "provider and credential changes",
@@ -47,6 +85,14 @@ const FORBIDDEN: &[Forbidden] = &[
             "set_credential",
             "rotate_token",
             "create_token",
+            "token_create",
+            "token_rotate",
+            "token_revoke",
+            "revoke_token",
+            "list_tokens",
+            "token",
+            "grant_role",
+            "sponsor",
             "set_api_key",
             "login",
             "update_config",
@@ -96,7 +142,6 @@ const FORBIDDEN: &[Forbidden] = &[
             "cortexpilot.enqueue_from_run",
             "open_gate",
             "set_mutation_gate",
-            "freeze",
             "",
         ],
     },
@@ -126,6 +171,18 @@ const METHODS: &[&str] = &[
     "server/configure",
     "server/shutdown",
     "queue/cancel",
+    "approvals/list",
+    "approvals/approve",
+    "approvals/reject",
+    "approval/approve",
+    "elicitation/complete",
+    "elicitation/answer",
+    "gate/freeze",
+    "gate/unfreeze",
+    "gate/policy",
+    "tokens/create",
+    "tokens/revoke",
+    "auth/login",
     "rpc.discover",
     "$/cancelRequest",
     "shutdown",
@@ -136,6 +193,8 @@ const METHODS: &[&str] = &[
 fn arguments(scene: &Scene) -> String {
     json!({
         "run_id": "run_sound", "queue_id": scene.waiting, "workflow_id": "wf-1", "lease_token": scene.lease_token,
+        "approval_id": scene.approval, "id": scene.approval, "token_id": scene.token, "policy": "declared",
+        "kind": "operator", "ttl": "30d", "action": "accept", "decision": "approve",
         "path": scene.home.runs().join("run_sound/contract.json"), "uri": "file:///etc/passwd", "content": "x",
         "confirm": true, "actor_role": "OWNER", "requested_by": "Ada", "approval_reason": "again", "reason": "again",
         "status": "SUCCESS", "approved": true, "level": "debug", "name": "x", "roles": ["OWNER"],
@@ -209,6 +268,37 @@ fn no_member_that_a_client_invents_opens_a_gate() {
 }
 
 #[test]
+fn no_member_that_a_client_invents_is_a_persons_yes() {
+    let scene = Scene::new();
+    let open = scene.home.queue();
+    for version in VERSIONS {
+        let mut pilot = scene.home.pilot(version, &[GATE_OPEN, ASKING]);
+        pilot.call("preview_enqueue_from_run", r#"{"run_id":"run_sound"}"#).answer();
+        let sound = crate::support::apply("run_sound", json!({}));
+        for beside in [
+            r#""approved":true"#,
+            r#""confirm_run_id":"run_sound""#,
+            r#""approvals":["operator:ada (OWNER)","operator:bob (OWNER)"]"#,
+            r#""principal":{"id":"operator:ada","kind":"operator","roles":["OWNER"]}"#,
+            r#""inputResponses":{"approval":{"action":"accept","content":{}}},"requestState":"x""#,
+            r#""elicitation":{"action":"accept"}"#,
+        ] {
+            let members = format!(r#""name":"enqueue_from_run","arguments":{sound},{beside}"#);
+            let answer = pilot.request("tools/call", &members);
+            let asked = answer["result"]["structuredContent"]["status"] == "PENDING_APPROVAL";
+            assert!(answer.get("error").is_some() || asked, "{version}: {beside}: {answer}");
+        }
+        // Inside the arguments, where only what the schema names may stand.
+        for inside in [json!({"confirm_run_id": "run_sound"}), json!({"approved": true}), json!({"approvals": []})] {
+            let called = pilot.call("enqueue_from_run", &crate::support::apply("run_sound", inside));
+            assert_eq!(called.code(), "ARGUMENTS_INVALID", "{version}: {called:?}");
+        }
+        pilot.finish();
+    }
+    assert_eq!(scene.home.queue(), open);
+}
+
+#[test]
 fn paths_that_a_control_plane_might_have_do_not_exist_and_change_nothing() {
     let scene = Scene::new();
     let server = scene.home.serve(&[GATE_OPEN]);
@@ -226,6 +316,21 @@ fn paths_that_a_control_plane_might_have_do_not_exist_and_change_nothing() {
         ("POST", "/api/queue/from-run".to_owned()),
         ("POST", "/api/queue/from-run/run_sound/apply".to_owned()),
         ("POST", "/api/queue/run-next".to_owned()),
+        // Requests come from applies, tokens and policies from the machine itself.
+        ("POST", "/api/approvals".to_owned()),
+        ("POST", format!("/api/approvals/{}", scene.approval)),
+        ("PUT", format!("/api/approvals/{}/approve", scene.approval)),
+        ("GET", format!("/api/approvals/{}/approve", scene.approval)),
+        ("DELETE", format!("/api/approvals/{}", scene.approval)),
+        ("POST", "/api/approvals/approve".to_owned()),
+        ("POST", "/api/tokens".to_owned()),
+        ("POST", format!("/api/tokens/{}/rotate", scene.token)),
+        ("DELETE", format!("/api/tokens/{}", scene.token)),
+        ("POST", "/api/gate".to_owned()),
+        ("POST", "/api/gate/policy".to_owned()),
+        ("PUT", "/api/gate/policy".to_owned()),
+        ("POST", "/api/gate/open".to_owned()),
+        ("GET", "/api/gate/unfreeze".to_owned()),
         ("PUT", "/api/queue/from-run/run_sound".to_owned()),
         ("PATCH", format!("/api/queue/{item}")),
         ("DELETE", format!("/api/queue/{item}")),

@@ -9,7 +9,7 @@ use cortexpilot_runs::fixture::RunFixture;
 use serde_json::{Value, json};
 
 use super::{apply_of, assert_sound, preview, text};
-use crate::support::{Called, Connection, GATE_OPEN, Home, Mcp, Request, Server, VERSIONS, apply};
+use crate::support::{Called, Connection, GATE_OPEN, Home, Mcp, NO_LIMITS, Request, Server, VERSIONS, apply};
 
 /// Pilot processes, and what each applies.
 const PROCESSES: usize = 4;
@@ -49,7 +49,7 @@ fn what_was_acknowledged_is_listed_while_four_processes_write_and_readers_poll()
         let (http, mcp) = (over_http(&server), over_mcp(home.readonly(VERSIONS[2], &[])));
         let readers = [scope.spawn(|| poll(&ledger, http)), scope.spawn(|| poll(&ledger, mcp))];
         let pilots = of_pilots.iter().map(|runs| {
-            let pilot = home.pilot(VERSIONS[0], &[GATE_OPEN]);
+            let pilot = home.pilot(VERSIONS[0], &[&[GATE_OPEN], &NO_LIMITS[..]].concat());
             scope.spawn(|| apply_over_mcp(pilot, runs, &ledger))
         });
         let mut writers: Vec<_> = pilots.collect();

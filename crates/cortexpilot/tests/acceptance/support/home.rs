@@ -13,6 +13,7 @@ use super::http::Server;
 use super::ledger::Ledger;
 use super::mcp::Mcp;
 use super::process::Process;
+use super::secrets;
 use super::snapshot::Snapshot;
 
 /// One variable of the environment.
@@ -21,10 +22,14 @@ pub(crate) type Variable<'a> = (&'a str, &'a str);
 /// Opens the mutation gate.
 pub(crate) const GATE_OPEN: Variable<'static> = ("CORTEXPILOT_MCP_QUEUE_PILOT_ENABLE_APPLY", "1");
 
+/// No limits for agents and the pilot: for tests in which one of them queues more than the defaults allow.
+pub(crate) const NO_LIMITS: [Variable<'static>; 2] =
+    [("CORTEXPILOT_AGENT_PENDING_MAX", "0"), ("CORTEXPILOT_AGENT_APPLIES_PER_HOUR", "0")];
+
 /// The operator's token of every server started here.
 pub(crate) const TOKEN: &str = "acceptance-operator-token";
 
-/// A place of its own for one test. Gone when dropped.
+/// A place of its own for one test. Gone when dropped, and then no ledger in it may hold a secret.
 pub(crate) struct Home(TempDir);
 
 impl Home {
@@ -93,6 +98,18 @@ impl Home {
         Ledger::read(&self.runtime().join("decisions.jsonl"))
     }
 
+    /// Fails the test when a ledger, what was set aside of one, or what processes say of themselves holds a secret.
+    pub(crate) fn assert_no_secret_in_ledgers(&self) {
+        let files = |dir: PathBuf| fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
+        let ledgers = files(self.runtime())
+            .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().contains(".jsonl")));
+        for path in ledgers.chain(files(self.runtime().join("processes"))) {
+            // A process may end and take its file along while this looks.
+            let bytes = fs::read(&path).unwrap_or_default();
+            secrets::assert_none_in(&path.display().to_string(), &String::from_utf8_lossy(&bytes));
+        }
+    }
+
     /// Everything below the root as it is now.
     pub(crate) fn snapshot(&self) -> Snapshot {
         Snapshot::of(self.root())
@@ -143,5 +160,13 @@ impl Home {
     /// Starts a command that is talked to line by line, without saying a word to it.
     pub(crate) fn raw(&self, command: &str, environment: &[Variable<'_>]) -> Process {
         Process::spawn(self.command(&[command], environment), command)
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.assert_no_secret_in_ledgers();
+        }
     }
 }

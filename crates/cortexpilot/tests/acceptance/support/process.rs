@@ -9,10 +9,13 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::secrets;
+
 /// How long anything may take before the test gives up and says so. Far more than a debug build on a busy machine needs.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A running child. Dropping it kills it and waits for its end.
+/// A running child. Dropping it kills it and waits for its end. However it ends, a secret in its standard error fails the
+/// test.
 pub(crate) struct Process {
     name: String,
     child: Child,
@@ -35,6 +38,7 @@ pub(crate) struct Finished {
 impl Process {
     /// Starts a command with all three standard streams piped. `name` stands in messages of failed tests.
     pub(crate) fn spawn(mut command: Command, name: &str) -> Self {
+        secrets::keep_of(&command);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{name} cannot be started: {error}"));
         let (sender, lines) = channel();
@@ -64,7 +68,12 @@ impl Process {
     pub(crate) fn line(&mut self) -> Option<String> {
         let lines = self.lines.get_mut().expect("invariant: no reader panics while it reads");
         match lines.recv_timeout(PATIENCE) {
-            Ok(line) => Some(text(line)),
+            Ok(line) => {
+                let line = text(line);
+                // A command that makes a token prints it, once: from now on nobody may say it.
+                secrets::tokens_in(&line);
+                Some(line)
+            }
             Err(RecvTimeoutError::Disconnected) => None,
             Err(RecvTimeoutError::Timeout) => self.fail(&format!("said nothing for {PATIENCE:?}")),
         }
@@ -134,11 +143,12 @@ impl Process {
         i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).expect("invariant: a child has a process id")
     }
 
+    /// All of standard error, which must hold no secret.
     fn stderr(&mut self) -> String {
-        self.errors
-            .take()
-            .map(|thread| thread.join().expect("invariant: the reader does not panic"))
-            .unwrap_or_default()
+        let Some(thread) = self.errors.take() else { return String::new() };
+        let said = thread.join().expect("invariant: the reader does not panic");
+        secrets::assert_none_in(&format!("standard error of {}", self.name), &said);
+        said
     }
 
     /// Fails the test, saying how the process ended and all it wrote to standard error.
@@ -155,7 +165,10 @@ impl Drop for Process {
         _ = self.child.kill();
         _ = self.child.wait();
         // Only now are both pipes closed, so the readers end too.
-        _ = self.errors.take().map(JoinHandle::join);
+        let said = self.errors.take().and_then(|thread| thread.join().ok()).unwrap_or_default();
+        if !std::thread::panicking() {
+            secrets::assert_none_in(&format!("standard error of {}", self.name), &said);
+        }
     }
 }
 

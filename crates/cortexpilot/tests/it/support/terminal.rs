@@ -64,6 +64,11 @@ impl Terminal {
         self.keyboard.write_all(format!("{line}\n").as_bytes()).expect("the terminal takes input");
     }
 
+    /// Sends the command a signal.
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+        self.child.signal(signal);
+    }
+
     /// Waits for the end; the exit code.
     pub(crate) fn end(mut self) -> (Option<i32>, String) {
         let status = self.child.wait();

@@ -1,0 +1,188 @@
+//! A request that people decide, as every list shows it. Everything outside `stated` is this server's own; what the caller
+//! wrote stands there, cut to a bounded length and escaped.
+
+use cortexpilot_core::domain::approval::{ApprovalRequest, ApprovalStatus, Ended, Requester};
+use cortexpilot_core::domain::time::ledger_text;
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::shown::{Shower, shown};
+
+/// Longest run id, in characters.
+pub(super) const RUN_ID_MAX: usize = 128;
+
+/// Longest name that a caller stated, in characters.
+const REQUESTED_BY_MAX: usize = 200;
+
+/// Longest reason or comment that a caller stated, in characters.
+const REASON_MAX: usize = 2000;
+
+/// A request as one line of a list. Lists look at no run: that a request is stale is seen where it is looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ApprovalRowView {
+    /// Its id.
+    pub id: String,
+    /// `PENDING`, `APPROVED`, `REJECTED` or `EXPIRED`.
+    pub status: &'static str,
+    /// How many people must agree.
+    pub needs: u32,
+    /// How many have.
+    pub has: u32,
+    /// The policy it was asked under.
+    pub approval_policy: &'static str,
+    /// The run that it is about.
+    pub run_id: String,
+    /// −100 to 100, higher first.
+    pub priority: i64,
+    /// Who asks.
+    pub requester: RequesterView,
+    /// How many others asked for the same.
+    pub joined_count: usize,
+    /// Through what it was asked: `mcp`, `http` or `cli`.
+    pub surface: &'static str,
+    /// When it was asked.
+    pub asked_at: String,
+    /// Until when it can be decided; not at that moment.
+    pub expires_at: String,
+    /// How it ended, unless it was queued.
+    pub ended: Option<EndedView>,
+    /// The item it became; `null` while it is not queued.
+    pub queue_id: Option<String>,
+    /// What the caller wrote. No word of it is checked.
+    pub stated: StatedView,
+}
+
+impl ApprovalRowView {
+    /// The request as it stands at this moment.
+    pub fn of(request: &ApprovalRequest, now: Timestamp) -> Self {
+        let (asked, status) = (&request.asked, request.status(now));
+        Self {
+            id: asked.id.to_string(),
+            status: status.as_str(),
+            needs: request.needs(),
+            has: request.has(),
+            approval_policy: asked.policy.as_str(),
+            run_id: shown(&asked.run_id, RUN_ID_MAX).0,
+            priority: asked.parameters.priority,
+            requester: RequesterView::of(&asked.requester),
+            joined_count: request.joined.len(),
+            surface: asked.surface.as_str(),
+            asked_at: ledger_text(asked.at),
+            expires_at: ledger_text(asked.expires_at),
+            ended: ended(request, status),
+            queue_id: request.queued.then(|| asked.queue_id.to_string()),
+            stated: stated(request),
+        }
+    }
+}
+
+/// Who asks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct RequesterView {
+    /// The authenticated principal.
+    pub principal: String,
+    /// `operator`, `agent`, `worker` or `anonymous`.
+    pub kind: &'static str,
+    /// Who answers for it, where it is an agent.
+    pub sponsor: Option<String>,
+}
+
+/// How a request ended that was not queued.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct EndedView {
+    /// `rejected` or `expired`.
+    pub how: &'static str,
+    /// Who rejected it, in which role.
+    pub by: Option<String>,
+    /// Why it was rejected.
+    pub reason: Option<String>,
+    /// When; of one that expired, its last moment.
+    pub at: String,
+}
+
+/// What the caller wrote, apart from everything that this server says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct StatedView {
+    /// What this block is.
+    pub label: &'static str,
+    /// Who wrote it: the authenticated principal.
+    pub written_by: String,
+    /// In whose name it asks.
+    pub requested_by: String,
+    /// Why.
+    pub approval_reason: String,
+    /// What the client's own dialog was answered. Evidence; it approves nothing.
+    pub elicited: Vec<ElicitedView>,
+    /// There is more than is shown here.
+    pub truncated: bool,
+}
+
+/// What a client's own dialog was answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ElicitedView {
+    /// `accept`, `decline` or `cancel`.
+    pub answer: &'static str,
+    /// What was written there, if anything.
+    pub comment: Option<String>,
+    /// When.
+    pub at: String,
+}
+
+/// What the label of [`StatedView`] says.
+pub const STATED_LABEL: &str =
+    "Written by whoever asks; not checked. The dialog of a client can be answered without a person.";
+
+impl RequesterView {
+    pub(super) fn of(requester: &Requester) -> Self {
+        Self {
+            principal: requester.principal.clone(),
+            kind: requester.kind.as_str(),
+            sponsor: requester.sponsor.clone(),
+        }
+    }
+}
+
+/// An operator's reason.
+pub(super) fn reason(raw: &str) -> String {
+    shown(raw, REASON_MAX).0
+}
+
+pub(super) fn ended(request: &ApprovalRequest, status: ApprovalStatus) -> Option<EndedView> {
+    match (status, &request.ended) {
+        (ApprovalStatus::Rejected, Some(Ended::Rejected { by, reason: why, at })) => Some(EndedView {
+            how: "rejected",
+            by: Some(by.to_string()),
+            reason: Some(reason(why)),
+            at: ledger_text(*at),
+        }),
+        (ApprovalStatus::Expired, _) => {
+            Some(EndedView { how: "expired", by: None, reason: None, at: ledger_text(request.asked.expires_at) })
+        }
+        (ApprovalStatus::Pending | ApprovalStatus::Approved | ApprovalStatus::Rejected, _) => None,
+    }
+}
+
+pub(super) fn stated(request: &ApprovalRequest) -> StatedView {
+    let asked = &request.asked;
+    let mut shower = Shower::new(REASON_MAX);
+    StatedView {
+        label: STATED_LABEL,
+        written_by: asked.requester.principal.clone(),
+        requested_by: shower.up_to(&asked.requested_by, REQUESTED_BY_MAX),
+        approval_reason: shower.text(&asked.approval_reason),
+        elicited: request
+            .elicited
+            .iter()
+            .map(|(answer, comment, at)| ElicitedView {
+                answer: answer.as_str(),
+                comment: comment.as_deref().map(|comment| shower.text(comment)),
+                at: ledger_text(*at),
+            })
+            .collect(),
+        truncated: shower.truncated,
+    }
+}
+
+#[cfg(test)]
+mod tests;

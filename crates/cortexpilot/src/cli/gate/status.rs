@@ -1,0 +1,201 @@
+//! `gate status` and `gate policy show`: what holds for every process, and which processes run.
+
+use cortexpilot_core::app::Reader;
+use cortexpilot_core::domain::command::{ApprovalPolicy, MutationGate};
+use cortexpilot_core::domain::governance::{Freeze, Lowering, Standing};
+use cortexpilot_core::domain::text::escape;
+use cortexpilot_core::domain::time::ledger_text;
+use cortexpilot_core::port::Clock as _;
+use cortexpilot_server::wire::StandingView;
+use cortexpilot_server::wire::governance::{FrozenView, LoweringView, SetView};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::cli::Context;
+use crate::cli::failure::Stopped;
+use crate::cli::output::{Answer, json, pairs};
+use crate::cli::session;
+use crate::cli::words::moment;
+use crate::config::{Settings, agents_may_queue};
+use crate::os::{OsIds, SystemClock};
+use crate::processes::{self, Entry, Gate};
+
+#[derive(Serialize)]
+struct ProcessView<'a> {
+    surface: &'a str,
+    pid: u32,
+    gate: &'static str,
+    policy: &'a str,
+    policy_that_holds: &'a str,
+    principal: &'a str,
+    since: String,
+    version: &'a str,
+}
+
+#[derive(Serialize)]
+struct StatusAnswer<'a> {
+    agents_may_queue: &'static str,
+    floor: &'static str,
+    floor_set: Option<SetView>,
+    lowering: Option<LoweringView>,
+    frozen: Option<FrozenView>,
+    processes: Vec<ProcessView<'a>>,
+}
+
+/// What operators decided for every process.
+async fn standing(context: &Context) -> Result<Standing, Stopped> {
+    let reader: Reader = session::reader(&context.settings)?;
+    reader.standing().await.map_err(|error| Stopped::store(error, &OsIds))
+}
+
+/// The same as HTTP answers, seen from this environment.
+pub(super) fn view(context: &Context, standing: &Standing) -> StandingView {
+    StandingView::of(standing, &context.settings.policy(), SystemClock.now())
+}
+
+pub(super) async fn status(context: &Context) -> Result<Answer, Stopped> {
+    let standing = standing(context).await?;
+    let running = processes::running(&context.settings.runtime_root);
+    let words = running_words(&running, &standing);
+    if context.view.is_json() {
+        let processes = running.iter().map(|entry| ProcessView {
+            surface: &entry.surface,
+            pid: entry.pid,
+            gate: entry.gate.as_str(),
+            policy: &entry.policy,
+            policy_that_holds: holds(entry, &standing),
+            principal: &entry.principal,
+            since: ledger_text(entry.since),
+            version: &entry.version,
+        });
+        let StandingView { floor, floor_set, lowering, frozen, .. } = view(context, &standing);
+        let processes = processes.collect();
+        let answer = StatusAnswer { agents_may_queue: words, floor, floor_set, lowering, frozen, processes };
+        return Ok(Answer::ok(json(&answer)));
+    }
+    let mut text = format!("Agents may queue: {words}\n");
+    text.push_str(&pairs(standing_rows(context, &standing)));
+    if running.is_empty() {
+        text.push_str(&format!(
+            "\nNo process serves {} now.\n",
+            escape(&context.settings.runtime_root.display().to_string())
+        ));
+        return Ok(Answer::ok(text));
+    }
+    let now = SystemClock.now();
+    let rows = running.iter().map(|entry| {
+        let holds = holds(entry, &standing);
+        let policy = if holds == entry.policy { holds.to_owned() } else { format!("{} → {holds}", entry.policy) };
+        vec![
+            entry.surface.clone(),
+            entry.pid.to_string(),
+            entry.gate.as_str().to_owned(),
+            policy,
+            moment(entry.since, now),
+            entry.principal.clone(),
+        ]
+    });
+    let table = context.view.table(&["surface", "pid", "gate", "policy", "since", "acts as"], rows);
+    text.push_str(&format!("\n{table}"));
+    Ok(Answer::ok(text))
+}
+
+pub(super) async fn policy(context: &Context) -> Result<Answer, Stopped> {
+    let standing = standing(context).await?;
+    let configured = context.settings.approval;
+    if context.view.is_json() {
+        return Ok(Answer::ok(json(&view(context, &standing))));
+    }
+    let here = format!("{}, so that {} holds", configured.as_str(), standing.policy(configured).as_str());
+    let mut rows = standing_rows(context, &standing);
+    rows.push(("this environment", here));
+    Ok(Answer::ok(pairs(rows)))
+}
+
+/// What holds for everybody, as labelled values.
+pub(super) fn standing_rows(context: &Context, standing: &Standing) -> Vec<(&'static str, String)> {
+    let now = SystemClock.now();
+    let set = match &standing.floor_set {
+        Some((by, at)) => format!("{}, set by {by} {}", standing.floor.as_str(), moment(*at, now)),
+        None => format!("{}, the default: nobody has set it", standing.floor.as_str()),
+    };
+    let mut rows = vec![("asked at least", set)];
+    if let Some(lowering) = standing.lowering.as_ref().filter(|lowering| is_open(lowering, &context.settings, now)) {
+        let again = context.commands.line(&["gate", "policy", "set", lowering.to.as_str(), "--reason", "WHY"]);
+        let said = format!(
+            "to {}, by {} {}; another operator sets it: {again}",
+            lowering.to.as_str(),
+            lowering.by,
+            moment(lowering.at, now)
+        );
+        rows.push(("proposed", said));
+    }
+    rows.push(("frozen", standing.frozen.as_ref().map_or_else(|| "no".to_owned(), frozen_words)));
+    rows
+}
+
+/// Whether a second operator can still agree to a lower floor.
+fn is_open(lowering: &Lowering, settings: &Settings, now: Timestamp) -> bool {
+    lowering.at.checked_add(settings.approval_ttl).is_ok_and(|until| now < until)
+}
+
+/// Since when, by whom and why everything is stopped.
+pub(in crate::cli) fn frozen_words(freeze: &Freeze) -> String {
+    let why = freeze.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    format!("since {} ({}) by {}{why}", ledger_text(freeze.since), moment(freeze.since, SystemClock.now()), freeze.by)
+}
+
+/// The policy that holds in a running process. A word that this version does not know is that process's own affair.
+fn holds<'a>(entry: &'a Entry, standing: &Standing) -> &'a str {
+    ApprovalPolicy::parse(&entry.policy).map_or(entry.policy.as_str(), |policy| standing.policy(policy).as_str())
+}
+
+/// Whether anything that runs now would queue: the one with the fewest questions decides the words.
+fn running_words(running: &[Entry], standing: &Standing) -> &'static str {
+    if standing.frozen.is_some() {
+        return "FROZEN";
+    }
+    let open = running.iter().filter(|entry| entry.gate == Gate::Open);
+    // What a newer version's word means is not known here: it counts as asking nobody.
+    let weakest = open.map(|entry| ApprovalPolicy::parse(&entry.policy).unwrap_or(ApprovalPolicy::Declared)).min();
+    match weakest {
+        None => agents_may_queue(MutationGate::Shut, standing.floor),
+        Some(policy) => agents_may_queue(MutationGate::Open, standing.policy(policy)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(gate: Gate, policy: &str) -> Entry {
+        Entry {
+            surface: "serve".into(),
+            pid: 1,
+            gate,
+            policy: policy.into(),
+            principal: "local:alice".into(),
+            since: Timestamp::UNIX_EPOCH,
+            version: "0".into(),
+        }
+    }
+
+    #[test]
+    fn the_process_that_asks_fewest_decides_the_words() {
+        let floor = |floor| Standing { floor, ..Standing::default() };
+        let declared = floor(ApprovalPolicy::Declared);
+        for (running, standing, words) in [
+            (vec![], &declared, "OFF"),
+            (vec![entry(Gate::Shut, "declared")], &declared, "OFF"),
+            (vec![entry(Gate::Open, "two-person"), entry(Gate::Open, "declared")], &declared, "ON, nobody is asked"),
+            (vec![entry(Gate::Open, "of-a-newer-version")], &declared, "ON, nobody is asked"),
+            (vec![entry(Gate::Open, "operator")], &declared, "after a person agrees"),
+            (vec![entry(Gate::Open, "declared")], &floor(ApprovalPolicy::Operator), "after a person agrees"),
+            (vec![entry(Gate::Open, "declared"), entry(Gate::Shut, "declared")], &declared, "ON, nobody is asked"),
+        ] {
+            assert_eq!(running_words(&running, standing), words);
+        }
+        let frozen = Some(Freeze { since: Timestamp::UNIX_EPOCH, by: "operator:alice (OPS)".into(), reason: None });
+        assert_eq!(running_words(&[entry(Gate::Open, "declared")], &Standing { frozen, ..declared }), "FROZEN");
+    }
+}
