@@ -7,7 +7,8 @@
 //!
 //! Reading order: `hash` and `tree` (what is hashed, and how the tree grows), `proof` and `check` (making and verifying),
 //! `tile` and `tile_store` (where hashes are kept), `grow` (lines in, tiles and receipts out), `note`, `key`, `checkpoint`,
-//! `checkpoint_file` (what is signed), `receipt` and `bundle` (what is handed out). All but `tile_store`, `checkpoint_file` and `key` is pure.
+//! `checkpoint_file` (what is signed), `receipt` and `bundle` (what is handed out), `anchor` and `record` (a runtime root's
+//! logs). All but `tile_store`, `checkpoint_file`, `key`, `anchor` and `record` is pure.
 //!
 //! Sources of the formats: RFC 6962 §2.1 (tree and proofs), RFC 9162 §2.1.3.2 and §2.1.4.2 (verification), and the C2SP
 //! specifications `tlog-tiles`, `tlog-checkpoint`, `signed-note` and `tlog-proof`. A leaf is one line of the file without
@@ -22,6 +23,7 @@ mod tile;
 mod tile_store;
 mod tree;
 
+mod anchor;
 mod checkpoint;
 mod checkpoint_file;
 mod key;
@@ -29,7 +31,10 @@ mod note;
 
 mod bundle;
 mod receipt;
+mod record;
 
+pub(crate) use anchor::{Anchor, set_log_aside};
+pub use anchor::{LOG_DIR, StoredLog};
 pub use bundle::{
     BUNDLE_FORMAT, BundleError, BundleLine, BundleReport, BundleWriter, Section, SectionReport, Trust, verify_bundle,
 };
@@ -42,6 +47,7 @@ pub use key::{AUDIT_KEY, AuditKey, AuditKeyError, init_audit_key, load_audit_key
 pub use note::{KeyTextError, Note, NoteError, NoteSigner, NoteVerifier, Signature};
 pub use proof::{HashError, Levels, Nodes, ProofError, prove_consistency, prove_inclusion, root_at};
 pub use receipt::{RECEIPT_FORMAT, Receipt, ReceiptError};
+pub use record::{Kept, LogError, LogState, Proven, Subject, checkpoint, continues_kept, export, prove, stored_logs};
 pub use tile::{TILE_WIDTH, Tile, tiles_of};
 pub use tile_store::{DirTiles, MemTiles, TileNodes, Tiles};
 pub use tree::{Frontier, Node};

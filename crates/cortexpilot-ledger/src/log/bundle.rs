@@ -106,7 +106,8 @@ pub enum BundleError {
 /// Whose word is taken for what the logs' keys are.
 #[derive(Debug, Clone, Copy)]
 pub enum Trust<'a> {
-    /// These keys, noted elsewhere, and no others.
+    /// These keys, noted elsewhere, and no others. One that was noted for a file is good for both files of its
+    /// installation, and for what they are named after a repair.
     Keys(&'a [NoteVerifier]),
     /// The bundle's own: shows that it fits together, not where it is from.
     Bundle,
@@ -318,7 +319,11 @@ fn open_section(bytes: &[u8], record: u64, trust: Trust<'_>) -> Result<(SectionR
     }
     let key = NoteVerifier::parse(&head.key).map_err(|error: KeyTextError| form(format!("the key {error}")))?;
     match trust {
-        Trust::Keys(keys) if !keys.contains(&key) => return Err(BundleError::Stranger(head.key)),
+        Trust::Keys(keys)
+            if !keys.iter().any(|known| *known == key || known.vouching_for(key.name()).as_ref() == Some(&key)) =>
+        {
+            return Err(BundleError::Stranger(head.key));
+        }
         Trust::Keys(_) | Trust::Bundle => {}
     }
     let signed = SignedCheckpoint::open(head.checkpoint.as_bytes(), &key)?;

@@ -8,7 +8,7 @@ use super::note::NoteVerifier;
 use super::tile_store::part_name;
 use crate::disk::{self, Disk};
 
-const NAME: &str = "checkpoint";
+pub(super) const NAME: &str = "checkpoint";
 
 /// Longest checkpoint that is read, in bytes; longer ones are refused as notes.
 const READ_MAX: u64 = 1024 * 1024;
@@ -31,6 +31,14 @@ pub enum CheckpointFileError {
         path: PathBuf,
         /// What is wrong with it.
         source: CheckpointError,
+    },
+    /// There is a checkpoint, and no public key beside it that it could be verified with.
+    #[error("{path} {what}", path = .path.display())]
+    Key {
+        /// The key's file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
     },
 }
 
@@ -60,12 +68,17 @@ pub fn load_checkpoint(dir: &Path, log: &NoteVerifier) -> Result<Option<SignedCh
 /// # Errors
 /// What the system said. After a failed sync the old one or the new one stands; both are true.
 pub fn store_checkpoint(dir: &Path, checkpoint: &SignedCheckpoint) -> io::Result<()> {
-    let (path, disk) = (dir.join(NAME), Disk::default());
+    put(dir, NAME, checkpoint.to_string().as_bytes())
+}
+
+/// Writes a small file whole or not at all, and returns when it is on stable storage.
+pub(super) fn put(dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let (path, disk) = (dir.join(name), Disk::default());
     let part = part_name(&path);
     disk.make_dirs(dir)?;
     disk.unlink(&part)?;
     let file = disk.create_new(&part)?;
-    disk.fill(&file, checkpoint.to_string().as_bytes())?;
+    disk.fill(&file, bytes)?;
     disk.sync(&file)?;
     disk.rename(&part, &path)?;
     disk.sync_dir(dir)

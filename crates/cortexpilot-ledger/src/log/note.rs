@@ -192,6 +192,16 @@ pub enum KeyTextError {
     Id,
 }
 
+/// The name of a log taken apart: the installation's, the file's, and what a repair put behind it.
+pub(crate) fn parts_of_origin(origin: &str) -> Option<(&str, &str, &str)> {
+    ["queue.jsonl", "decisions.jsonl"].into_iter().find_map(|file| {
+        let at = origin.rfind(&format!("/{file}"))?;
+        let after = &origin[at + 1 + file.len()..];
+        let repaired = after.strip_prefix("/after-").is_some_and(|digits| digits.len() == 12);
+        (after.is_empty() || repaired).then(|| (&origin[..at], &origin[at + 1..at + 1 + file.len()], after))
+    })
+}
+
 /// The public half of a key under a name: who can be verified with it. Printed and parsed as `NAME+ID+BASE64`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NoteVerifier {
@@ -218,6 +228,14 @@ impl NoteVerifier {
     /// The key's name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The same key under the name of another log of the same installation; `None` for a name of another one. A key that
+    /// was noted for one file is good for both, and also after a repair.
+    pub fn vouching_for(&self, origin: &str) -> Option<Self> {
+        let (mine, theirs) = (parts_of_origin(&self.name)?, parts_of_origin(origin)?);
+        let verifier = || Self { name: origin.to_owned(), id: key_id(origin, self.key.as_bytes()), key: self.key };
+        (mine.0 == theirs.0).then(verifier)
     }
 
     /// The 32 bytes of RFC 8032.

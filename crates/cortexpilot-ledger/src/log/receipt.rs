@@ -77,6 +77,15 @@ impl Receipt {
         if leaf_hash(line) != self.leaf {
             return Err(ReceiptError::OtherLine);
         }
+        self.verify_leaf(log)
+    }
+
+    /// Verifies all but the line itself, which is known by its hash: the log's signature, and that a line of that hash is
+    /// under the checkpoint.
+    ///
+    /// # Errors
+    /// [`ReceiptError`].
+    pub fn verify_leaf(&self, log: &NoteVerifier) -> Result<SignedCheckpoint, ReceiptError> {
         let signed = SignedCheckpoint::open(self.checkpoint.as_bytes(), log)?;
         self.lead_to(signed.checkpoint())?;
         Ok(signed)
