@@ -4,6 +4,7 @@ mod bundle;
 mod foreign;
 mod note;
 mod receipt;
+mod root;
 mod tiles;
 mod tree;
 

@@ -85,9 +85,12 @@ fn a_bundle_of_both_logs_verifies_offline_and_gives_its_lines_back() {
 fn a_stranger_s_key_is_refused_unless_the_bundle_is_asked_for_its_own() {
     let (bytes, queue, _) = bundle();
     let other = NoteSigner::new(queue.signer.name(), &[8; 32]).unwrap().verifier();
-    for keys in [&[][..], &[other][..], &[queue.signer.verifier()][..]] {
+    let elsewhere = queue.signer.named("other.example/queue.jsonl").unwrap().verifier();
+    for keys in [&[][..], &[other][..], &[elsewhere][..]] {
         assert!(matches!(verify(&bytes, Trust::Keys(keys)), Err(BundleError::Stranger(_))));
     }
+    // Both files are signed with one key: who noted it for one of them has it for the other.
+    verify(&bytes, Trust::Keys(&[queue.signer.verifier()])).unwrap();
 }
 
 #[test]
