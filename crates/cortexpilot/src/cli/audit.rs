@@ -312,7 +312,11 @@ fn human(context: &Context, root: &Path, report: &VerifyReport, beyond: Option<&
         text.push_str(&format!("\n{}: {}\n{}", file.file, word(file.verdict()), pairs(file_rows(file))));
         if let Some(stored) = beyond.and_then(|beyond| beyond.of(file.file)) {
             let size = stored.checkpoint.checkpoint().size;
-            text.push_str(&format!("  checkpoint of {size} lines, signed by {}\n", escape(&stored.key.to_string())));
+            text.push_str(&format!(
+                "  checkpoint of {}, signed by {}\n",
+                log::lines(size),
+                escape(&stored.key.to_string())
+            ));
         }
         for odd in &file.odd {
             text.push_str(&format!("  line {} {}\n", odd.line, escape(&odd.problem)));

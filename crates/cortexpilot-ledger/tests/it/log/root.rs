@@ -207,6 +207,22 @@ fn what_cannot_be_verified_is_not_taken_for_no_checkpoint() {
 }
 
 #[test]
+fn a_flipped_bit_in_any_byte_of_a_checkpoint_or_its_key_is_found() {
+    let root = signed();
+    for file in ["log/queue.jsonl/checkpoint", "log/queue.jsonl/key"] {
+        let good = root.read(file);
+        for at in 0..good.len() {
+            let mut bad = good.clone();
+            bad[at] ^= 1 << (at % 8);
+            root.write(file, &bad);
+            assert!(matches!(stored_logs(&root.path), Err(LogError::Stored(_))), "{file}: byte {at}");
+        }
+        root.write(file, good);
+    }
+    stored_logs(&root.path).unwrap();
+}
+
+#[test]
 fn a_key_that_did_not_sign_before_or_that_others_may_read_signs_nothing() {
     use std::os::unix::fs::PermissionsExt as _;
     let root = signed();

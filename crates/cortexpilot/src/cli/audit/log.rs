@@ -18,7 +18,7 @@ use serde::Serialize;
 
 use super::super::Context;
 use super::super::failure::Stopped;
-use super::super::output::{Answer, json, pairs};
+use super::super::output::{Answer, count, json, pairs};
 use super::{ALTERED, SOUND};
 use crate::os::OsIds;
 
@@ -177,7 +177,7 @@ pub(super) fn evidence(context: &Context, root: &Path, to: &Path) -> Result<Answ
     }
     let mut text = format!("Evidence in {}\n", target.shown());
     for section in &answer.sections {
-        text.push_str(&format!("  {}: {} lines\n", escape(&section.origin), section.size));
+        text.push_str(&format!("  {}: {}\n", escape(&section.origin), lines(section.size)));
     }
     text.push_str(&format!(
         "\nAnybody verifies it, without this machine:\n  {} FILE --key KEY\n",
@@ -283,10 +283,15 @@ impl Beyond {
         for kept in self.kept.iter().flatten() {
             let Checkpoint { origin, size, .. } = &kept.checkpoint;
             let found = kept.problem.as_deref().unwrap_or("continued");
-            text.push_str(&format!("\nKept checkpoint of {}, {size} lines: {}\n", escape(origin), escape(found)));
+            let size = lines(*size);
+            text.push_str(&format!("\nKept checkpoint of {}, {size}: {}\n", escape(origin), escape(found)));
         }
         text
     }
+}
+
+pub(super) fn lines(size: u64) -> String {
+    count(usize::try_from(size).unwrap_or(usize::MAX), "line", "lines")
 }
 
 fn vouches(known: &NoteVerifier, key: &NoteVerifier) -> bool {
