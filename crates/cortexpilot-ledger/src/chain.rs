@@ -2,7 +2,7 @@
 //! Pure; the bytes come from [`crate::follow`].
 
 use cortexpilot_core::codec::decision;
-use cortexpilot_core::codec::line::{self, Line, Repaired};
+use cortexpilot_core::codec::line::{self, Adopted, Line, Repaired};
 use cortexpilot_core::domain::governance::DecisionEvent;
 use cortexpilot_core::domain::id::Sha256Digest;
 use cortexpilot_core::domain::ledger::{self, HASH_MEMBER, LINE_MAX};
@@ -75,6 +75,8 @@ pub(crate) enum Entry {
     Decision(DecisionEvent),
     /// The history before it is in the file it names.
     Repaired(Repaired),
+    /// The lines before it are the original's, taken over by an import.
+    Adopted(Adopted),
     /// It verifies, but this version does not know its event.
     Unknown(String),
     /// A line of the original that the original skips too, and why.
@@ -119,7 +121,15 @@ impl Chain {
         match &self.link {
             Link::Begun(hash) => *hash,
             Link::Prefix(_) if self.offset == 0 => Sha256Digest::ZERO,
-            Link::Prefix(hasher) => Sha256Digest::from_bytes(hasher.clone().finalize().into()),
+            Link::Prefix(hasher) => finish(hasher),
+        }
+    }
+
+    /// SHA-256 of all bytes so far while they are the original's; `None` once a line of ours stands among them.
+    pub(crate) fn prefix(&self) -> Option<Sha256Digest> {
+        match &self.link {
+            Link::Prefix(hasher) => Some(finish(hasher)),
+            Link::Begun(_) => None,
         }
     }
 
@@ -185,6 +195,7 @@ impl Chain {
                     Entry::Event(event, Some(hash))
                 }
                 Line::Repaired(repaired) => self.repaired(repaired),
+                Line::Adopted(adopted) => self.adopted(adopted)?,
                 Line::Unknown { event } => Entry::Unknown(event),
             },
             FileKind::Decisions => {
@@ -201,7 +212,9 @@ impl Chain {
                     decision::Line::Unknown { event } if event == "LEDGER_REPAIRED" => {
                         match line::decode(line).map_err(|problem| problem.to_string())? {
                             Line::Repaired(repaired) => self.repaired(repaired),
-                            Line::Event(_) | Line::Unknown { .. } => return Err("is no repair".into()),
+                            Line::Event(_) | Line::Adopted(_) | Line::Unknown { .. } => {
+                                return Err("is no repair".into());
+                            }
                         }
                     }
                     // An older program must not go on where a newer one may have written down a freeze.
@@ -215,6 +228,17 @@ impl Chain {
     fn repaired(&mut self, repaired: Repaired) -> Entry {
         self.saw(repaired.ts);
         Entry::Repaired(repaired)
+    }
+
+    /// Only ever the first line of ours, and it says what stands before it: whoever reads it need not count.
+    fn adopted(&mut self, adopted: Adopted) -> Result<Entry, String> {
+        let says = (adopted.prefix_lines, adopted.prefix_bytes, adopted.prefix_sha256);
+        match &self.link {
+            Link::Prefix(hasher) if says == (self.lines, self.offset, finish(hasher)) => {}
+            Link::Prefix(_) | Link::Begun(_) => return Err("adopts other lines than those before it".into()),
+        }
+        self.saw(adopted.ts);
+        Ok(Entry::Adopted(adopted))
     }
 
     fn legacy(&mut self, line: &[u8]) -> Entry {
@@ -258,6 +282,10 @@ impl Chain {
             Link::Begun(_) | Link::Prefix(_) => Tail::Torn,
         }
     }
+}
+
+fn finish(hasher: &Sha256) -> Sha256Digest {
+    Sha256Digest::from_bytes(hasher.clone().finalize().into())
 }
 
 /// Where the last hash member in these bytes ends, if one is there whole.

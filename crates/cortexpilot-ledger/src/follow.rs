@@ -120,7 +120,11 @@ mod tests {
                 Entry::Blank => "blank".to_owned(),
                 Entry::Odd(_) => "odd".to_owned(),
                 Entry::Event(..) => "event".to_owned(),
-                other @ (Entry::Refusal | Entry::Decision(_) | Entry::Repaired(_) | Entry::Unknown(_)) => {
+                other @ (Entry::Refusal
+                | Entry::Decision(_)
+                | Entry::Repaired(_)
+                | Entry::Adopted(_)
+                | Entry::Unknown(_)) => {
                     format!("{other:?}")
                 }
             };

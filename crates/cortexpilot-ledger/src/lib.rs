@@ -3,8 +3,8 @@
 //! Reading order: `chain` (what a line says and whether it continues the chain), `follow` (lines out of a file), `marks`
 //! (which bytes are durable, and why a reader without the lock may believe it), `lock`, `tracked` and `state` (what this
 //! process knows), `commit` (one batch, judged), `settle` (what a writer that died left behind), `writer` (the one thread
-//! that writes); then what is used from outside: [`FileStore`], [`FileReader`], [`verify()`], [`repair()`] and the key. [`log`] is the Merkle tree over the lines, its
-//! checkpoints and proofs.
+//! that writes); then what is used from outside: [`FileStore`], [`FileReader`], [`verify()`], [`repair()`],
+//! [`adopt()`] and the key. [`log`] is the Merkle tree over the lines, its checkpoints and proofs.
 //!
 //! The format is a contract: `docs/reference/ledger.md`. Why there is one lock for two files, and why the marks are what
 //! they are: `docs/adr/0003-one-lock-two-files.md`.
@@ -30,6 +30,7 @@ mod store;
 
 mod keys;
 
+mod adopt;
 mod repair;
 mod verify;
 
@@ -41,6 +42,7 @@ mod faults;
 #[cfg(test)]
 mod fault_tests;
 
+pub use adopt::{AdoptError, Adoption, Found, Order, SourceTail, Survey, adopt, survey};
 pub use keys::{KeyError, load_key, load_or_make_key};
 pub use reader::FileReader;
 pub use repair::{RepairError, RepairReport, RepairedFile, repair};

@@ -132,7 +132,7 @@ fn deal_with_tail(disk: &Disk, tracked: &mut Tracked, size: u64) -> io::Result<(
 }
 
 /// Keeps bytes beside the ledger, durable, under a name that says where they stood.
-fn set_aside(disk: &Disk, path: &Path, offset: u64, bytes: &[u8]) -> io::Result<PathBuf> {
+pub(crate) fn set_aside(disk: &Disk, path: &Path, offset: u64, bytes: &[u8]) -> io::Result<PathBuf> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     for attempt in 0..1000 {
         let again = if attempt == 0 { String::new() } else { format!(".{attempt}") };

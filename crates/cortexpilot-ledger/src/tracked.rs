@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use cortexpilot_core::codec::line::Repaired;
+use cortexpilot_core::codec::line::{Adopted, Repaired};
 use cortexpilot_core::domain::fold::State;
 use cortexpilot_core::domain::listing::FileProblem;
 
@@ -29,6 +29,8 @@ pub(crate) struct Tracked {
     pub(crate) newer: Option<(u64, String)>,
     /// The repair that the file begins with.
     pub(crate) repaired: Option<Repaired>,
+    /// The import that took the original's lines over.
+    pub(crate) adopted: Option<Adopted>,
     /// Lines of the original that change nothing.
     pub(crate) odd: Vec<FileProblem>,
     pub(crate) odd_total: u64,
@@ -70,6 +72,7 @@ impl Tracked {
             damage: None,
             newer: None,
             repaired: None,
+            adopted: None,
             odd: Vec::new(),
             odd_total: 0,
             seen: None,
@@ -323,7 +326,7 @@ impl Tracked {
         holds: &mut dyn FnMut() -> io::Result<bool>,
         state: &mut State,
     ) -> io::Result<Option<u64>> {
-        let Self { open, chain, damage, newer, repaired, odd, odd_total, kind, folds, .. } = self;
+        let Self { open, chain, damage, newer, repaired, adopted, odd, odd_total, kind, folds, .. } = self;
         let (Some((file, _)), None) = (open, &damage) else { return Ok(Some(0)) };
         let mut note = |line: u64, problem: String| {
             *odd_total += 1;
@@ -352,6 +355,7 @@ impl Tracked {
                 }
                 *repaired = Some(repair);
             }
+            Entry::Adopted(record) => *adopted = Some(record),
             Entry::Event(..) | Entry::Decision(_) | Entry::Repaired(_) | Entry::Refusal | Entry::Blank => {}
         };
         match follow(file, chain, limit, holds, visit)? {

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use cortexpilot_core::codec::line::Repaired;
+use cortexpilot_core::codec::line::{Adopted, Repaired};
 use cortexpilot_core::domain::fold::State;
 use cortexpilot_core::domain::id::{QueueItemId, Sha256Digest};
 use cortexpilot_core::domain::listing::FileProblem;
@@ -78,6 +78,8 @@ pub struct FileReport {
     pub newer: Option<(u64, String)>,
     /// The repair that the file begins with.
     pub repaired: Option<Repaired>,
+    /// The import that took the original's lines over.
+    pub adopted: Option<Adopted>,
     /// Bytes that a running process was still writing; they were not looked at.
     pub in_flight: u64,
 }
@@ -199,6 +201,7 @@ fn report(file: &Tracked, torn: Option<Torn>) -> FileReport {
         damage: file.damage.clone(),
         newer: file.newer.clone(),
         repaired: file.repaired.clone(),
+        adopted: file.adopted.clone(),
         in_flight: 0,
     }
 }

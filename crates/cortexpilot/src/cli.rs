@@ -7,6 +7,7 @@ pub(crate) mod audit;
 pub(crate) mod config;
 pub(crate) mod failure;
 pub(crate) mod gate;
+pub(crate) mod import;
 pub(crate) mod mcp;
 pub(crate) mod output;
 pub(crate) mod queue;
@@ -91,6 +92,7 @@ pub(crate) enum Command {
     Token(token::Token),
     #[command(subcommand)]
     Audit(audit::Audit),
+    Import(import::Import),
     #[command(subcommand)]
     Config(config::Config),
     /// Print a completion script for a shell
@@ -140,6 +142,7 @@ impl Cli {
             | Command::Gate(_)
             | Command::Token(_)
             | Command::Audit(_)
+            | Command::Import(_)
             | Command::Config(_)
             | Command::Completions { .. }
             | Command::GenDoc { .. } => {}
@@ -164,6 +167,7 @@ pub(crate) async fn run(command: Command, context: &Context) -> Result<Answer, S
         Command::Gate(gate) => gate.run(context).await,
         Command::Token(token) => token.run(context).await,
         Command::Audit(audit) => audit.run(context).await,
+        Command::Import(import) => import.run(context).await,
         Command::Config(config) => Ok(config.run(context).await),
         // These two need no configuration and are answered before it is read.
         Command::Completions { shell } => Ok(completions(shell)),

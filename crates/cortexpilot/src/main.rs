@@ -42,6 +42,7 @@ fn main() -> ExitCode {
         | Command::Gate(_)
         | Command::Token(_)
         | Command::Audit(_)
+        | Command::Import(_)
         | Command::Config(_)
         | Command::Completions { .. }
         | Command::GenDoc { .. } => cli.everywhere.output,
@@ -59,6 +60,7 @@ fn main() -> ExitCode {
         | Command::Gate(_)
         | Command::Token(_)
         | Command::Audit(_)
+        | Command::Import(_)
         | Command::Config(_) => configured(cli, format),
     };
     let code = match answer {

@@ -67,6 +67,40 @@ pub fn encode_repaired(repaired: &Repaired, prev: &Sha256Digest) -> SealedLine {
     seal(prev, &body)
 }
 
+/// What `import` writes behind the lines of the original. It changes no item, so it is not judged; it says who took those
+/// lines over, from where and why, and what they were.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Adopted {
+    /// SHA-256 of every byte before this line.
+    pub prefix_sha256: Sha256Digest,
+    /// How many lines those are.
+    pub prefix_lines: u64,
+    /// How many bytes, newlines included.
+    pub prefix_bytes: u64,
+    /// The directory they came from.
+    pub source: String,
+    /// Why.
+    pub reason: String,
+    /// Who.
+    pub principal: String,
+    /// When.
+    pub ts: Timestamp,
+}
+
+/// The line of an import. A text of more than 2,000 characters is cut, and shows it.
+pub fn encode_adopted(adopted: &Adopted, prev: &Sha256Digest) -> SealedLine {
+    let body = Object::event("LEDGER_ADOPTED")
+        .text("prefix_sha256", &adopted.prefix_sha256.to_string())
+        .integer("prefix_lines", adopted.prefix_lines)
+        .integer("prefix_bytes", adopted.prefix_bytes)
+        .text("source", &clip(&adopted.source))
+        .text("reason", &clip(&adopted.reason))
+        .text("principal", &clip(&adopted.principal))
+        .text("ts", &ledger_text(adopted.ts))
+        .body();
+    seal(prev, &body)
+}
+
 pub(super) fn seal(prev: &Sha256Digest, body: &str) -> SealedLine {
     let (text, hash) = ledger::seal(prev, body);
     // Every text in an event is bounded where it is parsed, so this cannot be reached; a longer line would be unreadable.
@@ -167,6 +201,8 @@ pub enum Line {
     Event(QueueEvent),
     /// A repair: the history before it is in the file it names.
     Repaired(Repaired),
+    /// The lines before it are the original's, taken over on purpose.
+    Adopted(Adopted),
     /// A verified line whose event this version does not know: reads go on, writes are refused.
     Unknown {
         /// The event's name.
@@ -215,6 +251,10 @@ struct Members {
     damaged_sha256: Option<String>,
     kept_as: Option<String>,
     verified_lines: Option<u64>,
+    prefix_sha256: Option<String>,
+    prefix_lines: Option<u64>,
+    prefix_bytes: Option<u64>,
+    source: Option<String>,
 }
 
 /// Reads one of our lines. The caller has verified its hash, so a problem here means a writer's fault, not a flipped bit.
@@ -234,7 +274,10 @@ pub fn decode(line: &[u8]) -> Result<Line, LineProblem> {
 }
 
 fn is_known(event: &str) -> bool {
-    matches!(event, "QUEUE_ENQUEUE" | "QUEUE_CANCEL" | "QUEUE_CLAIM" | "QUEUE_DONE" | "LEDGER_REPAIRED")
+    matches!(
+        event,
+        "QUEUE_ENQUEUE" | "QUEUE_CANCEL" | "QUEUE_CLAIM" | "QUEUE_DONE" | "LEDGER_REPAIRED" | "LEDGER_ADOPTED"
+    )
 }
 
 #[derive(Deserialize)]
@@ -250,6 +293,17 @@ impl Members {
                 damaged_sha256: digest("damaged_sha256", self.damaged_sha256.as_deref())?,
                 kept_as: need("kept_as", self.kept_as)?,
                 verified_lines: need("verified_lines", self.verified_lines)?,
+                reason: need("reason", self.reason)?,
+                principal: need("principal", self.principal)?,
+                ts,
+            }));
+        }
+        if self.event == "LEDGER_ADOPTED" {
+            return Ok(Line::Adopted(Adopted {
+                prefix_sha256: digest("prefix_sha256", self.prefix_sha256.as_deref())?,
+                prefix_lines: need("prefix_lines", self.prefix_lines)?,
+                prefix_bytes: need("prefix_bytes", self.prefix_bytes)?,
+                source: need("source", self.source)?,
                 reason: need("reason", self.reason)?,
                 principal: need("principal", self.principal)?,
                 ts,
@@ -433,7 +487,10 @@ pub fn looks_ours(line: &[u8]) -> bool {
         "\"lease_expires_at\": ",
         "\"damaged_sha256\": ",
     ];
-    OURS.iter().any(|name| line.windows(name.len()).any(|window| window == name.as_bytes())) || ends_nearly_ours(line)
+    // Each begins with a quote, and quotes are few: every line of a legacy ledger comes through here.
+    let quotes = line.iter().enumerate().filter(|(_, byte)| **byte == b'"');
+    let named = |at: usize| OURS.iter().any(|name| line[at..].starts_with(name.as_bytes()));
+    quotes.map(|(at, _)| at).any(named) || ends_nearly_ours(line)
 }
 
 /// Whether a line ends almost as ours do: in a hash of which a byte or two were changed. Without it, a flipped bit in the

@@ -136,7 +136,7 @@ impl Turn for Memory {
         // What was written is what a reader folds: the event is taken back from the line.
         let event = match line::decode(sealed.text.as_bytes()) {
             Ok(line::Line::Event(event)) => event,
-            Ok(line::Line::Repaired(_) | line::Line::Unknown { .. }) | Err(_) => {
+            Ok(line::Line::Repaired(_) | line::Line::Adopted(_) | line::Line::Unknown { .. }) | Err(_) => {
                 return ready(Err(StoreError::Unavailable("the line does not read back".into())));
             }
         };

@@ -11,6 +11,7 @@ mod files;
 mod keys;
 mod legacy;
 
+mod adopt;
 mod damage;
 mod repair;
 mod tails;

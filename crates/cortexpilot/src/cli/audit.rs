@@ -231,6 +231,7 @@ struct FileAnswer<'a> {
     torn: Option<TornAnswer>,
     newer: Option<PlaceAnswer<'a>>,
     repaired_from: Option<&'a str>,
+    adopted_from: Option<&'a str>,
     odd_lines: u64,
     bytes_being_written: u64,
     checkpoint: Option<log::CheckpointAnswer>,
@@ -289,6 +290,7 @@ impl<'a> FileAnswer<'a> {
             }),
             newer: file.newer.as_ref().map(|(line, event)| PlaceAnswer { line: *line, what: event }),
             repaired_from: file.repaired.as_ref().map(|repaired| repaired.kept_as.as_str()),
+            adopted_from: file.adopted.as_ref().map(|adopted| adopted.source.as_str()),
             odd_lines: file.odd_total,
             bytes_being_written: file.in_flight,
             checkpoint: beyond.of(file.file).map(log::CheckpointAnswer::of),
@@ -379,6 +381,12 @@ fn file_rows(file: &FileReport) -> Vec<(&'static str, String)> {
         ("newer", newer.unwrap_or_default()),
         ("repaired by", repaired.unwrap_or_default()),
         (
+            "adopted by",
+            file.adopted.as_ref().map_or_else(String::new, |adopted| {
+                format!("{} (from {}) because: {}", adopted.principal, adopted.source, adopted.reason)
+            }),
+        ),
+        (
             "being written",
             if file.in_flight > 0 { format!("{} bytes, not looked at", file.in_flight) } else { String::new() },
         ),
@@ -423,7 +431,7 @@ async fn mend(context: &Context, root: &Path, reason: &str, yes: bool) -> Result
     // A repair is an operator's act like any other, though no command of the queue: who may not apply may not begin a new
     // ledger either.
     let settings = &context.settings;
-    let principal = repairer(settings).await?;
+    let principal = operator(settings, "repair the ledger").await?;
     if principal.roles.is_disjoint(&settings.allowed_roles) {
         let said = format!("{} holds no role that may do this. Nothing was changed.", principal.id);
         return Err(Stopped::code(ErrorCode::RoleForbidden, said, &OsIds));
@@ -460,7 +468,7 @@ async fn mend(context: &Context, root: &Path, reason: &str, yes: bool) -> Result
 }
 
 /// An operator, known by the personal token where one is configured.
-async fn repairer(settings: &Settings) -> Result<Principal, Stopped> {
+pub(super) async fn operator(settings: &Settings, may: &str) -> Result<Principal, Stopped> {
     if settings.token.is_none() {
         return Ok(settings.operator());
     }
@@ -468,7 +476,7 @@ async fn repairer(settings: &Settings) -> Result<Principal, Stopped> {
     match caller.principal {
         Some(principal) if principal.kind == PrincipalKind::Operator => Ok(principal),
         Some(_) | None => {
-            let said = "Only an operator may repair the ledger. Nothing was changed.";
+            let said = format!("Only an operator may {may}. Nothing was changed.");
             Err(Stopped::code(ErrorCode::ScopeForbidden, said, &OsIds))
         }
     }

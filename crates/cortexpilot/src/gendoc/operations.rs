@@ -26,7 +26,7 @@ const fn writes(path: &'static str, what: &'static str) -> CommandRow {
 }
 
 /// Every command. One that is not here does not pass the test below.
-const COMMANDS: [CommandRow; 39] = [
+const COMMANDS: [CommandRow; 40] = [
     writes(
         "up",
         "Makes the key, a token where there is none and, with `--demo`, the demonstration's runs; then serves HTTP.",
@@ -85,6 +85,11 @@ const COMMANDS: [CommandRow; 39] = [
         changes: Some("With `-o` it writes the file that is named."),
     },
     writes("audit export", "Writes the file that is named."),
+    CommandRow {
+        path: "import",
+        effect: "write; with `--dry-run` read",
+        changes: Some("Writes the lines and one adopting record into the runtime root; with `--dry-run` nothing."),
+    },
     reads("config show"),
     reads("completions"),
     reads("gen-doc"),

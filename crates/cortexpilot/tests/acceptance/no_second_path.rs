@@ -401,6 +401,7 @@ fn command(path: &str, scene: &Scene) -> Row {
         "token revoke" => Row::Refused(line(&[&scene.token, "--role", "OWNER"])),
         // The ledger is sound: there is nothing to repair.
         "audit repair" => Row::Declines(line(&["--reason", "just so"])),
+        "import" => Row::Declines(line(&[&scene.home.runs().display().to_string(), "--reason", "just so"])),
         other => panic!("the command `{other}` has no row here: say how it is called"),
     }
 }

@@ -8,6 +8,7 @@ mod audit_log;
 mod configuration;
 mod documents;
 mod governing;
+mod import;
 mod interactive;
 mod mcp;
 mod pty;

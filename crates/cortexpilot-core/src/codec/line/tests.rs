@@ -156,10 +156,38 @@ proptest! {
     }
 
     #[test]
+    fn an_adoption_reads_back_too(
+        (prefix_sha256, prefix_lines, prefix_bytes, ts) in (digest(), any::<u64>(), any::<u64>(), instant()),
+        (source, reason, principal) in (text(), text(), text()),
+    ) {
+        let adopted = Adopted { prefix_sha256, prefix_lines, prefix_bytes, source, reason, principal, ts };
+        let sealed = encode_adopted(&adopted, &Sha256Digest::ZERO);
+        prop_assert_eq!(decode(sealed.text.as_bytes()), Ok(Line::Adopted(adopted)));
+    }
+
+    #[test]
     fn no_bytes_make_a_reader_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         // Each answers or refuses; there is nothing to compare with.
         let _ = (decode(&bytes), decode_legacy(&bytes), looks_ours(&bytes), ledger::split(&bytes));
     }
+}
+
+#[test]
+fn an_adoption_for_the_longest_of_reasons_still_fits() {
+    let long = "\u{1}".repeat(100_000);
+    let adopted = Adopted {
+        prefix_sha256: Sha256Digest::ZERO,
+        prefix_lines: u64::MAX,
+        prefix_bytes: u64::MAX,
+        source: long.clone(),
+        reason: long.clone(),
+        principal: long,
+        ts: Timestamp::UNIX_EPOCH,
+    };
+    let sealed = encode_adopted(&adopted, &Sha256Digest::ZERO);
+    assert!(sealed.text.len() <= ledger::LINE_MAX, "{} bytes", sealed.text.len());
+    let Ok(Line::Adopted(read)) = decode(sealed.text.as_bytes()) else { panic!("an adoption") };
+    assert!(read.source.ends_with('…'));
 }
 
 #[test]
