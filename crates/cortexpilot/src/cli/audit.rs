@@ -185,8 +185,14 @@ impl Audit {
                 };
                 Ok(Answer { text, exit: exit_of(report.verdict) })
             }
-            Self::InitKey { name } => log::init_key(context, &root, name.as_deref()),
-            Self::Checkpoint { to } => log::sign(context, &root, to.as_deref()),
+            Self::InitKey { name } => {
+                entitled(&context.settings, "make the key that signs the ledger").await?;
+                log::init_key(context, &root, name.as_deref())
+            }
+            Self::Checkpoint { to } => {
+                entitled(&context.settings, "sign the ledger").await?;
+                log::sign(context, &root, to.as_deref())
+            }
             Self::Prove { queue_id, index, decisions, to } => {
                 let subject = match (&queue_id, index) {
                     (Some(id), _) => Subject::Item(id),
@@ -430,12 +436,7 @@ struct LostAnswer<'a> {
 async fn mend(context: &Context, root: &Path, reason: &str, yes: bool) -> Result<Answer, Stopped> {
     // A repair is an operator's act like any other, though no command of the queue: who may not apply may not begin a new
     // ledger either.
-    let settings = &context.settings;
-    let principal = operator(settings, "repair the ledger").await?;
-    if principal.roles.is_disjoint(&settings.allowed_roles) {
-        let said = format!("{} holds no role that may do this. Nothing was changed.", principal.id);
-        return Err(Stopped::code(ErrorCode::RoleForbidden, said, &OsIds));
-    }
+    let principal = entitled(&context.settings, "repair the ledger").await?;
     let reason = match Stated::<Reason>::read(Some(reason)) {
         Stated::Given(reason) => reason,
         Stated::Absent => {
@@ -465,6 +466,16 @@ async fn mend(context: &Context, root: &Path, reason: &str, yes: bool) -> Result
     let done = repair(root, &reason, &principal.id, SystemClock.now()).map_err(stopped)?;
     let text = if context.view.is_json() { json(&RepairAnswer::of(&done)) } else { mended(context, &done) };
     Ok(Answer::ok(text))
+}
+
+/// An operator who holds an allowed role: whoever may not apply may neither begin a new ledger nor sign this one.
+async fn entitled(settings: &Settings, may: &str) -> Result<Principal, Stopped> {
+    let principal = operator(settings, may).await?;
+    if principal.roles.is_disjoint(&settings.allowed_roles) {
+        let said = format!("{} holds no role that may do this. Nothing was changed.", principal.id);
+        return Err(Stopped::code(ErrorCode::RoleForbidden, said, &OsIds));
+    }
+    Ok(principal)
 }
 
 /// An operator, known by the personal token where one is configured.

@@ -156,6 +156,11 @@ struct ExportAnswer {
 
 pub(super) fn evidence(context: &Context, root: &Path, to: &Path) -> Result<Answer, Stopped> {
     let target = Target::at(context, to)?;
+    // Before anything is written: where nothing was signed, nothing is touched.
+    let logs = stored_logs(root).map_err(|error| stopped(context, &error))?;
+    if let Some((file, _)) = logs.iter().find(|(_, stored)| stored.is_none()) {
+        return Err(stopped(context, &LogError::NoCheckpoint(file)));
+    }
     let mut states = Vec::new();
     let mut problem = None;
     target
