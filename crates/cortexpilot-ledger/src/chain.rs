@@ -10,6 +10,8 @@ use cortexpilot_core::domain::queue::QueueEvent;
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
+use crate::log::Anchor;
+
 /// Which of the two chained files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FileKind {
@@ -33,13 +35,15 @@ impl FileKind {
 
 /// Longest line of the original that is read, in bytes. The original has no bound; a line beyond this one is taken for
 /// damage rather than for a reason to use all memory.
-const LEGACY_LINE_MAX: usize = 64 * 1024 * 1024;
+pub(crate) const LEGACY_LINE_MAX: usize = 64 * 1024 * 1024;
 
 /// How far a file was read, and what the next line must chain onto.
 #[derive(Clone)]
 pub(crate) struct Chain {
     kind: FileKind,
     link: Link,
+    /// What the first lines must come to, as long as they have not yet; see [`crate::log`].
+    pub(crate) anchor: Option<Box<Anchor>>,
     /// Bytes of complete, accepted lines.
     pub(crate) offset: u64,
     /// How many lines those are.
@@ -109,7 +113,7 @@ impl Chain {
             // The original knows no such file, so it cannot begin with lines of the original.
             FileKind::Decisions => Link::Begun(Sha256Digest::ZERO),
         };
-        Self { kind, link, offset: 0, lines: 0, legacy_lines: 0, first_ts: None, last_ts: None }
+        Self { kind, link, anchor: None, offset: 0, lines: 0, legacy_lines: 0, first_ts: None, last_ts: None }
     }
 
     /// What the next line of ours chains onto: 64 zeros at the beginning, the prefix's hash after lines of the original.
@@ -154,6 +158,11 @@ impl Chain {
     /// # Errors
     /// What is wrong, in words that continue "line 3 …". The chain stays before that line.
     pub(crate) fn feed(&mut self, line: &[u8]) -> Result<Entry, String> {
+        if let Some(anchor) = &mut self.anchor
+            && anchor.reached(line)?
+        {
+            self.anchor = None;
+        }
         let begun = matches!(self.link, Link::Begun(_));
         let verified = ledger::split(line).and_then(|_| ledger::verify(&self.head(), line));
         let entry = match verified {

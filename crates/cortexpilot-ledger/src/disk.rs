@@ -240,6 +240,15 @@ impl Disk {
         std::fs::hard_link(from, to)
     }
 
+    /// Takes an empty directory away; that there is none, or that it is not empty, is no error.
+    pub(crate) fn drop_dir(&self, path: &Path) -> io::Result<()> {
+        self.step(Step::Name)?;
+        match std::fs::remove_dir(path) {
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::DirectoryNotEmpty) => Ok(()),
+            other => other,
+        }
+    }
+
     /// Takes a name away; that there is none is no error.
     pub(crate) fn unlink(&self, path: &Path) -> io::Result<()> {
         self.step(Step::Name)?;

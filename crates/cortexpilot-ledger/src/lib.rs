@@ -4,7 +4,7 @@
 //! (which bytes are durable, and why a reader without the lock may believe it), `lock`, `tracked` and `state` (what this
 //! process knows), `commit` (one batch, judged), `settle` (what a writer that died left behind), `writer` (the one thread
 //! that writes); then what is used from outside: [`FileStore`], [`FileReader`], [`verify()`], [`repair()`],
-//! [`adopt()`] and the key.
+//! [`adopt()`] and the key. [`log`] is the Merkle tree over the lines, its checkpoints and proofs.
 //!
 //! The format is a contract: `docs/reference/ledger.md`. Why there is one lock for two files, and why the marks are what
 //! they are: `docs/adr/0003-one-lock-two-files.md`.
@@ -33,6 +33,8 @@ mod keys;
 mod adopt;
 mod repair;
 mod verify;
+
+pub mod log;
 
 #[cfg(test)]
 mod faults;

@@ -18,6 +18,7 @@ use crate::chain::FileKind;
 use crate::disk::{self, Disk};
 use crate::follow::read_range;
 use crate::lock::{Held, LockFile, LockProblem};
+use crate::log::set_log_aside;
 use crate::settle::read_on;
 use crate::state::Shared;
 use crate::tracked::{Damage, Tracked};
@@ -168,7 +169,11 @@ fn replace(
     held.set(kind, 0, epoch)?;
     disk.rename(&part, path)?;
     disk.sync_dir(root)?;
-    held.clear(kind, epoch)?;
+    // The new file is a new log: the old one's checkpoint goes with the old file. A reader that has seen the new file with
+    // the old checkpoint begins anew once more.
+    set_log_aside(disk, root, kind.name(), &kept_as)?;
+    held.set(kind, 0, epoch + 1)?;
+    held.clear(kind, epoch + 1)?;
     Ok(RepairedFile {
         file: kind.name(),
         kept_as,

@@ -13,6 +13,7 @@ use cortexpilot_core::port::{StoreError, StoreHealth};
 use crate::chain::FileKind;
 use crate::lock::LOCK_NAME;
 use crate::marks::Marks;
+use crate::store::OpenError;
 use crate::tracked::Tracked;
 
 /// The state, as of what was read.
@@ -95,6 +96,14 @@ impl Shared {
         });
         let newer = || FileKind::ALL.into_iter().find_map(|kind| self.file(kind).newer.clone());
         damage.or_else(|| newer().map(|(_, event)| StoreError::Newer { event }))
+    }
+
+    /// Why a process that may write does not start on these files, if so.
+    pub(crate) fn off_checkpoint(&self) -> Option<OpenError> {
+        FileKind::ALL.into_iter().map(|kind| self.file(kind)).find(|file| file.off_checkpoint).and_then(|file| {
+            let damage = file.damage.as_ref()?;
+            Some(OpenError::Checkpoint { file: file.kind.name(), line: damage.line, what: damage.what.clone() })
+        })
     }
 
     /// What lists must say.

@@ -62,6 +62,17 @@ pub enum OpenError {
     /// The ledger's lock cannot be had, or locks nothing there.
     #[error("{0}")]
     Lock(String),
+    /// A file does not continue the checkpoint that its log last signed: it was cut back, or made anew. Reads without a
+    /// store go on.
+    #[error("{file}: line {line} {what}")]
+    Checkpoint {
+        /// Its name in the runtime root.
+        file: &'static str,
+        /// The line, from 1.
+        line: u64,
+        /// What is wrong, in words that continue "line 3 …".
+        what: String,
+    },
 }
 
 impl From<LockProblem> for OpenError {
@@ -115,6 +126,9 @@ impl FileStore {
         let pins = Pins::new(&root, disk.clone());
         let mut writer = Writer::new(engine.clone(), lock, pins, disk, clock, ending, unrecorded.clone(), idle);
         writer.begin(&root)?;
+        if let Some(error) = engine.read().off_checkpoint() {
+            return Err(error);
+        }
         let (commands, waiting) = sync_channel(WAITING_MAX);
         let thread = std::thread::Builder::new()
             .name("ledger-writer".into())

@@ -8,9 +8,10 @@ use cortexpilot_core::codec::line::{Adopted, Repaired};
 use cortexpilot_core::domain::fold::State;
 use cortexpilot_core::domain::listing::FileProblem;
 
-use crate::chain::{Chain, Entry, FileKind, Position};
+use crate::chain::{Chain, Entry, FileKind, Position, Tail};
 use crate::disk::{self, Identity, Stat};
 use crate::follow::{End, follow, read_range};
+use crate::log::{Anchor, CheckpointFileError};
 use crate::marks::{Mark, Marks};
 
 /// Oddities of a legacy ledger that are kept one by one; the rest is counted.
@@ -39,6 +40,10 @@ pub(crate) struct Tracked {
     expected: Option<Position>,
     /// Somebody found damage in it: it is to be read again.
     suspect: bool,
+    /// Whether the damage is that it does not continue its last checkpoint.
+    pub(crate) off_checkpoint: bool,
+    /// Whether the last checkpoint was looked for since reading began.
+    anchored: bool,
     /// Whether events are applied to the fold. Without, nothing is kept but the position.
     folds: bool,
 }
@@ -73,6 +78,8 @@ impl Tracked {
             seen: None,
             expected: None,
             suspect: false,
+            off_checkpoint: false,
+            anchored: false,
             folds: true,
         }
     }
@@ -101,7 +108,8 @@ impl Tracked {
             return Ok(false);
         }
         Ok(match (disk::stat(&self.path)?, &self.open) {
-            (None, None) => true,
+            // Of a file that is not there its last checkpoint may know.
+            (None, None) => self.anchored,
             // Of a damaged file only another one is news, or one that was written to since, to put it right.
             (Some(stat), Some(_)) => self.seen == Some(stat),
             (None, Some(_)) | (Some(_), None) => false,
@@ -111,6 +119,7 @@ impl Tracked {
     /// Looks at the path and opens the file there. If it is another one, shorter than what was read, or written to without
     /// having grown, it is read again from its beginning. `None` when there is no file.
     pub(crate) fn attend(&mut self, state: &mut State) -> io::Result<Option<Stat>> {
+        self.take_anchor()?;
         let Some(stat) = disk::stat(&self.path)? else {
             self.lose();
             return Ok(None);
@@ -118,13 +127,56 @@ impl Tracked {
         if !self.suspect && self.open.as_ref().is_some_and(|(_, identity)| self.continues(*identity, stat)) {
             return Ok(Some(stat));
         }
-        let Some((file, stat)) = disk::open(&self.path)? else {
+        let Some((file, _)) = disk::open(&self.path)? else {
             self.lose();
             return Ok(None);
         };
         self.restart(state);
+        self.take_anchor()?;
+        // Looked at again behind the checkpoint: whatever that covers was in the file by then.
+        let stat = disk::stat_open(&self.path, &file)?;
         self.open = Some((file, stat.identity));
         Ok(Some(stat))
+    }
+
+    /// Looks for the last checkpoint before anything is read, and again while nothing was: a repair under way moves it.
+    fn take_anchor(&mut self) -> io::Result<()> {
+        if self.chain.lines > 0 || self.seen.is_some() || self.damage.is_some() {
+            return Ok(());
+        }
+        let root = self.path.parent().unwrap_or(Path::new(""));
+        match Anchor::load(root, self.kind) {
+            Ok(anchor) => self.chain.anchor = anchor.map(Box::new),
+            Err(CheckpointFileError::Io { path, source }) => {
+                return Err(io::Error::new(source.kind(), format!("{}: {source}", path.display())));
+            }
+            Err(problem) => {
+                self.off_checkpoint = true;
+                self.damaged(format!("cannot be held against the last checkpoint: {problem}"));
+            }
+        }
+        self.anchored = true;
+        Ok(())
+    }
+
+    /// Everything was read, and it is less than what was signed.
+    fn short_of_its_checkpoint(&mut self) {
+        if let (Some(anchor), None) = (&self.chain.anchor, &self.damage) {
+            let what = anchor.missed(self.kind.name(), self.chain.lines);
+            self.off_checkpoint = true;
+            self.damaged(what);
+        }
+    }
+
+    /// Whether what stands behind the last newline is the last line under the checkpoint, whole but for its newline: the
+    /// next process that writes completes it.
+    fn tail_completes(&self, stat: Stat, tail: u64) -> io::Result<bool> {
+        let (Some(anchor), Some(file)) = (&self.chain.anchor, self.file()) else { return Ok(false) };
+        if tail == 0 || anchor.size() != self.chain.lines + 1 {
+            return Ok(false);
+        }
+        let bytes = read_range(file, self.chain.offset, stat.size)?;
+        Ok(matches!(self.chain.judge_tail(&bytes), Tail::Whole(_)))
     }
 
     fn continues(&self, identity: Identity, stat: Stat) -> bool {
@@ -139,6 +191,7 @@ impl Tracked {
         if (had || self.expected.is_some()) && self.damage.is_none() {
             self.damaged("is not there any more: the file was taken away while it was in use");
         }
+        self.short_of_its_checkpoint();
     }
 
     /// Begins anew, remembering what must still be found.
@@ -238,8 +291,11 @@ impl Tracked {
             }
         }
         let tail = self.run(limit, holds, state)?;
-        if tail.is_some() {
+        if let Some(tail) = tail {
             self.seen = Some(stat).filter(|_| whole);
+            if whole && self.chain.anchor.is_some() && !self.tail_completes(stat, tail)? {
+                self.short_of_its_checkpoint();
+            }
         }
         Ok(tail)
     }
@@ -306,6 +362,7 @@ impl Tracked {
             End::Reached { tail } => Ok(Some(tail)),
             End::Moved => Ok(None),
             End::Damaged(what) => {
+                self.off_checkpoint = self.chain.anchor.as_ref().is_some_and(|anchor| anchor.is_broken());
                 self.damaged(what);
                 Ok(Some(0))
             }

@@ -400,7 +400,13 @@ impl Writer {
         let mut made = false;
         for kind in FileKind::ALL {
             let path = root.join(kind.name());
-            if self.engine.read().file(kind).chain.lines == 0 && disk::stat(&path).map_err(io)?.is_none() {
+            let unread = {
+                let shared = self.engine.read();
+                let file = shared.file(kind);
+                // A file that its last checkpoint misses is not made up for.
+                file.chain.lines == 0 && file.damage.is_none()
+            };
+            if unread && disk::stat(&path).map_err(io)?.is_none() {
                 self.disk.open_append(&path).map_err(io)?;
                 made = true;
             }

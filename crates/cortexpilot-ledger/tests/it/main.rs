@@ -22,3 +22,5 @@ mod verify;
 mod document;
 mod governance;
 mod several;
+
+mod log;

@@ -1,12 +1,15 @@
 //! `cortexpilot audit`: whether the ledger is what was written, and the way out when it is not.
 
-use std::path::Path;
+mod log;
+
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use cortexpilot_core::domain::principal::{Principal, PrincipalKind};
 use cortexpilot_core::domain::text::{Reason, Stated, escape};
 use cortexpilot_core::error::{ErrorCode, exit};
 use cortexpilot_core::port::{Clock as _, StoreError};
+use cortexpilot_ledger::log::Subject;
 use cortexpilot_ledger::{FileReport, PinProblem, RepairError, RepairReport, Verdict, VerifyReport, repair, verify};
 use serde::Serialize;
 
@@ -17,7 +20,7 @@ use super::session;
 use crate::config::Settings;
 use crate::os::{OsIds, SystemClock};
 
-/// Verify the ledger, and repair it when it is damaged
+/// Verify the ledger, sign it, prove from it, and repair it when it is damaged
 #[derive(Debug, Subcommand)]
 pub(crate) enum Audit {
     /// Verify every line of the ledger and say what was covered; changes nothing
@@ -25,11 +28,88 @@ pub(crate) enum Audit {
 Examples:
   cortexpilot audit verify
   cortexpilot audit verify --output json
+  cortexpilot audit verify --since monday.checkpoint --key ops.example.com/queue.jsonl+…
+  cortexpilot audit verify --bundle evidence.jsonl --key ops.example.com/queue.jsonl+…
+  cortexpilot audit verify --receipt receipt.json --ledger queue.jsonl --key ops.example.com/queue.jsonl+…
 
-Exit codes: 0 sound, 10 torn (an incomplete last line, which the next writer sets aside), 11 altered, 12 written by a \
-newer version, 6 the files cannot be read. A cut at the end of the ledger cannot be seen from the file alone: keep the \
-head somewhere else and compare.")]
-    Verify,
+--bundle and --receipt need no runtime root: only what is named is read. Exit codes: 0 sound, 10 torn (an incomplete last line, which the next writer sets aside), 11 altered, 12 written by a \
+newer version, 6 the files cannot be read. A cut at the end of the ledger cannot be seen from the file alone: keep a \
+checkpoint somewhere else and give it to --since.")]
+    Verify {
+        /// Checkpoints that were kept elsewhere: the ledger must continue each of them
+        #[arg(long, value_name = "FILE")]
+        since: Option<PathBuf>,
+        /// A public key that was noted elsewhere; can be given more than once
+        #[arg(long, value_name = "KEY")]
+        key: Vec<String>,
+        /// A receipt to verify, and nothing else
+        #[arg(long, value_name = "FILE", conflicts_with_all = ["since", "bundle"], requires = "key")]
+        receipt: Option<PathBuf>,
+        /// A copy of the file that the receipt's line stands in
+        #[arg(long, value_name = "FILE", requires = "receipt")]
+        ledger: Option<PathBuf>,
+        /// Evidence to verify, and nothing else
+        #[arg(long, value_name = "FILE", conflicts_with = "since")]
+        bundle: Option<PathBuf>,
+    },
+    /// Make the key that signs the ledger's checkpoints, once
+    #[command(after_help = "\
+Examples:
+  cortexpilot audit init-key --name ops.example.com/cortexpilot
+  cortexpilot audit init-key
+
+Prints the public half. Keep it where this machine cannot change it: whoever holds it can verify checkpoints, receipts \
+and evidence. A key that is there is kept, with exit code 5.")]
+    InitKey {
+        /// Whose ledger this is, without spaces; preferably like a URL without its scheme
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
+    },
+    /// Sign how many lines both files have and what they come to
+    #[command(after_help = "\
+Examples:
+  cortexpilot audit checkpoint
+  cortexpilot audit checkpoint -o /mnt/elsewhere/monday.checkpoint
+
+Prints the signed text, to be kept elsewhere. From then on nothing starts on a ledger that does not continue it. Exit \
+codes: 5 there is no key (audit init-key), 6 the ledger does not continue its last checkpoint, or is damaged.")]
+    Checkpoint {
+        /// Also write the text to this file, which must not be there yet
+        #[arg(short = 'o', long = "to", value_name = "FILE")]
+        to: Option<PathBuf>,
+    },
+    /// Print the receipt of one line: that it is under the last checkpoint
+    #[command(group(clap::ArgGroup::new("what").required(true).args(["queue_id", "index"])), after_help = "\
+Examples:
+  cortexpilot audit prove 7677c33f5b90d5b311bf13569890da5b -o receipt.json
+  cortexpilot audit prove --index 12 --decisions
+
+Of an item the line that queued it. Exit code 5: the line is newer than the last checkpoint (audit checkpoint).")]
+    Prove {
+        /// The queue item
+        queue_id: Option<String>,
+        /// A line by its place; the first is 0
+        #[arg(long, value_name = "N")]
+        index: Option<u64>,
+        /// A line of decisions.jsonl rather than of queue.jsonl
+        #[arg(long, requires = "index")]
+        decisions: bool,
+        /// Write the receipt to this file, which must not be there yet
+        #[arg(short = 'o', long = "to", value_name = "FILE")]
+        to: Option<PathBuf>,
+    },
+    /// Write all signed lines, checkpoints and public keys into one file that verifies offline
+    #[command(after_help = "\
+Examples:
+  cortexpilot audit checkpoint && cortexpilot audit export -o evidence.jsonl
+  cortexpilot audit verify --bundle evidence.jsonl --key ops.example.com/queue.jsonl+…
+
+The file holds everything the ledger says: names, reasons, tasks. Exit code 5: there is no checkpoint yet.")]
+    Export {
+        /// The file to write, which must not be there yet
+        #[arg(short = 'o', long = "to", value_name = "FILE")]
+        to: PathBuf,
+    },
     /// Keep a damaged ledger aside and begin a new one that commits to it
     #[command(after_help = "\
 Examples:
@@ -84,15 +164,45 @@ impl Audit {
     pub(super) async fn run(self, context: &Context) -> Result<Answer, Stopped> {
         let root = context.settings.runtime_root.clone();
         match self {
-            Self::Verify => {
-                let report = look(&root)?;
+            Self::Verify { since, key, receipt, ledger, bundle } => {
+                let keys = log::keys(&key)?;
+                if let Some(bundle) = bundle {
+                    return log::verify_evidence(context, &bundle, &keys);
+                }
+                if let Some(receipt) = receipt {
+                    return log::verify_receipt(context, &receipt, ledger.as_deref(), &keys);
+                }
+                // The checkpoints first: whatever they cover is in the files that are read after them.
+                let beyond = log::Beyond::look(context, &root, since.as_deref(), &keys)?;
+                let mut report = look(&root)?;
+                if !beyond.is_sound() {
+                    report.verdict = Verdict::Altered;
+                }
                 let text = if context.view.is_json() {
-                    json(&VerifyAnswer::of(&root, &report))
+                    json(&VerifyAnswer::of(&root, &report, &beyond))
                 } else {
-                    human(context, &root, &report)
+                    human(context, &root, &report, Some(&beyond))
                 };
                 Ok(Answer { text, exit: exit_of(report.verdict) })
             }
+            Self::InitKey { name } => {
+                entitled(&context.settings, "make the key that signs the ledger").await?;
+                log::init_key(context, &root, name.as_deref())
+            }
+            Self::Checkpoint { to } => {
+                entitled(&context.settings, "sign the ledger").await?;
+                log::sign(context, &root, to.as_deref())
+            }
+            Self::Prove { queue_id, index, decisions, to } => {
+                let subject = match (&queue_id, index) {
+                    (Some(id), _) => Subject::Item(id),
+                    (None, Some(index)) if decisions => Subject::Decision(index),
+                    (None, Some(index)) => Subject::Line(index),
+                    (None, None) => return Err(Stopped::Usage("name a queue item, or a line with --index".into())),
+                };
+                log::receipt(context, &root, subject, to.as_deref())
+            }
+            Self::Export { to } => log::evidence(context, &root, &to),
             Self::Repair { reason, yes } => mend(context, &root, &reason, yes).await,
         }
     }
@@ -109,6 +219,8 @@ struct VerifyAnswer<'a> {
     files: Vec<FileAnswer<'a>>,
     live_contracts: usize,
     contracts_not_good: Vec<PinAnswer>,
+    since: Option<Vec<log::KeptAnswer<'a>>>,
+    signed_by_others: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -128,6 +240,7 @@ struct FileAnswer<'a> {
     adopted_from: Option<&'a str>,
     odd_lines: u64,
     bytes_being_written: u64,
+    checkpoint: Option<log::CheckpointAnswer>,
 }
 
 #[derive(Serialize)]
@@ -151,19 +264,21 @@ struct PinAnswer {
 }
 
 impl<'a> VerifyAnswer<'a> {
-    fn of(root: &Path, report: &'a VerifyReport) -> Self {
+    fn of(root: &Path, report: &'a VerifyReport, beyond: &'a log::Beyond) -> Self {
         Self {
             verdict: word(report.verdict),
             runtime_root: root.display().to_string(),
-            files: report.files.iter().map(FileAnswer::of).collect(),
+            files: report.files.iter().map(|file| FileAnswer::of(file, beyond)).collect(),
             live_contracts: report.live_contracts,
             contracts_not_good: report.pins.iter().map(PinAnswer::of).collect(),
+            since: beyond.kept_answers(),
+            signed_by_others: &beyond.strangers,
         }
     }
 }
 
 impl<'a> FileAnswer<'a> {
-    fn of(file: &'a FileReport) -> Self {
+    fn of(file: &'a FileReport, beyond: &log::Beyond) -> Self {
         Self {
             file: file.file,
             verdict: word(file.verdict()),
@@ -184,6 +299,7 @@ impl<'a> FileAnswer<'a> {
             adopted_from: file.adopted.as_ref().map(|adopted| adopted.source.as_str()),
             odd_lines: file.odd_total,
             bytes_being_written: file.in_flight,
+            checkpoint: beyond.of(file.file).map(log::CheckpointAnswer::of),
         }
     }
 }
@@ -198,10 +314,18 @@ impl PinAnswer {
     }
 }
 
-fn human(context: &Context, root: &Path, report: &VerifyReport) -> String {
+fn human(context: &Context, root: &Path, report: &VerifyReport, beyond: Option<&log::Beyond>) -> String {
     let mut text = format!("Ledger in {}: {}\n", escape(&root.display().to_string()), word(report.verdict));
     for file in &report.files {
         text.push_str(&format!("\n{}: {}\n{}", file.file, word(file.verdict()), pairs(file_rows(file))));
+        if let Some(stored) = beyond.and_then(|beyond| beyond.of(file.file)) {
+            let size = stored.checkpoint.checkpoint().size;
+            text.push_str(&format!(
+                "  checkpoint of {}, signed by {}\n",
+                log::lines(size),
+                escape(&stored.key.to_string())
+            ));
+        }
         for odd in &file.odd {
             text.push_str(&format!("  line {} {}\n", odd.line, escape(&odd.problem)));
         }
@@ -217,7 +341,12 @@ fn human(context: &Context, root: &Path, report: &VerifyReport) -> String {
             answer.queue_ids.join(", ")
         ));
     }
+    let beyond_says = beyond.map(log::Beyond::human).unwrap_or_default();
+    text.push_str(&beyond_says);
     text.push_str(&match report.verdict {
+        Verdict::Altered if !beyond_says.is_empty() && report.pins.is_empty() && report.files.iter().all(|file| file.damage.is_none()) => {
+            "\nThe files fit together, and are not what was kept elsewhere. Find out who replaced or cut them.\n".to_owned()
+        }
         Verdict::Sound if report.files.iter().all(|file| file.lines == 0) => "\nThe ledger has no line yet.\n".to_owned(),
         Verdict::Sound => "\nA cut at the end cannot be seen from the file alone: keep the heads elsewhere, and compare.\n".to_owned(),
         Verdict::Torn => "\nNothing is lost: the incomplete line was never acknowledged. The next process that writes sets it aside.\n".to_owned(),
@@ -307,12 +436,7 @@ struct LostAnswer<'a> {
 async fn mend(context: &Context, root: &Path, reason: &str, yes: bool) -> Result<Answer, Stopped> {
     // A repair is an operator's act like any other, though no command of the queue: who may not apply may not begin a new
     // ledger either.
-    let settings = &context.settings;
-    let principal = operator(settings, "repair the ledger").await?;
-    if principal.roles.is_disjoint(&settings.allowed_roles) {
-        let said = format!("{} holds no role that may do this. Nothing was changed.", principal.id);
-        return Err(Stopped::code(ErrorCode::RoleForbidden, said, &OsIds));
-    }
+    let principal = entitled(&context.settings, "repair the ledger").await?;
     let reason = match Stated::<Reason>::read(Some(reason)) {
         Stated::Given(reason) => reason,
         Stated::Absent => {
@@ -334,7 +458,7 @@ async fn mend(context: &Context, root: &Path, reason: &str, yes: bool) -> Result
                 "a repair wants to be confirmed, and nobody can be asked here: add --yes".to_owned(),
             ));
         }
-        output::complain(&human(context, root, &report));
+        output::complain(&human(context, root, &report, None));
         if !super::queue::typed("repair", "to keep the damaged file aside and begin a new ledger") {
             return Err(Stopped::Nothing("nothing was changed".to_owned()));
         }
@@ -342,6 +466,16 @@ async fn mend(context: &Context, root: &Path, reason: &str, yes: bool) -> Result
     let done = repair(root, &reason, &principal.id, SystemClock.now()).map_err(stopped)?;
     let text = if context.view.is_json() { json(&RepairAnswer::of(&done)) } else { mended(context, &done) };
     Ok(Answer::ok(text))
+}
+
+/// An operator who holds an allowed role: whoever may not apply may neither begin a new ledger nor sign this one.
+async fn entitled(settings: &Settings, may: &str) -> Result<Principal, Stopped> {
+    let principal = operator(settings, may).await?;
+    if principal.roles.is_disjoint(&settings.allowed_roles) {
+        let said = format!("{} holds no role that may do this. Nothing was changed.", principal.id);
+        return Err(Stopped::code(ErrorCode::RoleForbidden, said, &OsIds));
+    }
+    Ok(principal)
 }
 
 /// An operator, known by the personal token where one is configured.

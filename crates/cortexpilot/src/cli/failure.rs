@@ -75,6 +75,14 @@ impl Stopped {
         self
     }
 
+    /// The same with words of its own for what only the operator's terminal is told.
+    pub(crate) fn because(mut self, why: String) -> Self {
+        if let Self::Refused { cause, .. } = &mut self {
+            *cause = Some(why);
+        }
+        self
+    }
+
     /// A read that has no answer.
     pub(crate) fn read(problem: &ReadProblem, ids: &dyn Ids) -> Self {
         Self::of(&read_failure(problem), &nobody(), ids)

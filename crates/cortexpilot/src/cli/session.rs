@@ -7,7 +7,7 @@ use cortexpilot_core::domain::governance::Standing;
 use cortexpilot_core::domain::principal::{Caller, Principal, PrincipalKind, Surface};
 use cortexpilot_core::error::ErrorCode;
 use cortexpilot_core::port::StoreError;
-use cortexpilot_ledger::FileStore;
+use cortexpilot_ledger::{FileStore, OpenError};
 use cortexpilot_runs::RunStore;
 
 use super::failure::Stopped;
@@ -19,7 +19,12 @@ use crate::serve::{self, Unopened};
 
 impl From<Unopened> for Stopped {
     fn from(error: Unopened) -> Self {
-        Self::store(StoreError::Unavailable(error.to_string()), &OsIds)
+        let said = error.to_string();
+        if let Unopened::Store(OpenError::Checkpoint { file, line, .. }) = &error {
+            let corrupt = StoreError::Corrupt { file: (*file).to_owned(), line: *line };
+            return Self::store(corrupt, &OsIds).because(said);
+        }
+        Self::store(StoreError::Unavailable(said), &OsIds)
     }
 }
 

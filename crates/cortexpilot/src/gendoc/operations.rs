@@ -26,7 +26,7 @@ const fn writes(path: &'static str, what: &'static str) -> CommandRow {
 }
 
 /// Every command. One that is not here does not pass the test below.
-const COMMANDS: [CommandRow; 36] = [
+const COMMANDS: [CommandRow; 40] = [
     writes(
         "up",
         "Makes the key, a token where there is none and, with `--demo`, the demonstration's runs; then serves HTTP.",
@@ -74,6 +74,17 @@ const COMMANDS: [CommandRow; 36] = [
     writes("token revoke", "Appends the token's end, or the record of a refusal."),
     reads("audit verify"),
     writes("audit repair", "Writes a new ledger; the damaged one stays beside it."),
+    writes("audit init-key", "Makes `keys/audit.key`, once."),
+    writes(
+        "audit checkpoint",
+        "Writes tiles and checkpoints below `log`, and with `-o` the file that is named; never the ledger.",
+    ),
+    CommandRow {
+        path: "audit prove",
+        effect: "read; with `-o` write",
+        changes: Some("With `-o` it writes the file that is named."),
+    },
+    writes("audit export", "Writes the file that is named."),
     CommandRow {
         path: "import",
         effect: "write; with `--dry-run` read",

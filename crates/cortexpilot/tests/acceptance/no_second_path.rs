@@ -401,6 +401,10 @@ fn command(path: &str, scene: &Scene) -> Row {
         "token revoke" => Row::Refused(line(&[&scene.token, "--role", "OWNER"])),
         // The ledger is sound: there is nothing to repair.
         "audit repair" => Row::Declines(line(&["--reason", "just so"])),
+        // Nothing was signed: there is nothing to prove or to export.
+        "audit init-key" | "audit checkpoint" => Row::Declines(line(&[])),
+        "audit prove" => Row::Declines(line(&["--index", "0"])),
+        "audit export" => Row::Declines(line(&["-o", "evidence.jsonl"])),
         "import" => Row::Declines(line(&[&scene.home.runs().display().to_string(), "--reason", "just so"])),
         other => panic!("the command `{other}` has no row here: say how it is called"),
     }

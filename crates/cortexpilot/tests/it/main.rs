@@ -4,6 +4,7 @@ mod support;
 
 mod approvals;
 mod audit;
+mod audit_log;
 mod configuration;
 mod documents;
 mod governing;

@@ -1,0 +1,437 @@
+//! The log of a runtime root: signing it, proving from it, and holding it against what was kept elsewhere. Nothing here is
+//! on the way of a commit.
+
+use std::io::{self, BufRead as _, BufReader, Read as _, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use cortexpilot_core::domain::fold::State;
+use cortexpilot_core::domain::queue::QueueEvent;
+
+use super::anchor::{StoredLog, log_dir, store_key, stored, stored_key};
+use super::bundle::{BundleError, BundleLine, BundleWriter, Section};
+use super::checkpoint::{Checkpoint, CheckpointError, SignedCheckpoint};
+use super::checkpoint_file::{CheckpointFileError, store_checkpoint};
+use super::grow::LogTree;
+use super::hash::leaf_hash;
+use super::key::{AuditKey, AuditKeyError, load_audit_key};
+use super::proof::{ProofError, prove_consistency, prove_inclusion};
+use super::receipt::{Receipt, ReceiptError};
+use super::tile::Tile;
+use super::tile_store::{DirTiles, MemTiles, TileNodes, Tiles};
+use crate::chain::{Chain, Entry, FileKind, LEGACY_LINE_MAX};
+use crate::disk::{self, Disk};
+use crate::lock::{LockFile, LockProblem};
+use crate::settle;
+use crate::tracked::{Damage, Tracked};
+
+/// How long signing waits for processes that write.
+const LOCK_WAIT: Duration = Duration::from_secs(10);
+
+/// Why something of the log cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// Nobody has made the key that signs.
+    #[error("there is no key that signs checkpoints")]
+    NoKey,
+    /// The key cannot be used.
+    #[error(transparent)]
+    Key(#[from] AuditKeyError),
+    /// The key is not the one that signed before.
+    #[error("the log of {file} was signed by {was}, and the key here is {now}")]
+    OtherKey {
+        /// The file.
+        file: &'static str,
+        /// The public key beside the log.
+        was: String,
+        /// That of the key file.
+        now: String,
+    },
+    /// The lock cannot be had.
+    #[error("{0}")]
+    Lock(String),
+    /// Something cannot be read or written.
+    #[error("{path}: {source}", path = .path.display())]
+    Io {
+        /// Where.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A line is not what was written, or the file does not continue its last checkpoint.
+    #[error("{file}: line {line} {what}", line = .damage.line, what = .damage.what)]
+    Damaged {
+        /// The file.
+        file: &'static str,
+        /// What is wrong with it.
+        damage: Damage,
+    },
+    /// The last checkpoint cannot be had.
+    #[error(transparent)]
+    Stored(#[from] CheckpointFileError),
+    /// None was made yet.
+    #[error("there is no checkpoint of {0} yet")]
+    NoCheckpoint(&'static str),
+    /// The line is newer than the last checkpoint, or there is no such line.
+    #[error("line {index} (the first is 0) is not under the last checkpoint, which covers {size} lines")]
+    NotCovered {
+        /// The line that was asked for.
+        index: u64,
+        /// Lines under the checkpoint.
+        size: u64,
+    },
+    /// The queue's ledger has no such item.
+    #[error("there is no queue item {0}")]
+    NoItem(String),
+    /// It would not continue what was signed before.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// There is no proof.
+    #[error(transparent)]
+    Proof(#[from] ProofError),
+    /// The lines do not lead to the checkpoint.
+    #[error("the receipt {0}")]
+    Receipt(#[from] ReceiptError),
+    /// The lines are not those that were signed, or the bundle cannot be written.
+    #[error("the bundle: {0}")]
+    Bundle(#[from] BundleError),
+}
+
+fn io_at(path: &Path) -> impl Fn(io::Error) -> LogError + use<> {
+    let path = path.to_owned();
+    move |source| LogError::Io { path: path.clone(), source }
+}
+
+/// One file's log as it was signed.
+#[derive(Debug, Clone)]
+pub struct LogState {
+    /// The file's name in the runtime root.
+    pub file: &'static str,
+    /// Its last checkpoint and its key.
+    pub stored: StoredLog,
+    /// How many lines the checkpoint before it covered; `None` when it is the first.
+    pub before: Option<u64>,
+}
+
+/// Signs both files as they are now, under the ledger's lock: every line is on stable storage by then, and what a writer
+/// that died left behind is settled. Tiles first, then the checkpoint: who is killed between the two leaves the old
+/// checkpoint, and tiles that serve it as well.
+///
+/// # Errors
+/// [`LogError`]; [`LogError::Damaged`] when a file does not continue its last checkpoint, and nothing is signed.
+pub fn checkpoint(root: &Path) -> Result<Vec<LogState>, LogError> {
+    let key = load_audit_key(root)?.ok_or(LogError::NoKey)?;
+    let locked = |problem| match problem {
+        LockProblem::Io(path, source) => LogError::Io { path, source },
+        LockProblem::Busy(..) | LockProblem::DoesNotLock(_) => LogError::Lock(problem.to_string()),
+    };
+    let disk = Disk::default();
+    let held = LockFile::open(root, LOCK_WAIT, disk.clone()).and_then(|mut lock| lock.acquire()).map_err(locked)?;
+    held.prove(root).map_err(locked)?;
+    let mut read = Vec::new();
+    for kind in FileKind::ALL {
+        let failed = io_at(&root.join(kind.name()));
+        let mut state = State::default();
+        let mut file = Tracked::unfolded(root, kind);
+        let found = settle::read_on(&held, &mut file, &mut state).map_err(&failed)?;
+        if let Some(unsettled) = found.unsettled {
+            settle::make_durable(&held, &disk, &mut file, &mut state, unsettled).map_err(&failed)?;
+        }
+        if let Some(damage) = file.damage {
+            return Err(LogError::Damaged { file: kind.name(), damage });
+        }
+        read.push(file);
+    }
+    // Nothing is signed before both are known to be sound.
+    let signed = read.iter().map(|file| sign(root, &key, file)).collect();
+    drop(held);
+    signed
+}
+
+fn sign(root: &Path, key: &AuditKey, file: &Tracked) -> Result<LogState, LogError> {
+    let name = file.kind.name();
+    let dir = log_dir(root, name);
+    let failed = io_at(&dir);
+    let signer = key.signer(name, file.repaired.as_ref().map(|repaired| &repaired.damaged_sha256));
+    let verifier = signer.verifier();
+    match stored_key(&dir)? {
+        Some(was) if was != verifier => {
+            return Err(LogError::OtherKey { file: name, was: was.to_string(), now: verifier.to_string() });
+        }
+        Some(_) => {}
+        None => store_key(&dir, &verifier).map_err(&failed)?,
+    }
+    let last = stored(root, name)?;
+    let tiles = DirTiles::new(&dir);
+    let tree = tree_of(root, file.kind, file.chain.lines, &mut |tile, hashes| {
+        // What is there is left alone, unless it rotted.
+        if tiles.tile(tile).is_ok_and(|found| found == hashes) { Ok(()) } else { tiles.put(tile, hashes) }
+    })?;
+    let before = last.as_ref().map(|last| last.checkpoint.checkpoint().size);
+    let checkpoint = match &last {
+        Some(last) if before == Some(tree.size()) && last.checkpoint.checkpoint().root == tree.root() => {
+            last.checkpoint.clone()
+        }
+        Some(last) => {
+            let old = last.checkpoint.checkpoint().size;
+            let nodes = TileNodes::new(&tiles, tree.size());
+            let proof = if old == 0 { Vec::new() } else { prove_consistency(&nodes, old, tree.size())? };
+            SignedCheckpoint::sign(&signer, tree.size(), tree.root(), Some((&last.checkpoint, &proof)))?
+        }
+        None => SignedCheckpoint::sign(&signer, tree.size(), tree.root(), None)?,
+    };
+    if last.as_ref().map(|last| &last.checkpoint) != Some(&checkpoint) {
+        store_checkpoint(&dir, &checkpoint).map_err(&failed)?;
+    }
+    Ok(LogState { file: name, stored: StoredLog { key: verifier, checkpoint }, before })
+}
+
+/// Takes a line and its index; `false` when it has seen enough.
+type Visit<'a> = dyn FnMut(u64, &[u8]) -> Result<bool, LogError> + 'a;
+
+type KeepTile<'a> = dyn FnMut(Tile, &[cortexpilot_core::domain::id::Sha256Digest]) -> io::Result<()> + 'a;
+
+/// The tree of the first `size` lines, in bounded memory, and each of its tiles.
+fn tree_of(root: &Path, kind: FileKind, size: u64, keep: &mut KeepTile<'_>) -> Result<LogTree, LogError> {
+    let failed = io_at(&log_dir(root, kind.name()));
+    let mut tree = LogTree::new();
+    if size > 0 {
+        each(root, kind, &mut |index, line| {
+            tree.append_line(line);
+            for (tile, hashes) in tree.take_full() {
+                keep(tile, &hashes).map_err(&failed)?;
+            }
+            Ok(index + 1 < size)
+        })?;
+    }
+    for (tile, hashes) in tree.partial() {
+        keep(tile, hashes).map_err(&failed)?;
+    }
+    Ok(tree)
+}
+
+/// Shows each complete line of a file, with its index, until `visit` has seen enough. A file that is not there has none.
+fn each(root: &Path, kind: FileKind, visit: &mut Visit<'_>) -> Result<(), LogError> {
+    let path = root.join(kind.name());
+    let failed = io_at(&path);
+    let Some((file, _)) = disk::open(&path).map_err(&failed)? else { return Ok(()) };
+    let mut reader = BufReader::with_capacity(256 * 1024, file);
+    let mut line = Vec::new();
+    for index in 0.. {
+        line.clear();
+        reader.by_ref().take(LEGACY_LINE_MAX as u64 + 2).read_until(b'\n', &mut line).map_err(&failed)?;
+        let Some(line) = line.strip_suffix(b"\n") else { break };
+        if !visit(index, line)? {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// What is proven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject<'a> {
+    /// The line that queued this item.
+    Item(&'a str),
+    /// A line of `queue.jsonl`; the first is 0.
+    Line(u64),
+    /// A line of `decisions.jsonl`; the first is 0.
+    Decision(u64),
+}
+
+/// A line and its receipt.
+#[derive(Debug, Clone)]
+pub struct Proven {
+    /// The file that it stands in.
+    pub file: &'static str,
+    /// The line, without its newline.
+    pub line: Vec<u8>,
+    /// That it is under the last checkpoint.
+    pub receipt: Receipt,
+}
+
+/// Proves that a line is under the last checkpoint. Writes nothing and takes no lock.
+///
+/// # Errors
+/// [`LogError`]; [`LogError::NotCovered`] when the line is newer than the last checkpoint.
+pub fn prove(root: &Path, subject: Subject<'_>) -> Result<Proven, LogError> {
+    let kind = match subject {
+        Subject::Item(_) | Subject::Line(_) => FileKind::Queue,
+        Subject::Decision(_) => FileKind::Decisions,
+    };
+    let name = kind.name();
+    let StoredLog { checkpoint, .. } = stored(root, name)?.ok_or(LogError::NoCheckpoint(name))?;
+    let size = checkpoint.checkpoint().size;
+    let (index, line) = match subject {
+        Subject::Item(id) => find_item(root, id)?,
+        Subject::Line(index) | Subject::Decision(index) if index < size => find_line(root, kind, index)?,
+        Subject::Line(index) | Subject::Decision(index) => return Err(LogError::NotCovered { index, size }),
+    };
+    if index >= size {
+        return Err(LogError::NotCovered { index, size });
+    }
+    let leaf = leaf_hash(&line);
+    let receipt = |tiles: &dyn Tiles| -> Result<Receipt, LogError> {
+        let path = prove_inclusion(&TileNodes::new(tiles, size), size, index)?;
+        Ok(Receipt::new(index, leaf, path, &checkpoint)?)
+    };
+    let receipt = match receipt(&DirTiles::new(log_dir(root, name))) {
+        Ok(receipt) => receipt,
+        // Tiles are derived: where they are gone or wrong, the lines are asked.
+        Err(_) => {
+            let mut tiles = MemTiles::new();
+            tree_of(root, kind, size, &mut |tile, hashes| {
+                tiles.put(tile, hashes.to_vec());
+                Ok(())
+            })?;
+            receipt(&tiles)?
+        }
+    };
+    Ok(Proven { file: name, line, receipt })
+}
+
+fn find_line(root: &Path, kind: FileKind, wanted: u64) -> Result<(u64, Vec<u8>), LogError> {
+    let mut found = None;
+    each(root, kind, &mut |index, line| {
+        if index == wanted {
+            found = Some((index, line.to_vec()));
+        }
+        Ok(found.is_none())
+    })?;
+    let gone = || io::Error::new(io::ErrorKind::UnexpectedEof, "has fewer lines than its last checkpoint");
+    found.ok_or_else(|| io_at(&root.join(kind.name()))(gone()))
+}
+
+fn find_item(root: &Path, id: &str) -> Result<(u64, Vec<u8>), LogError> {
+    let mut found = None;
+    let mut chain = Chain::new(FileKind::Queue);
+    each(root, FileKind::Queue, &mut |index, line| {
+        let entry = chain.feed(line).map_err(|what| LogError::Damaged {
+            file: FileKind::Queue.name(),
+            damage: Damage { line: index + 1, offset: chain.offset, what },
+        })?;
+        if let Entry::Event(QueueEvent::Enqueued(event), _) = entry
+            && event.queue_id.as_str() == id
+        {
+            found = Some((index, line.to_vec()));
+        }
+        Ok(found.is_none())
+    })?;
+    found.ok_or_else(|| LogError::NoItem(id.to_owned()))
+}
+
+/// The last checkpoints of both files, `queue.jsonl` first; `None` where none was made.
+///
+/// # Errors
+/// [`LogError::Stored`] when there is one that does not verify.
+pub fn stored_logs(root: &Path) -> Result<Vec<(&'static str, Option<StoredLog>)>, LogError> {
+    FileKind::ALL.into_iter().map(|kind| Ok((kind.name(), stored(root, kind.name())?))).collect()
+}
+
+/// Writes every line under the last checkpoints, with these and the public keys, as one bundle.
+///
+/// # Errors
+/// [`LogError`]; [`LogError::NoCheckpoint`] when one of the files has none.
+pub fn export<W: Write>(root: &Path, out: W) -> Result<(W, Vec<LogState>), LogError> {
+    let mut writer = BundleWriter::new(out);
+    let mut states = Vec::new();
+    for kind in FileKind::ALL {
+        let stored = stored(root, kind.name())?.ok_or(LogError::NoCheckpoint(kind.name()))?;
+        let size = stored.checkpoint.checkpoint().size;
+        writer.section(&Section { key: &stored.key, checkpoint: &stored.checkpoint, since: None, some: None })?;
+        if size > 0 {
+            each(root, kind, &mut |index, line| {
+                writer.line(&BundleLine { index, line, inclusion: &[] })?;
+                Ok(index + 1 < size)
+            })?;
+        }
+        states.push(LogState { file: kind.name(), stored, before: None });
+    }
+    Ok((writer.finish()?, states))
+}
+
+/// A checkpoint that was kept elsewhere, held against the files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// What it says.
+    pub checkpoint: Checkpoint,
+    /// Why the ledger does not continue it; `None` when it does.
+    pub problem: Option<String>,
+}
+
+/// Holds checkpoints that were kept elsewhere, one behind the other as `audit checkpoint` prints them, against the files.
+/// With `keys`, each must be signed by one of these; without, by the key that stands in the root.
+///
+/// # Errors
+/// [`LogError::Checkpoint`] when the bytes are not checkpoints; [`LogError::Io`].
+pub fn continues_kept(root: &Path, kept: &[u8], keys: &[super::note::NoteVerifier]) -> Result<Vec<Kept>, LogError> {
+    let own = load_audit_key(root).ok().flatten().map(|key| key.signer(FileKind::Queue.name(), None).verifier());
+    let of_logs = stored_logs(root).unwrap_or_default().into_iter().filter_map(|(_, stored)| Some(stored?.key));
+    let trusted: Vec<_> = if keys.is_empty() { own.into_iter().chain(of_logs).collect() } else { keys.to_vec() };
+    let mut found = Vec::new();
+    for note in notes(kept) {
+        let text = super::note::Note::parse(&note).map_err(CheckpointError::from)?;
+        let checkpoint = Checkpoint::parse(text.text())?;
+        let key = trusted.iter().find_map(|key| key.vouching_for(&checkpoint.origin));
+        let problem = match key.map(|key| SignedCheckpoint::open(&note, &key)) {
+            None => Some("no key that is trusted here signs under its name".to_owned()),
+            Some(Err(error)) => Some(error.to_string()),
+            Some(Ok(_)) => held_against(root, &checkpoint)?,
+        };
+        found.push(Kept { checkpoint, problem });
+    }
+    if found.is_empty() {
+        return Err(CheckpointError::Form.into());
+    }
+    Ok(found)
+}
+
+fn held_against(root: &Path, kept: &Checkpoint) -> Result<Option<String>, LogError> {
+    let Some((_, file, after)) = super::note::parts_of_origin(&kept.origin) else {
+        return Ok(Some("its name is not that of a file of a ledger".to_owned()));
+    };
+    let Some(kind) = FileKind::ALL.into_iter().find(|kind| kind.name() == file) else {
+        return Ok(Some("its name is not that of a file of a ledger".to_owned()));
+    };
+    let mut lines = 0;
+    let mut frontier = super::tree::Frontier::new();
+    let mut is_after = String::new();
+    each(root, kind, &mut |index, line| {
+        if index == 0
+            && let Ok(Entry::Repaired(repaired)) = Chain::new(kind).feed(line)
+        {
+            is_after = format!("/after-{}", &repaired.damaged_sha256.to_string()[..12]);
+        }
+        if index < kept.size {
+            frontier.append(leaf_hash(line));
+        }
+        lines = index + 1;
+        Ok(lines < kept.size)
+    })?;
+    Ok(if is_after != after {
+        Some(format!("{file} is another log since it was repaired, and was not that one: compare the kept file"))
+    } else if lines < kept.size {
+        Some(format!("{file} has {lines} lines and had {} when it was signed: it was cut back", kept.size))
+    } else if frontier.root() != kept.root {
+        Some(format!("the first {} lines of {file} are not those that were signed", kept.size))
+    } else {
+        None
+    })
+}
+
+/// Checkpoints one behind the other: each ends with its signatures, which begin with a dash.
+fn notes(bytes: &[u8]) -> Vec<Vec<u8>> {
+    let mut notes: Vec<Vec<u8>> = Vec::new();
+    let mut signed = true;
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        let is_signature = line.starts_with("\u{2014} ".as_bytes());
+        if signed && !is_signature {
+            notes.push(Vec::new());
+        }
+        signed = is_signature;
+        if let Some(note) = notes.last_mut() {
+            note.extend_from_slice(line);
+        }
+    }
+    notes
+}

@@ -1,0 +1,140 @@
+//! Receipts: what they hold, what they show, and the programs on the page about them.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use cortexpilot_ledger::log::{Receipt, ReceiptError, SignedCheckpoint, leaf_hash};
+
+use super::{line, receipt, signed, signer};
+
+#[test]
+fn a_receipt_shows_its_line_under_the_signed_root_and_survives_its_json() {
+    let (_, batch, checkpoint) = signed(300, 7);
+    for index in 300..307 {
+        let receipt = receipt(&batch, &checkpoint, index);
+        let again = Receipt::parse(receipt.to_json().as_bytes()).unwrap();
+        assert_eq!(again, receipt);
+        assert_eq!(again.verify(&line(index), &signer().verifier()).unwrap(), checkpoint);
+        assert_eq!(again.verify(&line(index + 1), &signer().verifier()), Err(ReceiptError::OtherLine));
+        assert!(again.verify(&line(index), &signer().named("example.com/other").unwrap().verifier()).is_err());
+    }
+}
+
+#[test]
+fn any_flipped_bit_of_a_receipt_is_refused() {
+    let (_, batch, checkpoint) = signed(3, 2);
+    let json = receipt(&batch, &checkpoint, 4).to_json();
+    let key = signer().verifier();
+    let verify = |bytes: &[u8]| Receipt::parse(bytes).and_then(|receipt| receipt.verify(&line(4), &key));
+    assert!(verify(json.as_bytes()).is_ok());
+    for bit in 0..json.len() * 8 {
+        let mut bad = json.clone().into_bytes();
+        bad[bit / 8] ^= 1 << (bit % 8);
+        assert!(verify(&bad).is_err(), "bit {bit}: {}", String::from_utf8_lossy(&bad));
+    }
+}
+
+#[test]
+fn a_receipt_that_does_not_verify_is_not_given() {
+    let (_, batch, checkpoint) = signed(3, 2);
+    let proof = batch.prove_inclusion(4).unwrap();
+    let wrong =
+        [(3, line(4), proof.clone()), (4, line(3), proof.clone()), (4, line(4), Vec::new()), (5, line(4), proof)];
+    for (index, line, proof) in wrong {
+        let refused = Receipt::new(index, leaf_hash(&line), proof, &checkpoint);
+        assert!(matches!(refused, Err(ReceiptError::Proof(_))));
+    }
+}
+
+#[test]
+fn what_is_no_receipt_is_refused() {
+    let (_, batch, checkpoint) = signed(3, 2);
+    let json = receipt(&batch, &checkpoint, 4).to_json();
+    let index = "\"index\":4";
+    for bad in [
+        String::new(),
+        json.replace("receipt/1", "receipt/2"),
+        json.replace(index, "\"index\":-1"),
+        json.replace(index, "\"index\":4.0"),
+        json.replace(index, "\"index\":4,\"index\":4"),
+        json.replace(index, "\"index\":4,\"more\":1"),
+        json.replace("\"leaf_hash\":\"", "\"leaf_hash\":\"00"),
+        json.replace(index, "\"index\":18446744073709551616"),
+        format!("{json}{json}"),
+    ] {
+        assert!(matches!(Receipt::parse(bad.as_bytes()), Err(ReceiptError::Form(_))), "{bad}");
+    }
+}
+
+#[test]
+fn the_tlog_proof_has_the_form_of_its_specification() {
+    let (_, batch, checkpoint) = signed(0, 2);
+    let text = receipt(&batch, &checkpoint, 1).to_tlog_proof().unwrap();
+    let (head, note) = text.split_once("\n\n").unwrap();
+    let lines: Vec<_> = head.split('\n').collect();
+    assert_eq!(lines[..2], ["c2sp.org/tlog-proof@v1", "index 1"]);
+    assert_eq!((lines.len(), lines[2].len()), (3, 44));
+    assert_eq!(SignedCheckpoint::open(note.as_bytes(), &signer().verifier()).unwrap(), checkpoint);
+}
+
+/// The Python blocks of the page, in files.
+fn scripts(dir: &Path) -> Vec<PathBuf> {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/receipts.md");
+    let page = std::fs::read_to_string(page).expect("the page is there");
+    let blocks = page.split("```python\n").skip(1).map(|after| after.split_once("```").expect("it ends").0);
+    let scripts: Vec<_> = blocks.enumerate().map(|(number, block)| (dir.join(format!("{number}.py")), block)).collect();
+    assert_eq!(scripts[0].1.lines().count(), 12, "as the page says");
+    scripts.into_iter().map(|(path, block)| std::fs::write(&path, block).map(|()| path).unwrap()).collect()
+}
+
+fn run(dir: &Path, program: &str, arguments: &[&str]) -> bool {
+    let output = Command::new(program).args(arguments).current_dir(dir).output();
+    output.expect("python3 and openssl are needed for this test").status.success()
+}
+
+#[test]
+fn the_programs_on_the_page_verify_a_receipt_and_refuse_a_changed_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let scripts = scripts(dir);
+    let [tree, split] = &scripts[..] else { panic!("the page has two programs") };
+    for (before, more) in [(0, 1), (100, 20)] {
+        let (_, batch, checkpoint) = signed(before, more);
+        let lines: Vec<_> = (0..batch.size()).flat_map(|index| [line(index), b"\n".to_vec()].concat()).collect();
+        std::fs::write(dir.join("queue.jsonl"), lines).unwrap();
+        for index in [before, before + more / 2, before + more - 1] {
+            let receipt = receipt(&batch, &checkpoint, index);
+            let verify = |receipt: &Receipt| {
+                std::fs::write(dir.join("receipt.json"), receipt.to_json()).unwrap();
+                run(dir, "python3", &[tree.to_str().unwrap(), "receipt.json", "queue.jsonl"])
+            };
+            assert!(verify(&receipt), "{index} of {}", batch.size());
+            if index > before {
+                continue;
+            }
+            let (mut other, mut longer) = (receipt.clone(), receipt.clone());
+            other.index += 1;
+            longer.inclusion.push(receipt.leaf);
+            assert!(!verify(&other) && !verify(&longer));
+            if let Some(first) = receipt.inclusion.first() {
+                let mut flipped = receipt.clone();
+                flipped.inclusion[0] = leaf_hash(first.as_bytes());
+                let mut shorter = receipt.clone();
+                shorter.inclusion.pop();
+                assert!(!verify(&flipped) && !verify(&shorter));
+            }
+        }
+        let receipt = receipt(&batch, &checkpoint, before);
+        let signature = |receipt: &Receipt| {
+            std::fs::write(dir.join("receipt.json"), receipt.to_json()).unwrap();
+            let key = signer().verifier().to_string();
+            assert!(run(dir, "python3", &[split.to_str().unwrap(), "receipt.json", &key]));
+            let page = "pkeyutl -verify -pubin -keyform DER -inkey key.der -rawin -in text -sigfile signature";
+            run(dir, "openssl", &page.split(' ').collect::<Vec<_>>())
+        };
+        assert!(signature(&receipt));
+        let size = format!("\n{}\n", batch.size());
+        let changed = Receipt { checkpoint: receipt.checkpoint.replacen(&size, "\n99\n", 1), ..receipt };
+        assert!(!signature(&changed));
+    }
+}
