@@ -63,10 +63,13 @@ pub(super) fn ask(request: &Request, inputs: &ApplyInputs, facts: &EnqueueFacts,
 
 /// Whether this principal asked for exactly this, and it may still be decided: asking again takes up nothing more.
 pub(super) fn asked_already(request: &Request, facts: &EnqueueFacts) -> bool {
-    let Ok(run) = &request.run else { return false };
+    let caller = request.caller.principal_id();
+    let mut mine =
+        facts.requests.iter().filter(|other| other.is_open(request.now) && other.was_asked_by(caller)).peekable();
+    // Nearly always there is none, and a digest under the store's lock is what everybody else waits for.
+    let (Ok(run), Some(_)) = (&request.run, mine.peek()) else { return false };
     let digest = Basis::of(run, request, facts).digest();
-    let same = |other: &ApprovalRequest| other.is_open(request.now) && other.asked.preview_digest == digest;
-    facts.requests.iter().any(|other| same(other) && other.was_asked_by(request.caller.principal_id()))
+    mine.any(|other| other.asked.preview_digest == digest)
 }
 
 /// Refuses an item whose request ended: no later yes, not even the requester's own, undoes what was decided.
