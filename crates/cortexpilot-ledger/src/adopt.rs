@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cortexpilot_core::codec::line::{Adopted, SealedLine, encode_adopted};
+use cortexpilot_core::domain::command::ApprovalPolicy;
+use cortexpilot_core::domain::governance::Standing;
 use cortexpilot_core::domain::id::Sha256Digest;
 use cortexpilot_core::domain::text::Reason;
 use cortexpilot_core::domain::time::to_micros;
@@ -75,6 +77,15 @@ pub enum AdoptError {
     /// This system has written beside it; what operators decided there would be left behind.
     #[error("this system has written {path} beside it, and a freeze or a floor may stand there", path = .0.display())]
     Decided(PathBuf),
+    /// Operators want people asked, or everything to stand still, and nobody was asked about its pending items: taking them
+    /// over would queue what no approval let through.
+    #[error("{pending} of its items are pending and nobody has approved them, while {why}")]
+    Unapproved {
+        /// How many.
+        pending: usize,
+        /// What operators decided.
+        why: String,
+    },
     /// A line of the original is not to be read as one.
     #[error("line {line} {what}")]
     SourceDamaged {
@@ -237,7 +248,21 @@ fn judge(root: &Path, source: &Path, shared: &Shared) -> Result<Source, AdoptErr
     if looked(decisions.clone())?.is_some_and(|stat| stat.size > 0) {
         return Err(AdoptError::Decided(decisions));
     }
-    Ok(found)
+    // Where the ledger stands already its items are in the queue; a copy would put them there.
+    let pending = found.survey.items.iter().filter(|item| item.is_pending()).count();
+    match forbidden(shared.state.governance().standing()) {
+        Some(why) if pending > 0 => Err(AdoptError::Unapproved { pending, why }),
+        Some(_) | None => Ok(found),
+    }
+}
+
+/// Why nothing may become pending here without being asked about, if so.
+fn forbidden(standing: &Standing) -> Option<String> {
+    if standing.frozen.is_some() {
+        return Some("queueing is frozen here".to_owned());
+    }
+    let floor = standing.floor;
+    (floor > ApprovalPolicy::Declared).then(|| format!("the approval policy here is at least `{}`", floor.as_str()))
 }
 
 fn record(order: &Order<'_>, survey: &Survey) -> (Adopted, SealedLine) {

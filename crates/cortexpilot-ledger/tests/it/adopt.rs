@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use cortexpilot_core::codec::line::{Adopted, encode_adopted};
+use cortexpilot_core::domain::command::{ApprovalPolicy, Decide};
 use cortexpilot_core::domain::id::Sha256Digest;
 use cortexpilot_core::domain::ledger;
 use cortexpilot_core::domain::text::Reason;
 use cortexpilot_core::port::StoreRead as _;
-use cortexpilot_core::port::conformance::{Ask, block_on, soon};
+use cortexpilot_core::port::conformance::{Ask, block_on, execute, govern, person, soon};
 use cortexpilot_ledger::{AdoptError, Adoption, FileReader, Order, SourceTail, Verdict, adopt, survey, verify};
 
 use crate::support::{Root, World, corrupt, names};
@@ -133,5 +134,24 @@ fn every_member_of_the_record_is_on_the_page() {
     let members: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&line).unwrap();
     for member in members.keys() {
         assert!(row.contains(&format!("`{member}`")), "{member}");
+    }
+}
+
+#[test]
+fn what_nobody_approved_is_not_taken_over_where_people_are_asked_or_everything_stands_still() {
+    let theirs = Root::with_queue(original());
+    let closed = Root::with_queue(String::new());
+    for (decided, said) in [(Decide::SetPolicy(ApprovalPolicy::Operator), "`operator`"), (Decide::Freeze, "frozen")] {
+        let ours = Root::new();
+        let store = ours.open();
+        block_on(execute(&store, govern(&person("ann"), soon(1), decided)));
+        drop(store);
+        let refused = take(&ours, &theirs.path).unwrap_err();
+        assert!(matches!(&refused, AdoptError::Unapproved { pending: 3, why } if why.contains(said)), "{refused}");
+        assert!(survey(&ours.path, &theirs.path).is_err(), "a survey says so too");
+        assert_eq!(ours.lines().len(), 0);
+        assert!(!names(&ours.path).iter().any(|name| name.contains("adopted")), "nothing is left behind");
+        // A ledger with nothing pending queues nothing.
+        assert_eq!(take(&ours, &closed.path).unwrap().survey.items, []);
     }
 }

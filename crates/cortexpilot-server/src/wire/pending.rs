@@ -44,11 +44,11 @@ impl PendingView {
             },
             next_step: match surface {
                 Surface::Mcp => {
-                    "A person must approve this in the console. Tell the person the id. Do not call again to wait; use \
+                    "A person must approve this outside this chat. Tell the person the id. Do not call again to wait; use \
                      preview_enqueue_from_run to look."
                 }
                 Surface::Http | Surface::Cli => {
-                    "Another person must approve this, in the console or on the command line. Nothing is queued until then."
+                    "Another person must approve this, over HTTP or on the command line. Nothing is queued until then."
                 }
             },
         }

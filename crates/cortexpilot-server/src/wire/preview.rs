@@ -138,7 +138,7 @@ pub struct ApprovalView {
 pub struct GateView {
     /// Its name.
     pub gate: &'static str,
-    /// `null` where its input comes only with apply.
+    /// `null` where its input comes only with apply, and where people are asked.
     pub open: Option<bool>,
     /// The code that an apply would be refused with.
     pub code: Option<&'static str>,

@@ -112,6 +112,11 @@ fn stopped(context: &Context, root: &Path, dir: &Path, error: AdoptError) -> Sto
         }
         AdoptError::Ours => nothing(format!("There is nothing to import: use it with {}.", root_flag(dir))),
         AdoptError::Decided(_) => nothing(format!("Adopt it where it stands: the same with {}.", root_flag(dir))),
+        AdoptError::Unapproved { .. } => nothing(
+            "Cancel them in the original first; or take the ledger over before the policy is raised, and queue again what \
+             is still wanted."
+                .to_owned(),
+        ),
         AdoptError::SourceDamaged { .. } => nothing(
             "It looks like a line of this system that was altered, or is too long for any. Find out who wrote it; \
              `runs` and the rest of the directory can be used without it."

@@ -42,7 +42,7 @@ async fn a_request_that_people_decide_is_answered_alike_in_every_era_and_whateve
                             "needs": if policy == ApprovalPolicy::Operator { 1 } else { 2 },
                             "has": 0,
                         },
-                        "next_step": "A person must approve this in the console. Tell the person the id. Do not call again \
+                        "next_step": "A person must approve this outside this chat. Tell the person the id. Do not call again \
                                       to wait; use preview_enqueue_from_run to look.",
                     }),
                     "{era:?} {reply}"
