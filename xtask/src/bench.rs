@@ -28,26 +28,46 @@ pub(crate) fn queue_scale(args: &Args) -> Result<ExitCode> {
     Ok(if passes(&mut cargo)? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// Cases of `cargo xtask bench ledger` that call the product's binary through a surface: a bench target of their own, in the
+/// binary's crate. The others are the ledger's, which also says which there are.
+const OF_SURFACES: [&str; 2] = ["http", "stdio"];
+
+/// Cases of the ledger that start the product's binary.
+const WITH_BINARY: [&str; 1] = ["open"];
+
 /// `cargo xtask bench ledger`.
 pub(crate) fn ledger(args: &Args) -> Result<ExitCode> {
     let workspace = Workspace::find()?;
-    // Only that case starts the product, and its build takes longer than the others' measurements.
     let only = args.values("--only");
-    let binary = if only.is_empty() || only.contains(&"open") { Some(release_binary(&workspace)?) } else { None };
-    let mut cargo = workspace.cargo();
-    cargo.args(["bench", "--quiet", "-p", "cortexpilot-ledger", "--bench", "ledger", "--"]);
-    if args.has("--full") {
-        cargo.arg("--full");
-    }
-    for name in ["--items", "--rounds", "--only"] {
-        for value in args.values(name) {
-            cargo.args([name, value]);
+    let wanted = |cases: &[&str]| only.is_empty() || only.iter().any(|name| cases.contains(name));
+    let surfaces = wanted(&OF_SURFACES);
+    let ledger = only.is_empty() || only.iter().any(|name| !OF_SURFACES.contains(name));
+    // Its build takes longer than most measurements.
+    let binary = if surfaces || wanted(&WITH_BINARY) { Some(release_binary(&workspace)?) } else { None };
+    let mut met = true;
+    for (package, bench, asked) in [("cortexpilot-ledger", "ledger", ledger), ("cortexpilot", "surfaces", surfaces)] {
+        if !asked {
+            continue;
         }
+        let mut cargo = workspace.cargo();
+        cargo.args(["bench", "--quiet", "-p", package, "--bench", bench, "--"]);
+        if args.has("--full") {
+            cargo.arg("--full");
+        }
+        for name in ["--items", "--rounds"] {
+            for value in args.values(name) {
+                cargo.args([name, value]);
+            }
+        }
+        for name in only.iter().filter(|name| OF_SURFACES.contains(name) == (bench == "surfaces")) {
+            cargo.args(["--only", name]);
+        }
+        if let Some(binary) = &binary {
+            cargo.arg("--binary").arg(binary);
+        }
+        met &= passes(&mut cargo)?;
     }
-    if let Some(binary) = binary {
-        cargo.arg("--binary").arg(binary);
-    }
-    Ok(if passes(&mut cargo)? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if met { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn release_binary(workspace: &Workspace) -> Result<PathBuf> {

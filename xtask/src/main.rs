@@ -17,6 +17,7 @@ mod check;
 mod cli;
 mod deps;
 mod docs;
+mod faults;
 mod generate;
 mod hygiene;
 mod markdown;
@@ -127,6 +128,24 @@ const COMMANDS: &[Command] = &[
                   target, says nothing because its sides did not do the same, or could not be had. Leave the machine alone\n\
                   meanwhile; docs/benchmarks/ledger.md says how to read it.",
         run: bench::ledger,
+    },
+    Command {
+        name: "faults",
+        about: "Break what the ledger rests on, in campaigns: kills, faulty disks, flipped bits, full disks",
+        options: &[
+            Opt {
+                name: "--long",
+                value: None,
+                about: "at full size: 1,000 kills, every bit of 64 KiB, a minute's crowd",
+            },
+            Opt { name: "--only", value: Some("NAME"), about: "one campaign, see --list (may be repeated)" },
+            Opt { name: "--list", value: None, about: "print the campaigns, run nothing" },
+        ],
+        details: "Without --long each campaign has the size that it has in `cargo xtask test`. Prints for each what fired, what came of\n\
+                  it, and what its controls found: each campaign shows that it can fail. Exits with 1 on a finding, and where a\n\
+                  campaign cannot run here, which it says. --long takes about half an hour on two cores; it needs strace, and root\n\
+                  for the small file system that it fills.",
+        run: faults::run,
     },
     Command {
         name: "newcomer",

@@ -1,9 +1,10 @@
 //! `cargo xtask test`: suites in tiers. A tier is what a suite needs beyond Rust; what cannot run is said, never passed over.
 
 pub(crate) mod junit;
+pub(crate) mod mounted;
 mod python;
 mod rust;
-mod traced;
+pub(crate) mod traced;
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -25,7 +26,7 @@ enum Tier {
 /// Every tier, in the order they run, with its name and what it asks of a machine.
 const TIERS: &[(Tier, &str, &str)] = &[
     (Tier::Core, "core", "Rust and Python alone"),
-    (Tier::Clients, "clients", "foreign programs: MCP clients, installed below target/clients, and strace"),
+    (Tier::Clients, "clients", "foreign programs: MCP clients, installed below target/clients, strace and mount"),
     (Tier::Pg, "pg", "a PostgreSQL server of its own"),
     (Tier::Web, "web", "Node and a browser"),
 ];
@@ -46,7 +47,7 @@ const SUITES: &[Suite] = &[
     Suite {
         name: "nextest",
         tier: Tier::Core,
-        command: "cargo nextest run --workspace --profile ci -E 'not binary(traced)'",
+        command: "cargo nextest run --workspace --profile ci -E 'not binary(/^(traced|mounted)$/)'",
         needs: "cargo-nextest; without it `cargo test --workspace` runs instead",
         run: rust::nextest,
     },
@@ -71,6 +72,13 @@ const SUITES: &[Suite] = &[
         needs: "strace, and a machine on which a process may be traced; as root it is installed with apt-get",
         run: traced::run,
     },
+    Suite {
+        name: "mounted",
+        tier: Tier::Clients,
+        command: "cargo nextest run --workspace --test mounted --profile ci",
+        needs: "a machine on which a tmpfs may be mounted, which takes root",
+        run: mounted::run,
+    },
 ];
 
 /// How a suite ended.
@@ -88,6 +96,8 @@ struct Counts {
     failed: usize,
     /// Tests with their time in seconds, where the tool reports it.
     times: Vec<(f64, String)>,
+    /// What tests did to the product on purpose, where the tool reports it.
+    fired: Vec<(u64, String)>,
     /// What a reader of the summary should know.
     remark: Option<String>,
 }
@@ -218,12 +228,31 @@ fn summary(outcomes: &[Outcome<'_>], must_run: bool) -> (String, usize) {
             text.push_str(&format!("  {seconds:>7.2} s  {name}\n"));
         }
     }
+    let fired = injections(outcomes);
+    if !fired.is_empty() {
+        text.push_str(&format!("injections fired: {}\n", fired.join(", ")));
+    }
     for entry in &not_run {
         let weight = if must_run { ", counted as failed" } else { "" };
         text.push_str(&format!("NOT RUN{weight}: {entry}\n"));
     }
     text.push_str(&format!("{passed} passed, {failed} failed\n"));
     (text, failed)
+}
+
+/// How often tests broke something on purpose, added up over all suites.
+fn injections(outcomes: &[Outcome<'_>]) -> Vec<String> {
+    let mut sums: Vec<(u64, &str)> = Vec::new();
+    for outcome in outcomes {
+        let Ran::Counted(counts) = &outcome.ran else { continue };
+        for (number, what) in &counts.fired {
+            match sums.iter_mut().find(|(_, known)| known == what) {
+                Some((sum, _)) => *sum += number,
+                None => sums.push((*number, what)),
+            }
+        }
+    }
+    sums.into_iter().map(|(sum, what)| format!("{sum} {what}")).collect()
 }
 
 fn slowest<'a>(outcomes: &'a [Outcome<'_>]) -> Vec<&'a (f64, String)> {
@@ -292,7 +321,8 @@ mod tests {
 
     fn counts(passed: usize, failed: usize) -> Ran {
         let times = (0..12).map(|i| (f64::from(i), format!("test_{i}"))).collect();
-        Ran::Counted(Counts { passed, failed, times, remark: None })
+        let fired = vec![(60, "kills".to_owned())];
+        Ran::Counted(Counts { passed, failed, times, fired, remark: None })
     }
 
     #[test]
@@ -302,6 +332,7 @@ mod tests {
         assert_eq!(text.lines().last(), Some("7 passed, 1 failed"));
         assert_eq!(text.lines().filter(|line| line.contains("test_")).count(), SLOWEST);
         assert!(text.contains("tier core           3.0 s"), "{text}");
+        assert!(text.contains("\ninjections fired: 120 kills\n"), "{text}");
     }
 
     #[test]
@@ -309,7 +340,7 @@ mod tests {
         let outcomes = [outcome("nextest", counts(5, 0)), outcome("python-sdk", Ran::NotRun("no python3".to_owned()))];
         let (text, failed) = summary(&outcomes, false);
         assert_eq!(failed, 0);
-        assert!(text.ends_with("NOT RUN: clients/python-sdk: no python3\n5 passed, 0 failed\n"), "{text}");
+        assert!(text.ends_with("kills\nNOT RUN: clients/python-sdk: no python3\n5 passed, 0 failed\n"), "{text}");
         let (text, failed) = summary(&outcomes, true);
         assert_eq!(failed, 1);
         assert!(

@@ -19,6 +19,7 @@ use crate::domain::seal::SealKey;
 use crate::domain::text::{IdempotencyKey, Reason, RequestedBy, Stated, WorkerName};
 use crate::domain::time::to_micros;
 use crate::error::ErrorCode;
+use crate::port::receipts::Receipts;
 use crate::port::runs::Runs;
 use crate::port::{Clock, Ids, Store, StoreError, StoreRead};
 
@@ -51,6 +52,7 @@ impl Failure {
             Self::Denied(denial) => denial.code,
             Self::Store(StoreError::Unavailable(_)) => ErrorCode::StoreUnavailable,
             Self::Store(StoreError::OutcomeUnknown(_)) => ErrorCode::OutcomeUnknown,
+            Self::Store(StoreError::Full(_)) => ErrorCode::StoreFull,
             Self::Store(StoreError::Corrupt { .. }) => ErrorCode::LedgerCorrupt,
             Self::Store(StoreError::Newer { .. }) => ErrorCode::LedgerNewer,
         }
@@ -185,6 +187,7 @@ pub struct App {
     key: Option<SealKey>,
     memory: Memory,
     on_request: Option<OnRequest>,
+    receipts: Option<Arc<dyn Receipts>>,
 }
 
 impl App {
@@ -199,7 +202,7 @@ impl App {
         key: Option<SealKey>,
     ) -> Self {
         let reader = Reader::new(store.clone(), runs, clock.clone());
-        Self { reader, store, clock, ids, policy, key, memory: Memory::default(), on_request: None }
+        Self { reader, store, clock, ids, policy, key, memory: Memory::default(), on_request: None, receipts: None }
     }
 
     /// Calls this with every request that an apply through this app newly records, once its line is durable; one that an
@@ -208,6 +211,18 @@ impl App {
     pub fn on_request(mut self, tell: OnRequest) -> Self {
         self.on_request = Some(tell);
         self
+    }
+
+    /// Lets whoever asks have receipts from this.
+    #[must_use]
+    pub fn with_receipts(mut self, receipts: Arc<dyn Receipts>) -> Self {
+        self.receipts = Some(receipts);
+        self
+    }
+
+    /// Who proves lines, where this process can.
+    pub fn receipts(&self) -> Option<&dyn Receipts> {
+        self.receipts.as_deref()
     }
 
     /// The reading half.

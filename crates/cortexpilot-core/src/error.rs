@@ -123,6 +123,9 @@ codes! {
     QueueItemNotCancellable "QUEUE_ITEM_NOT_CANCELLABLE"
     QueueItemNotClaimed "QUEUE_ITEM_NOT_CLAIMED"
     LeaseInvalid "LEASE_INVALID"
+    ReceiptNotCovered "RECEIPT_NOT_COVERED"
+    ReceiptNoKey "RECEIPT_NO_KEY"
+    ReceiptNotFound "RECEIPT_NOT_FOUND"
     WorkflowNotFound "WORKFLOW_NOT_FOUND"
     ArgumentsInvalid "ARGUMENTS_INVALID"
     RequestValidation "REQUEST_VALIDATION_ERROR"
@@ -136,6 +139,7 @@ codes! {
     LedgerCorrupt "LEDGER_CORRUPT"
     LedgerNewer "LEDGER_NEWER"
     StoreUnavailable "STORE_UNAVAILABLE"
+    StoreFull "STORE_FULL"
     OutcomeUnknown "OUTCOME_UNKNOWN"
     Internal "INTERNAL"
 }
@@ -542,6 +546,33 @@ impl ErrorCode {
                 "Stop: another worker holds this item.",
                 "Complete with the lease_token that the claim answered.",
             ),
+            Self::ReceiptNotCovered => row(
+                409,
+                exit::CONFLICT,
+                AfterWait,
+                You,
+                "The line is newer than the last signed checkpoint, so it cannot be proven yet. It stands all the same.",
+                "Call again later; what was done stands.",
+                "Ask again after the next checkpoint; `cortexpilot audit checkpoint` signs one now.",
+            ),
+            Self::ReceiptNoKey => row(
+                409,
+                exit::CONFLICT,
+                Never,
+                Operator,
+                "No key signs this ledger, so nothing in it has a receipt. What was done stands.",
+                "Stop and tell the person that an operator must make the ledger's signing key before there are receipts.",
+                "`cortexpilot audit init-key` makes the key, once; then ask again.",
+            ),
+            Self::ReceiptNotFound => row(
+                404,
+                exit::NOT_FOUND,
+                AfterFix,
+                You,
+                "There is no such line that could be proven.",
+                "Call again for something that was done; look at the item first.",
+                "Look at the item or request first: it has only the lines of what was done with it.",
+            ),
             Self::WorkflowNotFound => row(
                 404,
                 exit::NOT_FOUND,
@@ -658,6 +689,15 @@ impl ErrorCode {
                 "The store cannot be reached or written; nothing was changed.",
                 "Tell the person that the store cannot be written now; try again later.",
                 "Look at the process's log for the cause (disk full, permissions), then try again.",
+            ),
+            Self::StoreFull => row(
+                507,
+                exit::STORE,
+                AfterWait,
+                Operator,
+                "There is too little room where the ledger is: nothing is queued, claimed or asked; cancelling and completing go on. Nothing was changed.",
+                "Stop and tell the person that the disk of the ledger is nearly full and an operator must make room. Then call again.",
+                "Make room on the file system of the runtime root, then try again (docs/runbooks/disk.md).",
             ),
             Self::OutcomeUnknown => row(
                 503,

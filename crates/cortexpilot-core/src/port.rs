@@ -21,6 +21,8 @@ use crate::domain::token::TokenRecord;
 
 pub mod runs;
 
+pub mod receipts;
+
 pub mod fake;
 
 #[cfg(any(test, feature = "conformance"))]
@@ -59,6 +61,10 @@ pub enum StoreError {
     /// A write or sync failed half way: it is not known whether the change is durable. The text is for logs.
     #[error("it is not known whether the change is durable: {0}")]
     OutcomeUnknown(String),
+    /// There is too little room for the change and for what must still be possible after it; nothing was changed. Changes
+    /// that add no work go on. The text is for logs.
+    #[error("there is too little room: {0}")]
+    Full(String),
     /// A line of the ledger does not verify. Reads go on, writes do not.
     #[error("{file} is damaged at line {line}")]
     Corrupt {

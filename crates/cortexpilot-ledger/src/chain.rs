@@ -2,7 +2,7 @@
 //! Pure; the bytes come from [`crate::follow`].
 
 use cortexpilot_core::codec::decision;
-use cortexpilot_core::codec::line::{self, Adopted, Line, Repaired};
+use cortexpilot_core::codec::line::{self, Adopted, Line, Outline, OutlineLine, Repaired};
 use cortexpilot_core::domain::governance::DecisionEvent;
 use cortexpilot_core::domain::id::Sha256Digest;
 use cortexpilot_core::domain::ledger::{self, HASH_MEMBER, LINE_MAX};
@@ -10,7 +10,8 @@ use cortexpilot_core::domain::queue::QueueEvent;
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
-use crate::log::Anchor;
+use crate::census::Brief;
+use crate::log::{Anchor, leaf_hash};
 
 /// Which of the two chained files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +43,8 @@ pub(crate) const LEGACY_LINE_MAX: usize = 64 * 1024 * 1024;
 pub(crate) struct Chain {
     kind: FileKind,
     link: Link,
+    /// How much of the queue's events is read.
+    pub(crate) keep: Keep,
     /// What the first lines must come to, as long as they have not yet; see [`crate::log`].
     pub(crate) anchor: Option<Box<Anchor>>,
     /// Bytes of complete, accepted lines.
@@ -64,11 +67,22 @@ enum Link {
     Begun(Sha256Digest),
 }
 
+/// How much of an event of the queue is read. Either way each member of its line is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keep {
+    /// All of it.
+    Events,
+    /// What becomes of which item.
+    Briefs,
+}
+
 /// What a line says.
 #[derive(Debug)]
 pub(crate) enum Entry {
     /// It changes the queue. The hash is absent on a line of the original.
     Event(QueueEvent, Option<Sha256Digest>),
+    /// The same, in brief.
+    Brief(Brief),
     /// Something was refused.
     Refusal,
     /// An operator, or time, decided.
@@ -113,7 +127,17 @@ impl Chain {
             // The original knows no such file, so it cannot begin with lines of the original.
             FileKind::Decisions => Link::Begun(Sha256Digest::ZERO),
         };
-        Self { kind, link, anchor: None, offset: 0, lines: 0, legacy_lines: 0, first_ts: None, last_ts: None }
+        Self {
+            kind,
+            link,
+            keep: Keep::Events,
+            anchor: None,
+            offset: 0,
+            lines: 0,
+            legacy_lines: 0,
+            first_ts: None,
+            last_ts: None,
+        }
     }
 
     /// What the next line of ours chains onto: 64 zeros at the beginning, the prefix's hash after lines of the original.
@@ -158,108 +182,87 @@ impl Chain {
     /// # Errors
     /// What is wrong, in words that continue "line 3 …". The chain stays before that line.
     pub(crate) fn feed(&mut self, line: &[u8]) -> Result<Entry, String> {
-        if let Some(anchor) = &mut self.anchor
-            && anchor.reached(line)?
-        {
-            self.anchor = None;
+        if self.anchor.is_some() {
+            self.reached(leaf_hash(line))?;
         }
         let begun = matches!(self.link, Link::Begun(_));
         let verified = ledger::split(line).and_then(|_| ledger::verify(&self.head(), line));
-        let entry = match verified {
+        let look = self.look();
+        let (said, hash) = match verified {
             Some(hash) => {
-                let entry = self.ours(line, hash)?;
-                self.link = Link::Begun(hash);
-                entry
+                let said = look.ours(line, hash)?;
+                if let Entry::Adopted(adopted) = &said.entry {
+                    self.adopts(adopted)?;
+                }
+                (said, Some(hash))
             }
             None if begun => return Err("does not verify: it, or what stands before it, was altered".into()),
             None if line::looks_ours(line) => {
                 return Err("is one of ours and does not verify: it, or what stands before it, was altered".into());
             }
-            None => self.legacy(line),
+            None => (look.legacy(line), None),
         };
-        if let Link::Prefix(hasher) = &mut self.link {
-            hasher.update(line);
-            hasher.update(b"\n");
-            self.legacy_lines += 1;
+        Ok(self.step(line, said, hash))
+    }
+
+    /// Takes the next complete line, which somebody looked at before. The caller has seen that the line before it is the
+    /// one that it was looked at behind.
+    ///
+    /// # Errors
+    /// As [`feed`](Self::feed).
+    pub(crate) fn take(&mut self, line: &[u8], seen: Seen) -> Result<Entry, String> {
+        if self.anchor.is_some() {
+            self.reached(seen.leaf.unwrap_or_else(|| leaf_hash(line)))?;
         }
+        Ok(self.step(line, seen.said, seen.hash))
+    }
+
+    /// How to look at the lines of this file.
+    pub(crate) fn look(&self) -> Look {
+        Look { kind: self.kind, keep: self.keep, leaves: self.anchor.is_some() }
+    }
+
+    /// The digits that the next line chains onto, once the chain has begun.
+    pub(crate) fn begun(&self) -> Option<[u8; 64]> {
+        match &self.link {
+            Link::Begun(hash) => Some(hash.digits()),
+            Link::Prefix(_) => None,
+        }
+    }
+
+    fn reached(&mut self, leaf: Sha256Digest) -> Result<(), String> {
+        if let Some(anchor) = &mut self.anchor
+            && anchor.reached(leaf)?
+        {
+            self.anchor = None;
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, line: &[u8], said: Said, hash: Option<Sha256Digest>) -> Entry {
+        match (hash, &mut self.link) {
+            (Some(hash), link) => *link = Link::Begun(hash),
+            (None, Link::Prefix(hasher)) => {
+                hasher.update(line);
+                hasher.update(b"\n");
+                self.legacy_lines += 1;
+            }
+            (None, Link::Begun(_)) => {}
+        }
+        self.first_ts = self.first_ts.or(said.ts);
+        self.last_ts = said.ts.or(self.last_ts);
         self.offset += line.len() as u64 + 1;
         self.lines += 1;
-        Ok(entry)
-    }
-
-    fn ours(&mut self, line: &[u8], hash: Sha256Digest) -> Result<Entry, String> {
-        let entry = match self.kind {
-            FileKind::Queue => match line::decode(line).map_err(|problem| problem.to_string())? {
-                Line::Event(event) => {
-                    self.saw(event.ts());
-                    Entry::Event(event, Some(hash))
-                }
-                Line::Repaired(repaired) => self.repaired(repaired),
-                Line::Adopted(adopted) => self.adopted(adopted)?,
-                Line::Unknown { event } => Entry::Unknown(event),
-            },
-            FileKind::Decisions => {
-                match decision::read(line).map_err(|problem| problem.to_string())? {
-                    decision::Line::Refusal(ts) => {
-                        self.saw(ts);
-                        Entry::Refusal
-                    }
-                    decision::Line::Event(event) => {
-                        self.saw(event.ts());
-                        Entry::Decision(event)
-                    }
-                    // A repair writes the same line into either file.
-                    decision::Line::Unknown { event } if event == "LEDGER_REPAIRED" => {
-                        match line::decode(line).map_err(|problem| problem.to_string())? {
-                            Line::Repaired(repaired) => self.repaired(repaired),
-                            Line::Event(_) | Line::Adopted(_) | Line::Unknown { .. } => {
-                                return Err("is no repair".into());
-                            }
-                        }
-                    }
-                    // An older program must not go on where a newer one may have written down a freeze.
-                    decision::Line::Unknown { event } => Entry::Unknown(event),
-                }
-            }
-        };
-        Ok(entry)
-    }
-
-    fn repaired(&mut self, repaired: Repaired) -> Entry {
-        self.saw(repaired.ts);
-        Entry::Repaired(repaired)
+        said.entry
     }
 
     /// Only ever the first line of ours, and it says what stands before it: whoever reads it need not count.
-    fn adopted(&mut self, adopted: Adopted) -> Result<Entry, String> {
+    fn adopts(&self, adopted: &Adopted) -> Result<(), String> {
         let says = (adopted.prefix_lines, adopted.prefix_bytes, adopted.prefix_sha256);
         match &self.link {
-            Link::Prefix(hasher) if says == (self.lines, self.offset, finish(hasher)) => {}
-            Link::Prefix(_) | Link::Begun(_) => return Err("adopts other lines than those before it".into()),
+            Link::Prefix(hasher) if says == (self.lines, self.offset, finish(hasher)) => Ok(()),
+            Link::Prefix(_) | Link::Begun(_) => Err("adopts other lines than those before it".into()),
         }
-        self.saw(adopted.ts);
-        Ok(Entry::Adopted(adopted))
-    }
-
-    fn legacy(&mut self, line: &[u8]) -> Entry {
-        if line.iter().all(u8::is_ascii_whitespace) {
-            return Entry::Blank;
-        }
-        match line::decode_legacy(line) {
-            Ok(event) => {
-                // The epoch stands for a time that the line does not have.
-                if event.ts() != Timestamp::UNIX_EPOCH {
-                    self.saw(event.ts());
-                }
-                Entry::Event(event, None)
-            }
-            Err(problem) => Entry::Odd(problem.to_string()),
-        }
-    }
-
-    fn saw(&mut self, ts: Timestamp) {
-        self.first_ts = self.first_ts.or(Some(ts));
-        self.last_ts = Some(ts);
     }
 
     /// Says what the bytes behind the last newline are.
@@ -281,6 +284,124 @@ impl Chain {
             Link::Prefix(_) if line::is_json_object(&tail[..tail.len() - 1]) => Tail::Whole(tail.len() - 1),
             Link::Begun(_) | Link::Prefix(_) => Tail::Torn,
         }
+    }
+}
+
+/// What a line says, and when that was, where it says so.
+struct Said {
+    entry: Entry,
+    ts: Option<Timestamp>,
+}
+
+/// A line that was looked at by itself.
+pub(crate) struct Seen {
+    said: Said,
+    /// Its hash, if it is one of ours.
+    hash: Option<Sha256Digest>,
+    /// Its leaf in the log, where that was asked for.
+    leaf: Option<Sha256Digest>,
+}
+
+/// Looking at lines apart from their chain, on any thread: each is held against nothing but what the line before it states.
+/// Only lines that are certainly what they must be are [`Seen`]; every other one is for the chain itself to judge.
+#[derive(Clone, Copy)]
+pub(crate) struct Look {
+    kind: FileKind,
+    keep: Keep,
+    leaves: bool,
+}
+
+impl Look {
+    /// A line of ours behind one that states this hash.
+    pub(crate) fn behind(self, stated: &[u8; 64], line: &[u8]) -> Option<Seen> {
+        if line.len() > LINE_MAX {
+            return None;
+        }
+        let hash = ledger::verify_after(stated, line)?;
+        let said = self.ours(line, hash).ok()?;
+        // It speaks of all that stands before it.
+        if matches!(said.entry, Entry::Adopted(_)) {
+            return None;
+        }
+        Some(Seen { said, hash: Some(hash), leaf: self.leaf(line) })
+    }
+
+    /// A line of the original, before the first of ours.
+    pub(crate) fn original(self, line: &[u8]) -> Option<Seen> {
+        // What ends in a hash may be the first line of ours: whether it is depends on every byte before it.
+        if ledger::split(line).is_some() || line::looks_ours(line) {
+            return None;
+        }
+        Some(Seen { said: self.legacy(line), hash: None, leaf: self.leaf(line) })
+    }
+
+    fn leaf(self, line: &[u8]) -> Option<Sha256Digest> {
+        self.leaves.then(|| leaf_hash(line))
+    }
+
+    /// Reads a line of ours whose hash was verified.
+    fn ours(self, line: &[u8], hash: Sha256Digest) -> Result<Said, String> {
+        match (self.kind, self.keep) {
+            (FileKind::Queue, Keep::Events) => match line::decode(line).map_err(|problem| problem.to_string())? {
+                Line::Event(event) => Ok(Said { ts: Some(event.ts()), entry: Entry::Event(event, Some(hash)) }),
+                Line::Repaired(repaired) => Ok(Said::repaired(repaired)),
+                Line::Adopted(adopted) => Ok(Said::adopted(adopted)),
+                Line::Unknown { event } => Ok(Said::unknown(event)),
+            },
+            (FileKind::Queue, Keep::Briefs) => match line::outline(line).map_err(|problem| problem.to_string())? {
+                OutlineLine::Event(event) => Ok(Said { ts: Some(event.ts), entry: Entry::Brief(event.into()) }),
+                OutlineLine::Repaired(repaired) => Ok(Said::repaired(repaired)),
+                OutlineLine::Adopted(adopted) => Ok(Said::adopted(adopted)),
+                OutlineLine::Unknown { event } => Ok(Said::unknown(event)),
+            },
+            (FileKind::Decisions, Keep::Events | Keep::Briefs) => {
+                match decision::read(line).map_err(|problem| problem.to_string())? {
+                    decision::Line::Refusal(ts) => Ok(Said { ts: Some(ts), entry: Entry::Refusal }),
+                    decision::Line::Event(event) => Ok(Said { ts: Some(event.ts()), entry: Entry::Decision(event) }),
+                    // A repair writes the same line into either file.
+                    decision::Line::Unknown { event } if event == "LEDGER_REPAIRED" => {
+                        match line::decode(line).map_err(|problem| problem.to_string())? {
+                            Line::Repaired(repaired) => Ok(Said::repaired(repaired)),
+                            Line::Event(_) | Line::Adopted(_) | Line::Unknown { .. } => Err("is no repair".into()),
+                        }
+                    }
+                    // An older program must not go on where a newer one may have written down a freeze.
+                    decision::Line::Unknown { event } => Ok(Said::unknown(event)),
+                }
+            }
+        }
+    }
+
+    fn legacy(self, line: &[u8]) -> Said {
+        if line.iter().all(u8::is_ascii_whitespace) {
+            return Said { entry: Entry::Blank, ts: None };
+        }
+        match line::decode_legacy(line) {
+            Ok(event) => {
+                // The epoch stands for a time that the line does not have.
+                let ts = Some(event.ts()).filter(|ts| *ts != Timestamp::UNIX_EPOCH);
+                let entry = match self.keep {
+                    Keep::Events => Entry::Event(event, None),
+                    Keep::Briefs => Entry::Brief(Outline::from(event).into()),
+                };
+                Said { entry, ts }
+            }
+            Err(problem) => Said { entry: Entry::Odd(problem.to_string()), ts: None },
+        }
+    }
+}
+
+impl Said {
+    fn repaired(repaired: Repaired) -> Self {
+        Self { ts: Some(repaired.ts), entry: Entry::Repaired(repaired) }
+    }
+
+    fn adopted(adopted: Adopted) -> Self {
+        Self { ts: Some(adopted.ts), entry: Entry::Adopted(adopted) }
+    }
+
+    fn unknown(event: String) -> Self {
+        Self { ts: None, entry: Entry::Unknown(event) }
     }
 }
 

@@ -1,6 +1,7 @@
 //! One batch of commands, judged in order against the fold, and the lines that come out of it. Nothing is written here.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use cortexpilot_core::codec::decision;
 use cortexpilot_core::codec::line::{SealedLine, encode};
@@ -92,6 +93,20 @@ impl<'a> BatchTurn<'a> {
             (false, false) => Staging::Nothing,
         };
         (verdict, staging)
+    }
+
+    /// Judges one command that cannot be carried out: its refusal, if it is refused, else why not. Counts refusals that are
+    /// not written down.
+    pub(crate) fn only_refuse(
+        &self,
+        command: &Command,
+        error: &StoreError,
+        unrecorded: &AtomicU64,
+    ) -> (Result<Verdict, StoreError>, Staging) {
+        let mut turn = RefusingTurn::new(self.shared, error);
+        let answer = turn.judge(command);
+        unrecorded.fetch_add(turn.unrecorded, Ordering::Relaxed);
+        (answer, Staging::Nothing)
     }
 
     /// Writes down what was only counted, for the minutes that are over.

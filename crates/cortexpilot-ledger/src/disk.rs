@@ -115,6 +115,35 @@ impl Disk {
         Ok(())
     }
 
+    /// Bytes that may still be written to the file system of this directory by whoever is not its administrator.
+    pub(crate) fn room(&self, dir: &Path) -> io::Result<u64> {
+        #[cfg(test)]
+        if let Some(room) = self.faults.as_ref().and_then(|faults| faults.room()) {
+            return Ok(room);
+        }
+        let stat = rustix::fs::statvfs(dir)?;
+        Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+    }
+
+    /// Gives an empty file so many bytes of room of its own: its blocks are its own from now on, whatever others write.
+    pub(crate) fn claim_room(&self, file: &File, bytes: u64) -> io::Result<()> {
+        self.step(Step::Write)?;
+        // Where files may not be that long, trying it would end the process by a signal.
+        let limit = rustix::process::getrlimit(rustix::process::Resource::Fsize).current;
+        if limit.is_some_and(|limit| limit < bytes) {
+            return Err(rustix::io::Errno::FBIG.into());
+        }
+        match rustix::fs::fallocate(file, rustix::fs::FallocateFlags::empty(), 0, bytes) {
+            Ok(()) => Ok(()),
+            // Not every file system can. Ones, because some store zeros in no room at all.
+            Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => {
+                let ones = vec![0xff; usize::try_from(bytes).unwrap_or(usize::MAX)];
+                file.write_all_at(&ones, 0)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Makes a directory and what is missing above it, 0700, and returns when their names are on stable storage.
     pub(crate) fn make_dirs(&self, path: &Path) -> io::Result<()> {
         if path.is_dir() {

@@ -46,6 +46,8 @@ pub(crate) struct Faults {
     gate: Mutex<Gate>,
     opened: Condvar,
     medium: Option<Medium>,
+    /// What the disk says of the room that is left, if a test says so.
+    room: Mutex<Option<u64>>,
 }
 
 #[derive(Debug, Default)]
@@ -93,7 +95,17 @@ impl Faults {
             gate: Mutex::default(),
             opened: Condvar::new(),
             medium: None,
+            room: Mutex::default(),
         }
+    }
+
+    /// From here on the disk says that so much room is left; `None`: what there really is.
+    pub(crate) fn leave_room(&self, room: Option<u64>) {
+        *self.room.lock().unwrap() = room;
+    }
+
+    pub(crate) fn room(&self) -> Option<u64> {
+        *self.room.lock().unwrap()
     }
 
     /// From here on every change waits. What is sent behind a command that waits here becomes one batch.

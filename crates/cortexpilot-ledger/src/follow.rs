@@ -1,4 +1,7 @@
-//! Reading complete lines from a file into its chain, in bounded memory.
+//! Reading complete lines from a file into its chain, in bounded memory: a few of them as they come, many of them on all
+//! processors.
+
+mod parallel;
 
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read};
@@ -6,8 +9,23 @@ use std::os::unix::fs::FileExt as _;
 
 use crate::chain::{Chain, Entry};
 
-/// How much is read at once.
-const CHUNK: u64 = 256 * 1024;
+/// How lines are divided among threads.
+#[derive(Debug, Clone, Copy)]
+struct Plan {
+    /// How many bytes are left when other threads are worth their start. Below that, and for the first lines of any file,
+    /// nothing but reading and judging line by line is done.
+    from: u64,
+    /// How many bytes are read before anybody else is asked: whether the chain has begun is known by then.
+    lead: u64,
+    /// How much is read at once, and looked at by one thread.
+    chunk: usize,
+    /// How many threads look at lines; as many as there are processors unless it is said.
+    workers: Option<usize>,
+}
+
+impl Plan {
+    const USUAL: Self = Self { from: 1 << 20, lead: 64 * 1024, chunk: 256 * 1024, workers: None };
+}
 
 /// How reading on ended.
 #[derive(Debug, PartialEq, Eq)]
@@ -35,9 +53,41 @@ pub(crate) fn follow(
     holds: &mut dyn FnMut() -> io::Result<bool>,
     visit: &mut dyn FnMut(u64, Entry),
 ) -> io::Result<End> {
-    let span = limit.saturating_sub(chain.offset);
-    let window = Window { file, at: chain.offset, limit, holds, moved: false };
-    let mut reader = BufReader::with_capacity(usize::try_from(span.min(CHUNK)).unwrap_or(1).max(1), window);
+    follow_as(file, chain, limit, holds, visit, Plan::USUAL)
+}
+
+fn follow_as(
+    file: &File,
+    chain: &mut Chain,
+    limit: u64,
+    holds: &mut dyn FnMut() -> io::Result<bool>,
+    visit: &mut dyn FnMut(u64, Entry),
+    plan: Plan,
+) -> io::Result<End> {
+    loop {
+        let window = Window { file, at: chain.offset, limit, holds, moved: false };
+        if let Some(end) = alone(window, chain, visit, plan)? {
+            return Ok(end);
+        }
+        let window = Window { file, at: chain.offset, limit, holds, moved: false };
+        if let Some(end) = parallel::run(window, chain, visit, plan)? {
+            return Ok(end);
+        }
+    }
+}
+
+/// Judges line by line. This is what it means to read a ledger; threads only ever take lines over of which this is certain
+/// to say the same. `None` when so much is left that they are worth it.
+fn alone(
+    window: Window<'_>,
+    chain: &mut Chain,
+    visit: &mut dyn FnMut(u64, Entry),
+    plan: Plan,
+) -> io::Result<Option<End>> {
+    let (begin, limit) = (window.at, window.limit);
+    let span = limit.saturating_sub(begin);
+    let at_once = if span > plan.from { plan.lead } else { plan.chunk as u64 };
+    let mut reader = BufReader::with_capacity(usize::try_from(span.min(at_once)).unwrap_or(1).max(1), window);
     let mut line = Vec::new();
     loop {
         line.clear();
@@ -45,16 +95,19 @@ pub(crate) fn follow(
         // One byte for the newline, one to see that the line is too long.
         let bound = most as u64 + 2;
         if let Err(error) = reader.by_ref().take(bound).read_until(b'\n', &mut line) {
-            return if reader.get_ref().moved { Ok(End::Moved) } else { Err(error) };
+            return if reader.get_ref().moved { Ok(Some(End::Moved)) } else { Err(error) };
         }
         let number = chain.lines + 1;
         match line.strip_suffix(b"\n") {
             Some(line) if line.len() <= most => match chain.feed(line) {
                 Ok(entry) => visit(number, entry),
-                Err(what) => return Ok(End::Damaged(what)),
+                Err(what) => return Ok(Some(End::Damaged(what))),
             },
-            None if line.len() <= most => return Ok(End::Reached { tail: line.len() as u64 }),
-            Some(_) | None => return Ok(End::Damaged(format!("is longer than {most} bytes"))),
+            None if line.len() <= most => return Ok(Some(End::Reached { tail: line.len() as u64 })),
+            Some(_) | None => return Ok(Some(End::Damaged(format!("is longer than {most} bytes")))),
+        }
+        if chain.offset - begin >= plan.lead && limit.saturating_sub(chain.offset) >= plan.from {
+            return Ok(None);
         }
     }
 }
@@ -120,7 +173,8 @@ mod tests {
                 Entry::Blank => "blank".to_owned(),
                 Entry::Odd(_) => "odd".to_owned(),
                 Entry::Event(..) => "event".to_owned(),
-                other @ (Entry::Refusal
+                other @ (Entry::Brief(_)
+                | Entry::Refusal
                 | Entry::Decision(_)
                 | Entry::Repaired(_)
                 | Entry::Adopted(_)

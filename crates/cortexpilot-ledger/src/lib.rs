@@ -1,14 +1,17 @@
 //! The embedded store: an append-only, hash-chained ledger file shared by several processes.
 //!
-//! Reading order: `chain` (what a line says and whether it continues the chain), `follow` (lines out of a file), `marks`
+//! Reading order: `chain` (what a line says and whether it continues the chain), `census` (what verification keeps of them),
+//! `follow` (lines out of a file), `marks`
 //! (which bytes are durable, and why a reader without the lock may believe it), `lock`, `tracked` and `state` (what this
-//! process knows), `commit` (one batch, judged), `settle` (what a writer that died left behind), `writer` (the one thread
+//! process knows), `commit` (one batch, judged), `settle` (what a writer that died left behind), `reserve`
+//! (what a full disk leaves possible), `writer` (the one thread
 //! that writes); then what is used from outside: [`FileStore`], [`FileReader`], [`verify()`], [`repair()`],
 //! [`adopt()`] and the key. [`log`] is the Merkle tree over the lines, its checkpoints and proofs.
 //!
 //! The format is a contract: `docs/reference/ledger.md`. Why there is one lock for two files, and why the marks are what
 //! they are: `docs/adr/0003-one-lock-two-files.md`.
 
+mod census;
 mod chain;
 mod disk;
 mod follow;
@@ -21,6 +24,7 @@ mod tracked;
 
 mod commit;
 mod pins;
+mod reserve;
 mod settle;
 mod writer;
 

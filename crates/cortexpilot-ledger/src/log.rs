@@ -8,7 +8,8 @@
 //! Reading order: `hash` and `tree` (what is hashed, and how the tree grows), `proof` and `check` (making and verifying),
 //! `tile` and `tile_store` (where hashes are kept), `grow` (lines in, tiles and receipts out), `note`, `key`, `checkpoint`,
 //! `checkpoint_file` (what is signed), `receipt` and `bundle` (what is handed out), `anchor` and `record` (a runtime root's
-//! logs). All but `tile_store`, `checkpoint_file`, `key`, `anchor` and `record` is pure.
+//! logs), `turn`, `leaves`, `signer`, `seek` and `keeper` (signing while others write, by the clock and for who asks). All
+//! up to `bundle` but `tile_store`, `checkpoint_file` and `key` is pure.
 //!
 //! Sources of the formats: RFC 6962 §2.1 (tree and proofs), RFC 9162 §2.1.3.2 and §2.1.4.2 (verification), and the C2SP
 //! specifications `tlog-tiles`, `tlog-checkpoint`, `signed-note` and `tlog-proof`. A leaf is one line of the file without
@@ -33,6 +34,12 @@ mod bundle;
 mod receipt;
 mod record;
 
+mod keeper;
+mod leaves;
+mod seek;
+mod signer;
+mod turn;
+
 pub(crate) use anchor::{Anchor, set_log_aside};
 pub use anchor::{LOG_DIR, StoredLog};
 pub use bundle::{
@@ -43,11 +50,14 @@ pub use checkpoint::{Checkpoint, CheckpointError, SignedCheckpoint};
 pub use checkpoint_file::{CheckpointFileError, load_checkpoint, store_checkpoint};
 pub use grow::{Batch, LogTree, each_line};
 pub use hash::{empty_root, leaf_hash, node_hash};
+pub use keeper::{KeeperOptions, LogKeeper, receipt_now};
 pub use key::{AUDIT_KEY, AuditKey, AuditKeyError, init_audit_key, load_audit_key};
 pub use note::{KeyTextError, Note, NoteError, NoteSigner, NoteVerifier, Signature};
 pub use proof::{HashError, Levels, Nodes, ProofError, prove_consistency, prove_inclusion, root_at};
 pub use receipt::{RECEIPT_FORMAT, Receipt, ReceiptError};
 pub use record::{Kept, LogError, LogState, Proven, Subject, checkpoint, continues_kept, export, prove, stored_logs};
+pub use signer::{Extent, Signer};
 pub use tile::{TILE_WIDTH, Tile, tiles_of};
 pub use tile_store::{DirTiles, MemTiles, TileNodes, Tiles};
 pub use tree::{Frontier, Node};
+pub(crate) use turn::{NoTurn, SigningTurn};

@@ -18,7 +18,7 @@ use crate::chain::FileKind;
 use crate::disk::{self, Disk};
 use crate::follow::read_range;
 use crate::lock::{Held, LockFile, LockProblem};
-use crate::log::set_log_aside;
+use crate::log::{NoTurn, SigningTurn, set_log_aside};
 use crate::settle::read_on;
 use crate::state::Shared;
 use crate::tracked::{Damage, Tracked};
@@ -97,6 +97,11 @@ pub(crate) fn repair_on(
         LockProblem::Io(path, source) => RepairError::Io { path, source },
         LockProblem::Busy(..) | LockProblem::DoesNotLock(_) => RepairError::Lock(format!("{problem}")),
     };
+    // Whoever signs meanwhile would put the old file's checkpoint beside the new file.
+    let _turn = SigningTurn::take(root, LOCK_WAIT).map_err(|problem| match problem {
+        NoTurn::Busy(_) => RepairError::Lock("another process is signing the ledger".to_owned()),
+        NoTurn::Io(source) => failed(source),
+    })?;
     let held = LockFile::open(root, LOCK_WAIT, disk.clone()).and_then(|mut lock| lock.acquire()).map_err(locked)?;
     held.prove(root).map_err(locked)?;
     let mut shared = Shared::new(root);

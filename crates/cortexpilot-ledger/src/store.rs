@@ -23,6 +23,7 @@ use crate::disk::Disk;
 use crate::lock::{LockFile, LockProblem};
 use crate::pins::{self, Pins};
 use crate::reader::{approvals, list};
+use crate::reserve::Reserve;
 use crate::scrub::{self, ScrubReport};
 use crate::state::{Engine, Shared};
 use crate::writer::{Waiting, Writer};
@@ -59,9 +60,12 @@ pub enum OpenError {
         /// What the system said.
         source: io::Error,
     },
-    /// The ledger's lock cannot be had, or locks nothing there.
+    /// Other processes hold the ledger's lock.
     #[error("{0}")]
     Lock(String),
+    /// Locks do not work on the file system of the runtime root: nothing would keep two writers apart.
+    #[error("{0}")]
+    NoLocks(String),
     /// A file does not continue the checkpoint that its log last signed: it was cut back, or made anew. Reads without a
     /// store go on.
     #[error("{file}: line {line} {what}")]
@@ -79,7 +83,8 @@ impl From<LockProblem> for OpenError {
     fn from(problem: LockProblem) -> Self {
         match problem {
             LockProblem::Io(path, source) => Self::Root { path, source },
-            LockProblem::Busy(..) | LockProblem::DoesNotLock(_) => Self::Lock(problem.to_string()),
+            LockProblem::Busy(..) => Self::Lock(problem.to_string()),
+            LockProblem::DoesNotLock(_) => Self::NoLocks(problem.to_string()),
         }
     }
 }
@@ -124,7 +129,9 @@ impl FileStore {
         let (ending, ended) = watch::channel(0);
         let unrecorded = Arc::new(AtomicU64::new(0));
         let pins = Pins::new(&root, disk.clone());
-        let mut writer = Writer::new(engine.clone(), lock, pins, disk, clock, ending, unrecorded.clone(), idle);
+        let reserve = Reserve::new(&root, disk.clone());
+        let mut writer =
+            Writer::new(engine.clone(), lock, pins, reserve, disk, clock, ending, unrecorded.clone(), idle);
         writer.begin(&root)?;
         if let Some(error) = engine.read().off_checkpoint() {
             return Err(error);
@@ -145,6 +152,34 @@ impl FileStore {
     /// When the files cannot be read.
     pub fn scrub(&self) -> Result<ScrubReport, StoreError> {
         scrub::scrub(&self.root, &self.engine)
+    }
+
+    /// Ready when a write of this process failed, with the reason: it will acknowledge nothing more, and only another
+    /// process can. Pending for as long as all is well. The reason is for logs.
+    pub async fn failure(&self) -> String {
+        let mut ended = self.ended.clone();
+        loop {
+            if let Some(why) = self.failed() {
+                return why;
+            }
+            if ended.changed().await.is_err() {
+                // The writer is gone, and took what it was told down with it.
+                return self.failed().unwrap_or_else(|| "the writer stopped".to_owned());
+            }
+        }
+    }
+
+    /// Why a write of this process failed, if one did.
+    pub fn failed(&self) -> Option<String> {
+        self.engine.read().failed.clone()
+    }
+
+    /// Why nothing of these files should be signed now, if so: a line is damaged, or a write of this process failed and
+    /// another one must settle what it left. The reason is for logs.
+    pub fn unsound(&self) -> Option<String> {
+        let shared = self.engine.read();
+        let damage = shared.refuses_writes().filter(|why| matches!(why, StoreError::Corrupt { .. }));
+        shared.failed.clone().or_else(|| damage.map(|damage| damage.to_string()))
     }
 
     /// Refusals that could not be written down since the store was opened. They stand all the same.

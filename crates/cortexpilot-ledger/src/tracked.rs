@@ -8,7 +8,8 @@ use cortexpilot_core::codec::line::{Adopted, Repaired};
 use cortexpilot_core::domain::fold::State;
 use cortexpilot_core::domain::listing::FileProblem;
 
-use crate::chain::{Chain, Entry, FileKind, Position, Tail};
+use crate::census::Census;
+use crate::chain::{Chain, Entry, FileKind, Keep, Position, Tail};
 use crate::disk::{self, Identity, Stat};
 use crate::follow::{End, follow, read_range};
 use crate::log::{Anchor, CheckpointFileError};
@@ -46,6 +47,8 @@ pub(crate) struct Tracked {
     anchored: bool,
     /// Whether events are applied to the fold. Without, nothing is kept but the position.
     folds: bool,
+    /// Where the queue's events are applied to instead, in brief.
+    pub(crate) census: Option<Box<Census>>,
 }
 
 /// How often a reader begins anew when a file is cut or replaced under it before it says so.
@@ -81,12 +84,23 @@ impl Tracked {
             off_checkpoint: false,
             anchored: false,
             folds: true,
+            census: None,
         }
     }
 
     /// A file whose lines are verified and not kept.
     pub(crate) fn unfolded(root: &Path, kind: FileKind) -> Self {
-        Self { folds: false, ..Self::new(root, kind) }
+        let mut file = Self { folds: false, ..Self::new(root, kind) };
+        file.chain.keep = Keep::Briefs;
+        file
+    }
+
+    /// A file of which no more is kept than verification needs.
+    pub(crate) fn counted(root: &Path, kind: FileKind) -> Self {
+        match kind {
+            FileKind::Queue => Self { census: Some(Box::default()), ..Self::unfolded(root, kind) },
+            FileKind::Decisions => Self::new(root, kind),
+        }
     }
 
     /// Has the file read again from its beginning.
@@ -207,7 +221,11 @@ impl Tracked {
     /// Begins anew.
     pub(crate) fn forget(&mut self, state: &mut State) {
         let root = self.path.parent().unwrap_or(Path::new("")).to_owned();
-        *self = Self { folds: self.folds, ..Self::new(&root, self.kind) };
+        *self = match (self.folds, &self.census) {
+            (true, _) => Self::new(&root, self.kind),
+            (false, None) => Self::unfolded(&root, self.kind),
+            (false, Some(_)) => Self::counted(&root, self.kind),
+        };
         match self.kind {
             FileKind::Queue => state.forget_queue(),
             FileKind::Decisions => state.forget_decisions(),
@@ -326,7 +344,7 @@ impl Tracked {
         holds: &mut dyn FnMut() -> io::Result<bool>,
         state: &mut State,
     ) -> io::Result<Option<u64>> {
-        let Self { open, chain, damage, newer, repaired, adopted, odd, odd_total, kind, folds, .. } = self;
+        let Self { open, chain, damage, newer, repaired, adopted, odd, odd_total, kind, folds, census, .. } = self;
         let (Some((file, _)), None) = (open, &damage) else { return Ok(Some(0)) };
         let mut note = |line: u64, problem: String| {
             *odd_total += 1;
@@ -342,6 +360,11 @@ impl Tracked {
             }
             Entry::Decision(event) if *folds => {
                 if let Err(oddity) = state.decide(&event) {
+                    note(line, oddity.to_string());
+                }
+            }
+            Entry::Brief(event) => {
+                if let Some(Err(oddity)) = census.as_mut().map(|census| census.apply(event)) {
                     note(line, oddity.to_string());
                 }
             }

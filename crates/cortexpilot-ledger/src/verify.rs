@@ -1,5 +1,6 @@
 //! `cortexpilot audit verify`: everything that can be checked from the files alone. Writes nothing.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,7 +9,6 @@ use cortexpilot_core::codec::line::{Adopted, Repaired};
 use cortexpilot_core::domain::fold::State;
 use cortexpilot_core::domain::id::{QueueItemId, Sha256Digest};
 use cortexpilot_core::domain::listing::FileProblem;
-use cortexpilot_core::domain::queue::{ItemState, QueueItem};
 use jiff::Timestamp;
 
 use crate::chain::{FileKind, Tail};
@@ -127,8 +127,8 @@ pub fn verify(root: &Path) -> Result<VerifyReport, VerifyError> {
 fn inspect(root: &Path) -> io::Result<VerifyReport> {
     let marks = Marks::new(root.join(LOCK_NAME));
     let mut state = State::default();
-    let mut queue_file = Tracked::new(root, FileKind::Queue);
-    let mut decisions_file = Tracked::new(root, FileKind::Decisions);
+    let mut queue_file = Tracked::counted(root, FileKind::Queue);
+    let mut decisions_file = Tracked::counted(root, FileKind::Decisions);
     let mut files = Vec::new();
     for file in [&mut queue_file, &mut decisions_file] {
         files.push(inspect_file(root, &marks, file, &mut state)?);
@@ -137,7 +137,7 @@ fn inspect(root: &Path) -> io::Result<VerifyReport> {
         if queue_file.damage.is_none() { inspect_pins(root, &marks, &mut queue_file, &mut state)? } else { Vec::new() };
     let worst = files.iter().map(FileReport::verdict).max().unwrap_or(Verdict::Sound);
     let verdict = if pins.is_empty() { worst } else { Verdict::Altered };
-    Ok(VerifyReport { files, live_contracts: state.queue.live_pins().count(), pins, verdict })
+    Ok(VerifyReport { files, live_contracts: live_pins(&queue_file).len(), pins, verdict })
 }
 
 fn inspect_file(root: &Path, marks: &Marks, file: &mut Tracked, state: &mut State) -> io::Result<FileReport> {
@@ -221,11 +221,15 @@ impl FileReport {
     }
 }
 
+/// The contracts that live items rest on, and those items in the order in which they were enqueued.
+fn live_pins(file: &Tracked) -> BTreeMap<Sha256Digest, Vec<QueueItemId>> {
+    file.census.as_ref().map(|census| census.live_pins()).unwrap_or_default()
+}
+
 fn inspect_pins(root: &Path, marks: &Marks, file: &mut Tracked, state: &mut State) -> io::Result<Vec<PinProblem>> {
     let pins = Pins::new(root, Disk::default());
-    let live: Vec<Sha256Digest> = state.queue.live_pins().copied().collect();
     let mut suspects = Vec::new();
-    for digest in live {
+    for digest in live_pins(file).into_keys() {
         match pins.check(&digest)? {
             Pin::Good => {}
             bad @ (Pin::Missing | Pin::Altered) => suspects.push((digest, bad)),
@@ -236,15 +240,9 @@ fn inspect_pins(root: &Path, marks: &Marks, file: &mut Tracked, state: &mut Stat
     }
     // A running process removes a pin after the line that releases it: whoever read before that line must read on.
     file.catch_up(marks, state)?;
-    suspects.retain(|(digest, _)| state.queue.pin_is_live(digest));
-    suspects.sort_by_key(|(digest, _)| *digest);
+    let mut live = live_pins(file);
     let problem = |(sha256, pin): (Sha256Digest, Pin)| {
-        let rests = |item: &&QueueItem| {
-            let live = matches!(item.state, ItemState::Pending | ItemState::Claimed(_));
-            live && item.enqueued.provenance.as_ref().is_some_and(|stamps| stamps.contract_sha256 == sha256)
-        };
-        let items = state.queue.items().iter().filter(rests).map(|item| item.queue_id().clone()).collect();
-        PinProblem { sha256, altered: pin == Pin::Altered, items }
+        Some(PinProblem { sha256, altered: pin == Pin::Altered, items: live.remove(&sha256)? })
     };
-    Ok(suspects.into_iter().map(problem).collect())
+    Ok(suspects.into_iter().filter_map(problem).collect())
 }

@@ -23,6 +23,7 @@ use crate::commit::{BatchTurn, RefusingTurn, Staged, Staging};
 use crate::disk::{self, Disk, Identity, Stat, Trouble};
 use crate::lock::{Held, LockFile, LockProblem};
 use crate::pins::Pins;
+use crate::reserve::{self, Reserve};
 use crate::settle;
 use crate::state::{Engine, InFlight, unavailable};
 
@@ -42,6 +43,7 @@ pub(crate) struct Writer {
     pub(crate) engine: Arc<Engine>,
     pub(crate) lock: LockFile,
     pub(crate) pins: Pins,
+    pub(crate) reserve: Reserve,
     pub(crate) disk: Disk,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ended: watch::Sender<u64>,
@@ -88,6 +90,7 @@ impl Writer {
         engine: Arc<Engine>,
         lock: LockFile,
         pins: Pins,
+        reserve: Reserve,
         disk: Disk,
         clock: Arc<dyn Clock>,
         ended: watch::Sender<u64>,
@@ -98,6 +101,7 @@ impl Writer {
             engine,
             lock,
             pins,
+            reserve,
             disk,
             clock,
             ended,
@@ -159,7 +163,8 @@ impl Writer {
                 return commands.iter().map(|one| self.only_refuse(one, &error)).collect();
             }
         };
-        let (judged, staged) = self.judge(commands);
+        let full = self.reserve.turn_away(commands);
+        let (judged, staged) = self.judge(commands, &full);
         match self.write_out(&held, &staged) {
             Ok(()) => {
                 self.done(&staged);
@@ -197,6 +202,7 @@ impl Writer {
             self.epochs[slot] = found.epoch;
             if let Some(unsettled) = found.unsettled {
                 self.appenders[slot] = None;
+                self.reserve.make_way(reserve::SETTLING);
                 let durable = settle::make_durable(held, &self.disk, file, state, unsettled);
                 let why = |error| failure(&format!("settling {}", kind.name()), Trouble::During(error)).1;
                 durable.map_err(|error| Obstacle::Failed(why(error)))?;
@@ -205,10 +211,14 @@ impl Writer {
         Ok(())
     }
 
-    fn judge(&mut self, commands: &[Command]) -> (Vec<(Answer, Staging)>, Staged) {
+    fn judge(&mut self, commands: &[Command], full: &[Option<StoreError>]) -> (Vec<(Answer, Staging)>, Staged) {
         let mut shared = self.engine.write();
         let mut turn = BatchTurn::new(&mut shared, &mut self.meter);
-        let judged = commands.iter().map(|command| turn.judge(command)).collect();
+        let judged = commands.iter().zip(full).map(|(command, full)| match full {
+            None => turn.judge(command),
+            Some(error) => turn.only_refuse(command, error, &self.unrecorded),
+        });
+        let judged = judged.collect();
         let staged = turn.finish();
         self.commits += 1;
         if !staged.is_empty() {
@@ -421,6 +431,7 @@ impl Writer {
             }
             Err(Obstacle::Failed(why)) => return Err(io(io::Error::other(why))),
         }
+        self.reserve.keep();
         let shared = self.engine.read();
         // What a damaged ledger rests on is not known, and what a repaired one rested on is evidence: contracts stay.
         if shared.refuses_writes().is_none() && shared.queue_file.repaired.is_none() {

@@ -32,6 +32,7 @@ mod metrics;
 mod page;
 mod query;
 mod queue;
+mod receipt;
 mod runs;
 mod scope;
 mod serve;

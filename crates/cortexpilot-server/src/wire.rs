@@ -19,6 +19,8 @@ pub mod shown;
 
 pub mod refusal;
 
+pub mod receipt;
+
 pub mod work;
 
 pub use approval::ApprovalRowView;
@@ -27,6 +29,7 @@ pub use governance::{DecisionArgs, StandingView, TokenView};
 pub use item::ItemView;
 pub use pending::PendingView;
 pub use preview::PreviewView;
+pub use receipt::{ReceiptView, WithReceipt};
 pub use refusal::RefusalView;
 pub use review::ReviewView;
 pub use work::{CancelArgs, ClaimArgs, ClaimedView, CompleteArgs};

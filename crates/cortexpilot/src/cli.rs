@@ -11,6 +11,7 @@ pub(crate) mod import;
 pub(crate) mod mcp;
 pub(crate) mod output;
 pub(crate) mod queue;
+pub(crate) mod receipt;
 pub(crate) mod runs;
 pub(crate) mod serve;
 pub(crate) mod session;

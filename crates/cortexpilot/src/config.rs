@@ -122,6 +122,8 @@ pub(crate) struct Settings {
     pub(crate) webhook: Option<WebhookSettings>,
     pub(crate) limits: Limits,
     pub(crate) preview_ttl: SignedDuration,
+    /// How often a server signs what is new; `None`: only for whoever asks.
+    pub(crate) checkpoint_every: Option<SignedDuration>,
     pub(crate) log: Log,
     /// Every variable with its value and origin, in the table's order.
     pub(crate) shown: Vec<Shown>,
@@ -219,6 +221,9 @@ impl Settings {
         sources.show(&table::PREVIEW_TTL, value::duration_text(preview_ttl));
         let approval_ttl = approval::ttl(sources);
         let webhook = approval::webhook(sources);
+        let every = sources.parsed(&table::CHECKPOINT_EVERY, value::interval);
+        let checkpoint_every = every.unwrap_or(Some(SignedDuration::from_secs(60)));
+        sources.show(&table::CHECKPOINT_EVERY, checkpoint_every.map_or_else(|| "0".to_owned(), value::duration_text));
         let log = sources.parsed(&table::LOG, Log::parse).unwrap_or(Log::Warn);
         sources.show(&table::LOG, log.as_str().to_owned());
         Self {
@@ -243,6 +248,7 @@ impl Settings {
             webhook,
             limits,
             preview_ttl,
+            checkpoint_every,
             log,
             shown: sources.shown(),
             warnings: sources.warnings.clone(),

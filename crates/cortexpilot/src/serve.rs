@@ -18,10 +18,12 @@ use cortexpilot_core::domain::principal::{Caller, KnownBy, Principal, PrincipalK
 use cortexpilot_core::domain::queue::QueueItem;
 use cortexpilot_core::domain::token::TokenRecord;
 use cortexpilot_core::port::{ApprovalListing, BoxFuture, Clock as _, Store, StoreError, StoreHealth, StoreRead};
+use cortexpilot_ledger::log::{KeeperOptions, LogKeeper};
 use cortexpilot_ledger::{FileReader, FileStore, KeyError, OpenError, StoreOptions, load_key, load_or_make_key};
 use cortexpilot_runs::RunStore;
 use cortexpilot_server::auth::{Auth, StaticToken};
 use cortexpilot_server::http::{self, HttpOptions};
+use jiff::SignedDuration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
@@ -235,7 +237,7 @@ pub(crate) fn base_url(bound: SocketAddr) -> String {
     }
 }
 
-/// Serves the control plane until `stop` is ready; what was begun is carried to its end.
+/// Serves the control plane until `stop` is ready or a write failed; what was begun is carried to its end.
 pub(crate) async fn control_plane(
     settings: &Settings,
     listener: TcpListener,
@@ -252,13 +254,31 @@ pub(crate) async fn control_plane(
     for entry in &settings.allowed_origins {
         options.hosts.allow(entry).with_context(|| format!("CORTEXPILOT_API_ALLOWED_ORIGINS: {entry}"))?;
     }
-    let app = Arc::new(app);
+    let keeper = keeper(settings, &store).context("the ledger's signer cannot start")?;
+    let app = Arc::new(app.with_receipts(keeper.receipts()));
     let auth = auth.and_personal(app.reader().clone());
     let operator = Caller { principal: Some(settings.operator()), surface: Surface::Http };
+    let stop = until_it_must_end(stop, store.clone());
     let beside = [scrub_now_and_then(store), background::expire_now_and_then(app.clone(), operator)];
     let served = http::serve(listener, http::router(app, auth, options), stop).await;
     beside.iter().for_each(JoinHandle::abort);
+    // Whatever was acknowledged is signed by the end of a clean stop.
+    let stopped = tokio::task::spawn_blocking(move || keeper.stop()).await;
+    stopped.context("the ledger's signer could not stop")?;
     served.context("the server stopped")
+}
+
+/// Signs the ledger beside serving, if there is a key. Only a control plane does it by the clock: the queue pilot's
+/// environment is the agent client's, and what an agent starts should not hold the key that signs.
+fn keeper(settings: &Settings, store: &Arc<FileStore>) -> std::io::Result<LogKeeper> {
+    let store = Arc::downgrade(store);
+    let options = KeeperOptions {
+        root: settings.runtime_root.clone(),
+        every: settings.checkpoint_every.map(SignedDuration::unsigned_abs),
+        // What belongs to no store any more is not judged here; each line's hash still is.
+        damage: Box::new(move || store.upgrade()?.unsound()),
+    };
+    LogKeeper::start(options, Arc::new(SystemClock))
 }
 
 /// Reads the ledger again every few minutes, so that damage is found before a line rests on it.
@@ -302,6 +322,22 @@ pub(crate) fn stop_signal() -> anyhow::Result<impl Future<Output = ()> + Send + 
             std::process::exit(code);
         });
     })
+}
+
+/// How long a server goes on answering after one of its writes failed: reads as ever, changes with the code that says so,
+/// `/readyz` red. Whoever balances load sees it before the door closes, and callers learn more than that it did.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// Ready when the process is told to stop, or soon after one of its writes failed: then it acknowledges nothing more, and
+/// only another process can settle what it left. Whoever supervises it starts that one.
+pub(crate) async fn until_it_must_end(stop: impl Future<Output = ()> + Send, store: Arc<FileStore>) {
+    let mut stop = std::pin::pin!(stop);
+    let why = tokio::select! {
+        () = stop.as_mut() => return,
+        why = store.failure() => why,
+    };
+    tracing::error!(why, "this process acknowledges nothing more and ends; start it again when the disk is put right");
+    tokio::select! { () = stop => {} , () = tokio::time::sleep(LAST_WORDS) => {} }
 }
 
 /// What a server can say about its ledger, in a few words.

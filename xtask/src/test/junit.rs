@@ -24,9 +24,14 @@ pub(crate) struct Case {
     pub(crate) output: String,
 }
 
-/// Where nextest writes the file: below the root, wherever cargo's target directory is.
+/// Where nextest writes the file.
 pub(crate) fn path(workspace: &Workspace) -> PathBuf {
-    workspace.path("target/nextest").join(PROFILE).join("junit.xml")
+    path_of(workspace, PROFILE)
+}
+
+/// Where it writes that of another profile: below the root, wherever cargo's target directory is.
+pub(crate) fn path_of(workspace: &Workspace, profile: &str) -> PathBuf {
+    workspace.path("target/nextest").join(profile).join("junit.xml")
 }
 
 /// Removes what an earlier run left, so that it cannot be taken for this one's result.

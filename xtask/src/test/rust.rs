@@ -5,24 +5,27 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use super::{Counts, Ran, counted, junit};
+use crate::faults;
 use crate::workspace::{Workspace, has_cargo_subcommand, passes, show};
 
 /// Long enough for a cold build on two slow cores; a hanging test ends far earlier by nextest's own limit.
 const LIMIT: Duration = Duration::from_secs(60 * 60);
 
 /// Every test of the workspace that needs nothing but Rust, by nextest; by plain cargo where nextest is not installed. The
-/// tests of the binary `traced`, all in modules `traced_…`, are the suite of that name.
+/// tests of the binaries `traced` and `mounted`, all in modules `traced_…` and `mounted_…`, are the suites of those names.
 pub(super) fn nextest(workspace: &Workspace) -> Result<Ran> {
     if !has_cargo_subcommand(workspace, "nextest") {
         println!(
             "cargo-nextest is not installed: cargo test runs instead, without time limits and times (cargo install cargo-nextest --locked)"
         );
-        let mut counts =
-            by_cargo(workspace, &["--workspace", "--lib", "--bins", "--tests", "--", "--skip", "traced_"])?;
+        let mut counts = by_cargo(
+            workspace,
+            &["--workspace", "--lib", "--bins", "--tests", "--", "--skip", "traced_", "--skip", "mounted_"],
+        )?;
         counts.remark = Some("by cargo test: cargo-nextest is not installed".to_owned());
         return Ok(Ran::Counted(counts));
     }
-    let (counts, _) = by_nextest(workspace, &["--workspace", "-E", "not binary(traced)"])?;
+    let (counts, _) = by_nextest(workspace, &["--workspace", "-E", "not binary(/^(traced|mounted)$/)"])?;
     Ok(Ran::Counted(counts))
 }
 
@@ -38,6 +41,7 @@ pub(super) fn by_nextest(workspace: &Workspace, what: &[&str]) -> Result<(Counts
     let cases = junit::parse(&xml).with_context(|| format!("{} cannot be understood", results.display()))?;
     let failed = cases.iter().filter(|case| case.failed).count();
     let mut counts = Counts {
+        fired: faults::fired(&cases),
         passed: cases.len() - failed,
         failed,
         times: cases.iter().map(|case| (case.seconds, format!("{} {}", case.binary, case.name))).collect(),
@@ -64,5 +68,5 @@ pub(super) fn by_cargo(workspace: &Workspace, what: &[&str]) -> Result<Counts> {
         failed = 1;
         remark = Some("cargo test itself failed: see above".to_owned());
     }
-    Ok(Counts { passed, failed, times: Vec::new(), remark })
+    Ok(Counts { passed, failed, remark, ..Counts::default() })
 }

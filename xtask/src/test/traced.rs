@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::{Counts, Ran, rust};
+use super::{Counts, Ran, junit, rust};
 use crate::workspace::{Workspace, has_cargo_subcommand, last_line};
 
 /// Where the product's tests are. Of the whole workspace, as the other tests are built: a package alone would be compiled
@@ -19,14 +19,19 @@ pub(super) fn run(workspace: &Workspace) -> Result<Ran> {
         return Ok(Ran::Counted(counted(counts)));
     }
     let (counts, cases) = rust::by_nextest(workspace, &WHAT)?;
-    for figure in cases.iter().flat_map(|case| case.output.lines()).filter(|line| line.starts_with("figure:")) {
-        println!("{figure}");
-    }
+    print_figures(&cases);
     Ok(Ran::Counted(counted(counts)))
 }
 
+/// Prints what tests report of a promise.
+pub(super) fn print_figures(cases: &[junit::Case]) {
+    for figure in cases.iter().flat_map(|case| case.output.lines()).filter(|line| line.starts_with("figure:")) {
+        println!("{figure}");
+    }
+}
+
 /// A suite of which nothing ran shows nothing.
-fn counted(mut counts: Counts) -> Counts {
+pub(super) fn counted(mut counts: Counts) -> Counts {
     if counts.passed + counts.failed == 0 {
         counts.failed = 1;
         counts.remark = Some("there are no tests in it".to_owned());
@@ -35,7 +40,7 @@ fn counted(mut counts: Counts) -> Counts {
 }
 
 /// Whether strace is there and may trace; installed with apt-get where we may. Else why not.
-fn strace(workspace: &Workspace) -> Result<(), String> {
+pub(crate) fn strace(workspace: &Workspace) -> Result<(), String> {
     let traces = || workspace.command("strace").args(["-f", "-o", "/dev/null", "true"]).output();
     let ran = match traces() {
         Ok(ran) => ran,

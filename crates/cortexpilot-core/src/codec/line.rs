@@ -3,6 +3,9 @@
 //! Our own lines are written member by member in the original's order, ours behind it, the chain hash last. Lines of the
 //! original have no hash; they are read as they are.
 
+mod outline;
+mod quick;
+
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
@@ -15,6 +18,8 @@ use crate::domain::queue::{
     APPROVAL_MODE, Cancelled, Claimed, Done, Enqueued, PRIORITY_RANGE, Provenance, QueueEvent, QueueItem, When,
 };
 use crate::domain::time::ledger_text;
+
+pub use outline::{Change, Outline, OutlineLine, outline};
 
 /// A complete line without its newline, and its chain hash.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -262,6 +267,14 @@ struct Members {
 /// # Errors
 /// When a member that the event needs is missing or of another type.
 pub fn decode(line: &[u8]) -> Result<Line, LineProblem> {
+    match quick::read(line) {
+        Some(event) => Ok(Line::Event(event)),
+        None => decode_any(line),
+    }
+}
+
+/// Reads one of our lines however it is spelled.
+fn decode_any(line: &[u8]) -> Result<Line, LineProblem> {
     match serde_json::from_slice::<Members>(line) {
         Ok(members) if is_known(&members.event) => members.read(),
         Ok(members) => Ok(Line::Unknown { event: members.event }),

@@ -48,8 +48,13 @@ pub struct QueueItemId(String);
 impl QueueItemId {
     /// Takes a queue id from outside, trimmed; `None` when blank or longer than 200 bytes.
     pub fn parse(raw: &str) -> Option<Self> {
+        Self::trimmed(raw).map(|text| Self(text.to_owned()))
+    }
+
+    /// The text of the id that [`parse`](Self::parse) would make of this.
+    pub(crate) fn trimmed(raw: &str) -> Option<&str> {
         let text = raw.trim();
-        (!text.is_empty() && text.len() <= 200).then(|| Self(text.to_owned()))
+        (!text.is_empty() && text.len() <= 200).then_some(text)
     }
 
     /// An id from 16 bytes.
@@ -90,28 +95,36 @@ impl Sha256Digest {
 
     /// Parses 64 hexadecimal digits of either case.
     pub fn parse(text: &str) -> Option<Self> {
-        let text = text.as_bytes();
-        if text.len() != 64 {
-            return None;
-        }
+        let text: &[u8; 64] = text.as_bytes().try_into().ok()?;
         let mut bytes = [0; 32];
-        for (byte, pair) in bytes.iter_mut().zip(text.chunks_exact(2)) {
-            let high = char::from(pair[0]).to_digit(16)?;
-            let low = char::from(pair[1]).to_digit(16)?;
-            *byte = u8::try_from(high * 16 + low).ok()?;
+        // Every line of a ledger comes through here three times, so no early exit: the loop has no branches.
+        let mut wrong = 0;
+        for (byte, pair) in bytes.iter_mut().zip(text.as_chunks::<2>().0) {
+            let (high, low) = (VALUE_OF_DIGIT[usize::from(pair[0])], VALUE_OF_DIGIT[usize::from(pair[1])]);
+            wrong |= high | low;
+            *byte = (high << 4) | (low & 0xf);
         }
-        Some(Self(bytes))
+        (wrong <= 0xf).then_some(Self(bytes))
     }
 
     /// The raw bytes.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
+
+    /// The 64 lower-case hexadecimal digits.
+    pub fn digits(&self) -> [u8; 64] {
+        let mut text = [0; 64];
+        for (pair, byte) in text.as_chunks_mut::<2>().0.iter_mut().zip(self.0) {
+            *pair = digits_of(byte);
+        }
+        text
+    }
 }
 
 impl fmt::Display for Sha256Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex(&self.0))
+        f.write_str(str::from_utf8(&self.digits()).expect("invariant: hexadecimal digits are ASCII"))
     }
 }
 
@@ -123,10 +136,26 @@ impl fmt::Debug for Sha256Digest {
 
 /// Lower-case hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble)]);
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).collect()
+    bytes.iter().flat_map(|byte| digits_of(*byte).map(char::from)).collect()
 }
+
+/// A byte as two lower-case hexadecimal digits. Arithmetic and no table, so that a loop over it becomes a few wide
+/// instructions.
+fn digits_of(byte: u8) -> [u8; 2] {
+    [byte >> 4, byte & 0xf].map(|nibble| nibble + if nibble > 9 { b'a' - 10 } else { b'0' })
+}
+
+/// What a hexadecimal digit of either case is worth; 0xff for any other byte.
+const VALUE_OF_DIGIT: [u8; 256] = {
+    let mut values = [0xff; 256];
+    let mut value = 0;
+    while value < 16 {
+        values[b"0123456789abcdef"[value] as usize] = value as u8;
+        values[b"0123456789ABCDEF"[value] as usize] = value as u8;
+        value += 1;
+    }
+    values
+};
 
 #[cfg(test)]
 mod tests {

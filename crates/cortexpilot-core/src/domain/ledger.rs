@@ -17,9 +17,13 @@ const TAIL: usize = HASH_MEMBER.len() + 64 + 2;
 
 /// The hash of a line whose bytes before the hash member are `body`, after a line whose hash is `prev`.
 pub fn link(prev: &Sha256Digest, body: &[u8]) -> Sha256Digest {
+    link_digits(&prev.digits(), body)
+}
+
+fn link_digits(prev: &[u8; 64], body: &[u8]) -> Sha256Digest {
     use sha2::Digest as _;
     let mut hasher = sha2::Sha256::new();
-    hasher.update(prev.to_string().as_bytes());
+    hasher.update(prev);
     hasher.update(body);
     Sha256Digest::from_bytes(hasher.finalize().into())
 }
@@ -32,21 +36,39 @@ pub fn seal(prev: &Sha256Digest, body: &str) -> (String, Sha256Digest) {
 
 /// Splits a line into its body and the hash it claims; `None` when it has no hash member at its end.
 pub fn split(line: &[u8]) -> Option<(&[u8], Sha256Digest)> {
-    let at = line.len().checked_sub(TAIL)?;
-    let (body, tail) = line.split_at(at);
-    let tail = tail.strip_prefix(HASH_MEMBER.as_bytes())?.strip_suffix(b"\"}")?;
-    let text = std::str::from_utf8(tail).ok()?;
+    let (body, stated) = split_digits(line)?;
     // Upper-case digits would parse too, but no line of ours has them: two spellings of one line are one too many.
-    if text.bytes().any(|b| b.is_ascii_uppercase()) {
+    if stated.iter().any(u8::is_ascii_uppercase) {
         return None;
     }
-    Some((body, Sha256Digest::parse(text)?))
+    Some((body, Sha256Digest::parse(str::from_utf8(stated).ok()?)?))
+}
+
+/// What stands where a line's hash must stand, if the line is spelled like ours around it: the 64 characters that the next
+/// line chains onto.
+pub fn stated(line: &[u8]) -> Option<&[u8; 64]> {
+    split_digits(line).map(|(_, stated)| stated)
+}
+
+fn split_digits(line: &[u8]) -> Option<(&[u8], &[u8; 64])> {
+    let at = line.len().checked_sub(TAIL)?;
+    let (body, tail) = line.split_at(at);
+    let stated = tail.strip_prefix(HASH_MEMBER.as_bytes())?.strip_suffix(b"\"}")?;
+    Some((body, stated.try_into().ok()?))
 }
 
 /// Whether the line continues the chain after `prev`; gives its hash if so.
 pub fn verify(prev: &Sha256Digest, line: &[u8]) -> Option<Sha256Digest> {
-    let (body, claimed) = split(line)?;
-    (link(prev, body) == claimed).then_some(claimed)
+    verify_after(&prev.digits(), line)
+}
+
+/// Whether the line continues the chain after a line that [states](stated) this hash; gives its hash if so. A chain can be
+/// checked in pieces so: all of it verifies when each piece does and begins with what the piece before it ends with.
+pub fn verify_after(prev: &[u8; 64], line: &[u8]) -> Option<Sha256Digest> {
+    let (body, stated) = split_digits(line)?;
+    let hash = link_digits(prev, body);
+    // Compared as text: upper-case digits are another spelling, and no line of ours has them.
+    (hash.digits() == *stated).then_some(hash)
 }
 
 #[cfg(test)]

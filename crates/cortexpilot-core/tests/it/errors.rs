@@ -26,7 +26,7 @@ fn a_codes_row_agrees_with_itself() {
             400 | 405 | 413 | 415 | 421 => &[exit::USAGE],
             // A missing name is a gate's refusal, a wrong type is none.
             422 => &[exit::DENIED, exit::USAGE],
-            408 | 503 => &[exit::STORE],
+            408 | 503 | 507 => &[exit::STORE],
             500 => &[exit::INTERNAL],
             other => panic!("{name}: no code answers {other}"),
         };
@@ -97,6 +97,7 @@ fn a_stores_own_words_are_for_logs_alone() {
     let rows = [
         (StoreError::Unavailable(text()), ErrorCode::StoreUnavailable),
         (StoreError::OutcomeUnknown(text()), ErrorCode::OutcomeUnknown),
+        (StoreError::Full(text()), ErrorCode::StoreFull),
         (StoreError::Corrupt { file: text(), line: 7 }, ErrorCode::LedgerCorrupt),
         (StoreError::Newer { event: text() }, ErrorCode::LedgerNewer),
     ];
@@ -104,7 +105,7 @@ fn a_stores_own_words_are_for_logs_alone() {
         assert!(error.to_string().contains("secret"), "the log has it");
         let failure = Failure::from(error);
         assert_eq!((failure.code(), failure.reason()), (code, code.row().meaning.to_owned()));
-        assert_eq!(code.row().status, 503);
+        assert_eq!(code.row().status, if code == ErrorCode::StoreFull { 507 } else { 503 });
     }
 }
 

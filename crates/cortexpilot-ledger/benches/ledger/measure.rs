@@ -180,6 +180,13 @@ pub(crate) fn size(path: &Path) -> u64 {
     std::fs::metadata(path).map_or(0, |meta| meta.len())
 }
 
+/// The lines of a ledger from an offset on, each with its newline.
+pub(crate) fn lines_from(path: &Path, offset: u64) -> Vec<Vec<u8>> {
+    let bytes = std::fs::read(path).expect("the ledger can be read");
+    let new = &bytes[usize::try_from(offset).expect("a ledger of this size fits into memory")..];
+    new.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect()
+}
+
 /// How long something took, and what it gave.
 pub(crate) fn timed<T>(what: impl FnOnce() -> T) -> (Duration, T) {
     let started = Instant::now();

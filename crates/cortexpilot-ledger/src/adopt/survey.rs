@@ -229,6 +229,7 @@ impl Reading {
                 Err(oddity) => self.odd(number, &oddity.to_string()),
             },
             Entry::Event(_, Some(_))
+            | Entry::Brief(_)
             | Entry::Refusal
             | Entry::Decision(_)
             | Entry::Repaired(_)

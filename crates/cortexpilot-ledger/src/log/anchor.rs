@@ -7,7 +7,6 @@ use cortexpilot_core::domain::id::Sha256Digest;
 
 use super::checkpoint::SignedCheckpoint;
 use super::checkpoint_file::{self, CheckpointFileError, load_checkpoint, put};
-use super::hash::leaf_hash;
 use super::note::NoteVerifier;
 use super::tree::Frontier;
 use crate::chain::FileKind;
@@ -117,17 +116,23 @@ impl Anchor {
         }))
     }
 
+    /// One that was read from nowhere.
+    #[cfg(test)]
+    pub(crate) fn of(size: u64, root: Sha256Digest) -> Self {
+        Self { frontier: Frontier::new(), size, root, broken: false }
+    }
+
     /// How many lines are under the checkpoint.
     pub(crate) fn size(&self) -> u64 {
         self.size
     }
 
-    /// Takes the next line. `Ok(true)`: these are the lines that were signed, and the work is done.
+    /// Takes the leaf of the next line. `Ok(true)`: these are the lines that were signed, and the work is done.
     ///
     /// # Errors
     /// What is wrong, in words that continue "line 3 …".
-    pub(crate) fn reached(&mut self, line: &[u8]) -> Result<bool, String> {
-        self.frontier.append(leaf_hash(line));
+    pub(crate) fn reached(&mut self, leaf: Sha256Digest) -> Result<bool, String> {
+        self.frontier.append(leaf);
         if self.frontier.size() < self.size {
             return Ok(false);
         }
@@ -148,9 +153,13 @@ impl Anchor {
 
     /// What to say when a file ends before its checkpoint does.
     pub(crate) fn missed(&self, file: &str, lines: u64) -> String {
-        let size = self.size;
-        format!(
-            "is not there any more: {file} does not continue its last checkpoint, which covers {size} lines; it has {lines}"
-        )
+        missed(self.size, file, lines)
     }
+}
+
+/// What to say of a file of so many lines, of which `size` were signed.
+pub(super) fn missed(size: u64, file: &str, lines: u64) -> String {
+    format!(
+        "is not there any more: {file} does not continue its last checkpoint, which covers {size} lines; it has {lines}"
+    )
 }

@@ -63,7 +63,7 @@ pub fn load_checkpoint(dir: &Path, log: &NoteVerifier) -> Result<Option<SignedCh
 
 /// Puts a checkpoint in place of the last one, whole or not at all, and returns when it is on stable storage. Only once
 /// the lines under it are: a checkpoint ahead of its lines would refuse the start after a power failure. By one process at
-/// a time: whoever holds the ledger's lock.
+/// a time: whoever has the turn of those who sign.
 ///
 /// # Errors
 /// What the system said. After a failed sync the old one or the new one stands; both are true.

@@ -10,8 +10,7 @@ use super::checkpoint::{Checkpoint, CheckpointError, SignedCheckpoint};
 use super::hash::{encode64, leaf_hash};
 use super::note::{Note, NoteVerifier};
 
-/// What the member `format` of a receipt says.
-pub const RECEIPT_FORMAT: &str = "cortexpilot-receipt/1";
+pub use cortexpilot_core::port::receipts::RECEIPT_FORMAT;
 
 /// One line's place in the log, and the proof. Documented with a verifier in `docs/reference/receipts.md`.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,30 +3,24 @@
 
 use std::io::{self, BufRead as _, BufReader, Read as _, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use cortexpilot_core::domain::fold::State;
 use cortexpilot_core::domain::queue::QueueEvent;
 
-use super::anchor::{StoredLog, log_dir, store_key, stored, stored_key};
+use super::anchor::{StoredLog, log_dir, stored};
 use super::bundle::{BundleError, BundleLine, BundleWriter, Section};
 use super::checkpoint::{Checkpoint, CheckpointError, SignedCheckpoint};
-use super::checkpoint_file::{CheckpointFileError, store_checkpoint};
+use super::checkpoint_file::CheckpointFileError;
 use super::grow::LogTree;
 use super::hash::leaf_hash;
-use super::key::{AuditKey, AuditKeyError, load_audit_key};
-use super::proof::{ProofError, prove_consistency, prove_inclusion};
+use super::key::{AuditKeyError, load_audit_key};
+use super::proof::{ProofError, prove_inclusion};
 use super::receipt::{Receipt, ReceiptError};
+use super::signer::{Extent, Signer};
 use super::tile::Tile;
 use super::tile_store::{DirTiles, MemTiles, TileNodes, Tiles};
 use crate::chain::{Chain, Entry, FileKind, LEGACY_LINE_MAX};
-use crate::disk::{self, Disk};
-use crate::lock::{LockFile, LockProblem};
-use crate::settle;
-use crate::tracked::{Damage, Tracked};
-
-/// How long signing waits for processes that write.
-const LOCK_WAIT: Duration = Duration::from_secs(10);
+use crate::disk;
+use crate::tracked::Damage;
 
 /// Why something of the log cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +60,9 @@ pub enum LogError {
         /// What is wrong with it.
         damage: Damage,
     },
+    /// Whoever writes here holds the ledger for damaged.
+    #[error("the ledger is damaged: {0}")]
+    Unsound(String),
     /// The last checkpoint cannot be had.
     #[error(transparent)]
     Stored(#[from] CheckpointFileError),
@@ -97,7 +94,7 @@ pub enum LogError {
     Bundle(#[from] BundleError),
 }
 
-fn io_at(path: &Path) -> impl Fn(io::Error) -> LogError + use<> {
+pub(super) fn io_at(path: &Path) -> impl Fn(io::Error) -> LogError + use<> {
     let path = path.to_owned();
     move |source| LogError::Io { path: path.clone(), source }
 }
@@ -113,86 +110,22 @@ pub struct LogState {
     pub before: Option<u64>,
 }
 
-/// Signs both files as they are now, under the ledger's lock: every line is on stable storage by then, and what a writer
-/// that died left behind is settled. Tiles first, then the checkpoint: who is killed between the two leaves the old
-/// checkpoint, and tiles that serve it as well.
+/// Signs both files as they are now, once, reading them from their first lines. What a writer that died left behind is
+/// settled under the ledger's lock; otherwise nobody who writes waits for this.
 ///
 /// # Errors
 /// [`LogError`]; [`LogError::Damaged`] when a file does not continue its last checkpoint, and nothing is signed.
 pub fn checkpoint(root: &Path) -> Result<Vec<LogState>, LogError> {
-    let key = load_audit_key(root)?.ok_or(LogError::NoKey)?;
-    let locked = |problem| match problem {
-        LockProblem::Io(path, source) => LogError::Io { path, source },
-        LockProblem::Busy(..) | LockProblem::DoesNotLock(_) => LogError::Lock(problem.to_string()),
-    };
-    let disk = Disk::default();
-    let held = LockFile::open(root, LOCK_WAIT, disk.clone()).and_then(|mut lock| lock.acquire()).map_err(locked)?;
-    held.prove(root).map_err(locked)?;
-    let mut read = Vec::new();
-    for kind in FileKind::ALL {
-        let failed = io_at(&root.join(kind.name()));
-        let mut state = State::default();
-        let mut file = Tracked::unfolded(root, kind);
-        let found = settle::read_on(&held, &mut file, &mut state).map_err(&failed)?;
-        if let Some(unsettled) = found.unsettled {
-            settle::make_durable(&held, &disk, &mut file, &mut state, unsettled).map_err(&failed)?;
-        }
-        if let Some(damage) = file.damage {
-            return Err(LogError::Damaged { file: kind.name(), damage });
-        }
-        read.push(file);
-    }
-    // Nothing is signed before both are known to be sound.
-    let signed = read.iter().map(|file| sign(root, &key, file)).collect();
-    drop(held);
-    signed
-}
-
-fn sign(root: &Path, key: &AuditKey, file: &Tracked) -> Result<LogState, LogError> {
-    let name = file.kind.name();
-    let dir = log_dir(root, name);
-    let failed = io_at(&dir);
-    let signer = key.signer(name, file.repaired.as_ref().map(|repaired| &repaired.damaged_sha256));
-    let verifier = signer.verifier();
-    match stored_key(&dir)? {
-        Some(was) if was != verifier => {
-            return Err(LogError::OtherKey { file: name, was: was.to_string(), now: verifier.to_string() });
-        }
-        Some(_) => {}
-        None => store_key(&dir, &verifier).map_err(&failed)?,
-    }
-    let last = stored(root, name)?;
-    let tiles = DirTiles::new(&dir);
-    let tree = tree_of(root, file.kind, file.chain.lines, &mut |tile, hashes| {
-        // What is there is left alone, unless it rotted.
-        if tiles.tile(tile).is_ok_and(|found| found == hashes) { Ok(()) } else { tiles.put(tile, hashes) }
-    })?;
-    let before = last.as_ref().map(|last| last.checkpoint.checkpoint().size);
-    let checkpoint = match &last {
-        Some(last) if before == Some(tree.size()) && last.checkpoint.checkpoint().root == tree.root() => {
-            last.checkpoint.clone()
-        }
-        Some(last) => {
-            let old = last.checkpoint.checkpoint().size;
-            let nodes = TileNodes::new(&tiles, tree.size());
-            let proof = if old == 0 { Vec::new() } else { prove_consistency(&nodes, old, tree.size())? };
-            SignedCheckpoint::sign(&signer, tree.size(), tree.root(), Some((&last.checkpoint, &proof)))?
-        }
-        None => SignedCheckpoint::sign(&signer, tree.size(), tree.root(), None)?,
-    };
-    if last.as_ref().map(|last| &last.checkpoint) != Some(&checkpoint) {
-        store_checkpoint(&dir, &checkpoint).map_err(&failed)?;
-    }
-    Ok(LogState { file: name, stored: StoredLog { key: verifier, checkpoint }, before })
+    Signer::from_the_first_line(root).sign(Extent::Everything)
 }
 
 /// Takes a line and its index; `false` when it has seen enough.
-type Visit<'a> = dyn FnMut(u64, &[u8]) -> Result<bool, LogError> + 'a;
+pub(super) type Visit<'a> = dyn FnMut(u64, &[u8]) -> Result<bool, LogError> + 'a;
 
 type KeepTile<'a> = dyn FnMut(Tile, &[cortexpilot_core::domain::id::Sha256Digest]) -> io::Result<()> + 'a;
 
 /// The tree of the first `size` lines, in bounded memory, and each of its tiles.
-fn tree_of(root: &Path, kind: FileKind, size: u64, keep: &mut KeepTile<'_>) -> Result<LogTree, LogError> {
+pub(super) fn tree_of(root: &Path, kind: FileKind, size: u64, keep: &mut KeepTile<'_>) -> Result<LogTree, LogError> {
     let failed = io_at(&log_dir(root, kind.name()));
     let mut tree = LogTree::new();
     if size > 0 {
@@ -211,7 +144,7 @@ fn tree_of(root: &Path, kind: FileKind, size: u64, keep: &mut KeepTile<'_>) -> R
 }
 
 /// Shows each complete line of a file, with its index, until `visit` has seen enough. A file that is not there has none.
-fn each(root: &Path, kind: FileKind, visit: &mut Visit<'_>) -> Result<(), LogError> {
+pub(super) fn each(root: &Path, kind: FileKind, visit: &mut Visit<'_>) -> Result<(), LogError> {
     let path = root.join(kind.name());
     let failed = io_at(&path);
     let Some((file, _)) = disk::open(&path).map_err(&failed)? else { return Ok(()) };
@@ -248,6 +181,8 @@ pub struct Proven {
     pub line: Vec<u8>,
     /// That it is under the last checkpoint.
     pub receipt: Receipt,
+    /// The stored tiles led to it. Otherwise they are gone or wrong, and the lines had to be asked.
+    pub tiles_served: bool,
 }
 
 /// Proves that a line is under the last checkpoint. Writes nothing and takes no lock.
@@ -270,12 +205,26 @@ pub fn prove(root: &Path, subject: Subject<'_>) -> Result<Proven, LogError> {
     if index >= size {
         return Err(LogError::NotCovered { index, size });
     }
+    receipt_at(root, kind, &checkpoint, index, line)
+}
+
+/// Proves that a line is under a checkpoint that covers it.
+pub(super) fn receipt_at(
+    root: &Path,
+    kind: FileKind,
+    checkpoint: &SignedCheckpoint,
+    index: u64,
+    line: Vec<u8>,
+) -> Result<Proven, LogError> {
+    let size = checkpoint.checkpoint().size;
     let leaf = leaf_hash(&line);
     let receipt = |tiles: &dyn Tiles| -> Result<Receipt, LogError> {
         let path = prove_inclusion(&TileNodes::new(tiles, size), size, index)?;
-        Ok(Receipt::new(index, leaf, path, &checkpoint)?)
+        Ok(Receipt::new(index, leaf, path, checkpoint)?)
     };
-    let receipt = match receipt(&DirTiles::new(log_dir(root, name))) {
+    let from_tiles = receipt(&DirTiles::new(log_dir(root, kind.name())));
+    let tiles_served = from_tiles.is_ok();
+    let receipt = match from_tiles {
         Ok(receipt) => receipt,
         // Tiles are derived: where they are gone or wrong, the lines are asked.
         Err(_) => {
@@ -287,7 +236,7 @@ pub fn prove(root: &Path, subject: Subject<'_>) -> Result<Proven, LogError> {
             receipt(&tiles)?
         }
     };
-    Ok(Proven { file: name, line, receipt })
+    Ok(Proven { file: kind.name(), line, receipt, tiles_served })
 }
 
 fn find_line(root: &Path, kind: FileKind, wanted: u64) -> Result<(u64, Vec<u8>), LogError> {

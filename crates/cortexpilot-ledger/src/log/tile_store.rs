@@ -74,7 +74,7 @@ impl DirTiles {
     }
 
     /// Writes a tile, whole or not at all, and takes away the partial ones that it continues. Not synced. By one process
-    /// at a time: whoever holds the ledger's lock.
+    /// at a time: whoever has the turn of those who sign.
     ///
     /// # Errors
     /// What the system said.

@@ -47,11 +47,11 @@ fn a_line_is_written_exactly_as_the_format_says() {
 #[test]
 fn a_store_makes_its_root_for_its_owner_alone() {
     let world = World::new();
-    assert_eq!(world.root.names(), ["contracts", "decisions.jsonl", "ledger.lock", "queue.jsonl"]);
+    assert_eq!(world.root.names(), ["contracts", "decisions.jsonl", "ledger.lock", "ledger.reserve", "queue.jsonl"]);
     let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o7777;
     assert_eq!(mode(&world.root.path), 0o700);
     assert_eq!(mode(&world.root.file("contracts")), 0o700);
-    for file in ["decisions.jsonl", "ledger.lock", "queue.jsonl"] {
+    for file in ["decisions.jsonl", "ledger.lock", "ledger.reserve", "queue.jsonl"] {
         assert_eq!(mode(&world.root.file(file)), 0o600, "{file}");
     }
     block_on(Ask::of("run_a").enqueue(&world.store));

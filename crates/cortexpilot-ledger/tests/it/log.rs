@@ -2,9 +2,11 @@
 
 mod bundle;
 mod foreign;
+mod keeper;
 mod note;
 mod receipt;
 mod root;
+mod signer;
 mod tiles;
 mod tree;
 

@@ -16,6 +16,17 @@ pub(crate) struct World {
     pub(crate) root: Root,
 }
 
+/// The first, or the second in a long campaign of faults (`cargo xtask faults --long`): where the test's own environment says
+/// `CORTEXPILOT_FAULTS=long`.
+#[expect(clippy::disallowed_methods, reason = "a test's own switch, which the product never sees")]
+pub(crate) fn sized<T>(usual: T, long: T) -> T {
+    match std::env::var("CORTEXPILOT_FAULTS") {
+        Ok(size) if size == "long" => long,
+        Ok(other) => panic!("CORTEXPILOT_FAULTS is `{other}`; it may be `long`"),
+        Err(_) => usual,
+    }
+}
+
 /// A directory that holds a runtime root, which need not exist yet.
 pub(crate) struct Root {
     _dir: tempfile::TempDir,

@@ -4,11 +4,13 @@ use cortexpilot_core::app::Applied;
 use cortexpilot_core::app::govern::{Approved, Stating};
 use cortexpilot_core::domain::approval::ApprovalStatus;
 use cortexpilot_core::domain::governance::ApprovalFilter;
+use cortexpilot_core::port::receipts::LineOf;
 
 use super::call::Call;
 use super::error::{Refused, ok};
 use super::list::List;
 use super::queue::position;
+use super::receipt::acknowledged;
 use super::scope::{self, Sight};
 use super::table::Answer;
 use crate::wire::item::ProblemView;
@@ -67,14 +69,18 @@ pub(crate) fn approve(call: Call) -> Answer {
     Box::pin(async move {
         let stating = stating(&call)?;
         match call.state.app.approve(&call.caller, &call.segment, stating).await? {
-            Approved::More(request) => Ok(ok(&PendingView::of(&request, call.caller.surface))),
+            Approved::More(request) => {
+                let of = LineOf::Request(request.asked.id.clone());
+                Ok(acknowledged(&call, Some(of), &PendingView::of(&request, call.caller.surface)).await)
+            }
             Approved::Queued(item) => {
                 let applied = Applied { item: *item, already_applied: false };
                 let view = AppliedView::of(&applied).ok_or_else(|| {
                     tracing::error!(queue_id = %applied.item.queue_id(), "an approval was answered with a legacy item");
                     Refused::internal()
                 })?;
-                Ok(ok(&view))
+                let of = LineOf::Enqueued(applied.item.queue_id().clone());
+                Ok(acknowledged(&call, Some(of), &view).await)
             }
         }
     })
@@ -85,6 +91,7 @@ pub(crate) fn reject(call: Call) -> Answer {
         let stating = stating(&call)?;
         let app = &call.state.app;
         let request = app.reject(&call.caller, &call.segment, stating).await?;
-        Ok(ok(&ApprovalRowView::of(&request, app.reader().now())))
+        let of = LineOf::Request(request.asked.id.clone());
+        Ok(acknowledged(&call, Some(of), &ApprovalRowView::of(&request, app.reader().now())).await)
     })
 }

@@ -15,12 +15,13 @@ use cortexpilot_core::domain::principal::{Caller, Principal, StatedRole, Surface
 use cortexpilot_core::error::ErrorCode;
 use cortexpilot_core::port::StoreError;
 use futures_util::StreamExt as _;
+use tokio::time::Instant;
 
 use super::error::Refused;
 use super::ids::RequestIds;
 use super::query::Query;
 use super::table::{Access, Effect, Operation, Verb};
-use super::{HttpState, body};
+use super::{HttpState, body, receipt};
 use crate::auth::Unidentified;
 
 /// The largest body that is read, in bytes.
@@ -56,6 +57,10 @@ pub(crate) struct Call {
     pub(crate) segment: String,
     /// The query, which holds no parameter that the operation does not take.
     pub(crate) query: Query,
+    /// A receipt beside the acknowledgement would be welcome.
+    pub(crate) prefers_receipt: bool,
+    /// Whatever comes after the command itself must be given up by then, so that what was done is answered as done.
+    pub(crate) until: Instant,
     body: Bytes,
 }
 
@@ -165,7 +170,9 @@ async fn read(
         Verb::Post => read_body(&state, &parts.headers, body).await?,
     };
     let query = Query::parse(&parts.uri, operation.query)?;
-    Ok(Call { role: stated_role(&parts.headers), state, caller, segment, query, body })
+    let prefers_receipt = receipt::preferred(&parts.headers);
+    let until = Instant::now() + state.options.limits.answer.mul_f64(0.9);
+    Ok(Call { role: stated_role(&parts.headers), state, caller, segment, query, prefers_receipt, until, body })
 }
 
 /// The path's variable segment. One that is no UTF-8 once decoded names nothing here.

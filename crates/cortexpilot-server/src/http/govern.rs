@@ -2,11 +2,13 @@
 //! tokens are made and rotated where the runtime root is, and nowhere here.
 
 use cortexpilot_core::domain::governance::Standing;
+use cortexpilot_core::port::receipts::LineOf;
 
 use super::approvals::stating;
 use super::call::Call;
 use super::error::{Refused, ok};
 use super::list::List;
+use super::receipt::acknowledged;
 use super::scope;
 use super::table::Answer;
 use crate::wire::item::ProblemView;
@@ -29,7 +31,7 @@ pub(crate) fn freeze(call: Call) -> Answer {
     Box::pin(async move {
         let stating = stating(&call)?;
         let standing = call.state.app.freeze(&call.caller, stating).await?;
-        Ok(ok(&view(&call, &standing)))
+        Ok(acknowledged(&call, Some(LineOf::Frozen), &view(&call, &standing)).await)
     })
 }
 
@@ -37,7 +39,7 @@ pub(crate) fn unfreeze(call: Call) -> Answer {
     Box::pin(async move {
         let stating = stating(&call)?;
         let standing = call.state.app.unfreeze(&call.caller, stating).await?;
-        Ok(ok(&view(&call, &standing)))
+        Ok(acknowledged(&call, Some(LineOf::Unfrozen), &view(&call, &standing)).await)
     })
 }
 
@@ -68,6 +70,7 @@ pub(crate) fn revoke(call: Call) -> Answer {
         let stating = stating(&call)?;
         let app = &call.state.app;
         let record = app.revoke_token(&call.caller, &call.segment, stating).await?;
-        Ok(ok(&TokenView::of(&record, app.reader().now())))
+        let of = LineOf::Token(record.id.clone());
+        Ok(acknowledged(&call, Some(of), &TokenView::of(&record, app.reader().now())).await)
     })
 }

@@ -10,6 +10,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use cortexpilot_core::error::ErrorCode;
+use cortexpilot_core::port::receipts::SigningHealth;
 
 use super::call::Call;
 use super::table::Answer;
@@ -55,9 +56,42 @@ impl Counters {
     }
 }
 
+/// How the signed log stands, likewise.
+fn signing(health: &SigningHealth) -> String {
+    let SigningHealth { signing, queue_lines, decision_lines, at, failures, .. } = health;
+    let mut out = format!(
+        "# HELP cortexpilot_checkpoint_signing Whether the last try to sign a checkpoint came to this.\n\
+         # TYPE cortexpilot_checkpoint_signing gauge\n\
+         cortexpilot_checkpoint_signing{{state=\"{}\"}} 1\n\
+         # HELP cortexpilot_checkpoint_lines Lines under the last checkpoint that this process signed or found.\n\
+         # TYPE cortexpilot_checkpoint_lines gauge\n\
+         cortexpilot_checkpoint_lines{{file=\"queue.jsonl\"}} {queue_lines}\n\
+         cortexpilot_checkpoint_lines{{file=\"decisions.jsonl\"}} {decision_lines}\n\
+         # HELP cortexpilot_checkpoint_failures_total Failures to sign since the process started.\n\
+         # TYPE cortexpilot_checkpoint_failures_total counter\n\
+         cortexpilot_checkpoint_failures_total {failures}\n",
+        signing.as_str()
+    );
+    if let Some(at) = at {
+        // Writing to a String cannot fail.
+        let _ = write!(
+            out,
+            "# HELP cortexpilot_checkpoint_timestamp_seconds When every durable line was last under a checkpoint.\n\
+             # TYPE cortexpilot_checkpoint_timestamp_seconds gauge\n\
+             cortexpilot_checkpoint_timestamp_seconds {}\n",
+            at.as_second()
+        );
+    }
+    out
+}
+
 pub(crate) fn show(call: Call) -> Answer {
     Box::pin(async move {
-        let mut response = Response::new(Body::from(call.state.counters.text()));
+        let mut text = call.state.counters.text();
+        if let Some(receipts) = call.state.app.receipts() {
+            text.push_str(&signing(&receipts.health()));
+        }
+        let mut response = Response::new(Body::from(text));
         let plain = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
         response.headers_mut().insert(CONTENT_TYPE, plain);
         Ok(response)

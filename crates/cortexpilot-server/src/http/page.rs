@@ -9,6 +9,7 @@ use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::Response;
 use cortexpilot_core::domain::command::MutationGate;
 use cortexpilot_core::domain::text::escape;
+use cortexpilot_core::port::receipts::Signing;
 use cortexpilot_core::port::runs::PageQuery;
 
 use super::HttpState;
@@ -68,7 +69,10 @@ async fn agents(state: &HttpState) -> &'static str {
 async fn ledger(state: &HttpState) -> String {
     match state.app.reader().queue().health().await {
         Ok(health) => match health.refuses_writes {
-            None => "sound".to_owned(),
+            None => match state.app.receipts().map(|receipts| receipts.health().signing) {
+                Some(Signing::Failing) => "sound, but its last lines are not signed: see this server's log".to_owned(),
+                Some(Signing::Waiting | Signing::NoKey | Signing::Signed) | None => "sound".to_owned(),
+            },
             Some(why) => format!("refuses writes ({})", cortexpilot_core::app::Failure::Store(why).code().as_str()),
         },
         Err(error) => {

@@ -5,11 +5,13 @@ use cortexpilot_core::domain::gate::Denial;
 use cortexpilot_core::domain::id::QueueItemId;
 use cortexpilot_core::domain::listing::QueueFilter;
 use cortexpilot_core::error::ErrorCode;
+use cortexpilot_core::port::receipts::LineOf;
 use serde::Deserialize;
 
 use super::call::Call;
 use super::error::{Refused, ok};
 use super::list::List;
+use super::receipt::acknowledged;
 use super::table::Answer;
 use crate::wire::item::ProblemView;
 use crate::wire::{AppliedView, CancelArgs, EnqueueArgs, ItemView, PendingView, PreviewArgs, PreviewView};
@@ -98,10 +100,16 @@ pub(crate) fn enqueue(call: Call) -> Answer {
         apply.typed_run_id = typed_run_id;
         let applied = match call.state.app.enqueue(&call.caller, ask, apply).await? {
             Outcome::Applied(applied) => applied,
-            Outcome::AwaitsApproval(request) => return Ok(ok(&PendingView::of(&request, call.caller.surface))),
+            Outcome::AwaitsApproval(request) => {
+                let of = LineOf::Request(request.asked.id.clone());
+                return Ok(acknowledged(&call, Some(of), &PendingView::of(&request, call.caller.surface)).await);
+            }
         };
         match AppliedView::of(&applied) {
-            Some(view) => Ok(ok(&view)),
+            Some(view) => {
+                let of = LineOf::Enqueued(applied.item.queue_id().clone());
+                Ok(acknowledged(&call, Some(of), &view).await)
+            }
             None => {
                 tracing::error!(queue_id = %applied.item.queue_id(), "an apply was answered with a legacy item");
                 Err(Refused::internal())
@@ -115,7 +123,8 @@ pub(crate) fn cancel(call: Call) -> Answer {
         let args: CancelArgs = call.body()?;
         let app = &call.state.app;
         let item = app.cancel(&call.caller, &call.segment, args.reason(), call.role.clone()).await?;
-        Ok(ok(&ItemView::of(&item, app.reader().now())))
+        let of = LineOf::Cancelled(item.queue_id().clone());
+        Ok(acknowledged(&call, Some(of), &ItemView::of(&item, app.reader().now())).await)
     })
 }
 

@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 
 use super::call::Call;
 use super::error::Refused;
-use super::{approvals, govern, health, metrics, page, queue, runs, work, workflows};
+use super::{approvals, govern, health, metrics, page, queue, receipt, runs, work, workflows};
 
 /// Whether an operation may change anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,6 +156,17 @@ const OPERATIONS: &[Operation] = &[
         handler: queue::get,
     },
     Operation {
+        verb: Verb::Get,
+        path: "/api/queue/{queue_id}/receipt",
+        id: "queue_receipt",
+        effect: Effect::Read,
+        access: Access::Token,
+        query: &["of"],
+        body: &[],
+        summary: "Proves that the line which queued the item (or `of` cancelled, claimed, completed it) is signed.",
+        handler: receipt::of_item,
+    },
+    Operation {
         verb: Verb::Post,
         path: "/api/queue/claim",
         id: "queue_claim",
@@ -198,6 +209,17 @@ const OPERATIONS: &[Operation] = &[
         body: &[],
         summary: "Shows one request with all that deciding it rests on: effect, differences, who asks, what was stated.",
         handler: approvals::get,
+    },
+    Operation {
+        verb: Verb::Get,
+        path: "/api/approvals/{approval_id}/receipt",
+        id: "approval_receipt",
+        effect: Effect::Read,
+        access: Access::Token,
+        query: &[],
+        body: &[],
+        summary: "Proves that the last decision about a request is signed; of an approved one, its item's line.",
+        handler: receipt::of_request,
     },
     Operation {
         verb: Verb::Post,

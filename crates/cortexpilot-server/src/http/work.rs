@@ -1,7 +1,9 @@
 //! The worker's half: claim and complete.
 
+use cortexpilot_core::port::receipts::LineOf;
+
 use super::call::Call;
-use super::error::ok;
+use super::receipt::acknowledged;
 use super::table::Answer;
 use crate::wire::{ClaimArgs, ClaimedView, CompleteArgs, ItemView};
 
@@ -10,7 +12,8 @@ pub(crate) fn claim(call: Call) -> Answer {
         let args: ClaimArgs = call.body()?;
         let app = &call.state.app;
         let claimed = app.claim(&call.caller, args.worker(), args.lease()?, call.role.clone()).await?;
-        Ok(ok(&ClaimedView::of(claimed.as_ref(), app.reader().now())))
+        let of = claimed.as_ref().map(|claimed| LineOf::Claimed(claimed.item.queue_id().clone()));
+        Ok(acknowledged(&call, of, &ClaimedView::of(claimed.as_ref(), app.reader().now())).await)
     })
 }
 
@@ -21,6 +24,7 @@ pub(crate) fn complete(call: Call) -> Answer {
         let lease_token = args.lease_token.unwrap_or_default();
         let app = &call.state.app;
         let item = app.complete(&call.caller, &call.segment, &lease_token, status, call.role.clone()).await?;
-        Ok(ok(&ItemView::of(&item, app.reader().now())))
+        let of = LineOf::Completed(item.queue_id().clone());
+        Ok(acknowledged(&call, Some(of), &ItemView::of(&item, app.reader().now())).await)
     })
 }

@@ -14,4 +14,5 @@ mod lists;
 mod matrix;
 mod operations;
 mod page;
+mod receipts;
 mod reviewing;

@@ -11,6 +11,7 @@ mod watch;
 use super::Context;
 use super::failure::Stopped;
 use super::output::Answer;
+use super::receipt::ReceiptTo;
 
 /// Look at requests that people decide, and decide them
 #[derive(Debug, Subcommand)]
@@ -89,6 +90,8 @@ pub(crate) struct Approve {
     /// Do it without asking; needed where nobody can be asked
     #[arg(long)]
     pub(super) yes: bool,
+    #[command(flatten)]
+    pub(super) receipt: ReceiptTo,
 }
 
 /// Say no to a request; works also while everything is frozen
@@ -106,6 +109,8 @@ pub(crate) struct Reject {
     /// The role you act in; the first allowed one that you hold, if left out
     #[arg(long, value_name = "ROLE")]
     pub(super) role: Option<String>,
+    #[command(flatten)]
+    pub(super) receipt: ReceiptTo,
 }
 
 impl Approval {

@@ -2,6 +2,8 @@
 
 mod log;
 
+pub(super) use log::Target;
+
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;

@@ -10,6 +10,7 @@ pub(super) mod status;
 use super::Context;
 use super::failure::Stopped;
 use super::output::Answer;
+use super::receipt::ReceiptTo;
 
 /// Look at the checks between a run and the queue; set what holds for every process
 #[derive(Debug, Subcommand)]
@@ -80,6 +81,8 @@ pub(crate) struct Freeze {
     /// The role you act in; the first allowed one that you hold, if left out
     #[arg(long, value_name = "ROLE")]
     pub(super) role: Option<String>,
+    #[command(flatten)]
+    pub(super) receipt: ReceiptTo,
 }
 
 /// What is stated with every decision that needs a reason.
@@ -91,6 +94,8 @@ pub(crate) struct Unfreeze {
     /// The role you act in; the first allowed one that you hold, if left out
     #[arg(long, value_name = "ROLE")]
     pub(super) role: Option<String>,
+    #[command(flatten)]
+    pub(super) receipt: ReceiptTo,
 }
 
 /// Which policy, and why.
@@ -105,6 +110,8 @@ pub(crate) struct SetPolicy {
     /// The role you act in; the first allowed one that you hold, if left out
     #[arg(long, value_name = "ROLE")]
     pub(super) role: Option<String>,
+    #[command(flatten)]
+    pub(super) receipt: ReceiptTo,
 }
 
 impl Gate {

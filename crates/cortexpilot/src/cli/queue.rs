@@ -14,6 +14,7 @@ pub(super) use ask::typed;
 use super::Context;
 use super::failure::Stopped;
 use super::output::Answer;
+use super::receipt::ReceiptTo;
 
 /// Preview, queue, cancel and look at queue items; claim and complete them
 #[derive(Debug, Subcommand)]
@@ -106,13 +107,16 @@ pub(crate) struct Enqueue {
     /// Queue it although an equal item waits already
     #[arg(long)]
     pub(crate) allow_duplicate: bool,
+    #[command(flatten)]
+    pub(super) receipt: ReceiptTo,
 }
 
 /// Roll a pending item back; works also while queueing is off
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
-Example:
+Examples:
   cortexpilot queue cancel 0123456789abcdef0123456789abcdef --reason 'not needed any more'
+  cortexpilot queue cancel 0123456789abcdef0123456789abcdef --receipt receipt.json
 
 Only a pending item can be cancelled. Once a worker has claimed it, cancelling is no longer a rollback.")]
 pub(crate) struct Cancel {
@@ -124,6 +128,8 @@ pub(crate) struct Cancel {
     /// The role you act in; the first allowed one that you hold, if left out
     #[arg(long, value_name = "ROLE")]
     pub(crate) role: Option<String>,
+    #[command(flatten)]
+    pub(super) receipt: ReceiptTo,
 }
 
 /// List queue items in the order in which they were queued
@@ -174,6 +180,8 @@ pub(crate) struct Claim {
     /// The role you act in; the first allowed one that you hold, if left out
     #[arg(long, value_name = "ROLE")]
     pub(crate) role: Option<String>,
+    #[command(flatten)]
+    pub(super) receipt: ReceiptTo,
 }
 
 /// Finish a claimed item
@@ -194,6 +202,8 @@ pub(crate) struct Complete {
     /// The role you act in; the first allowed one that you hold, if left out
     #[arg(long, value_name = "ROLE")]
     pub(crate) role: Option<String>,
+    #[command(flatten)]
+    pub(super) receipt: ReceiptTo,
 }
 
 impl Queue {

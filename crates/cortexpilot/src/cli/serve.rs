@@ -60,7 +60,8 @@ Examples:
 
 With authentication on it refuses to start when nobody could sign in: without a configured token and without any \
 operator's personal token (`cortexpilot token create`). `cortexpilot up` makes a token. SIGINT and SIGTERM stop it when \
-the requests under way are answered.")]
+the requests under way are answered. When a write to the ledger fails it acknowledges nothing more and ends with exit code \
+6; let whatever supervises it start it again.")]
 pub(crate) struct Serve {
     #[command(flatten)]
     pub(super) address: Address,
@@ -208,9 +209,10 @@ async fn start(
     // Before the address is printed: whoever reads it may tell the process to stop at once.
     let stop = serve::stop_signal()?;
     output::print(&screen.text(&context.view)).map_err(anyhow::Error::from)?;
-    let served = serve::control_plane(settings, listener, auth, app, store, screen.demo, stop).await;
+    let served = serve::control_plane(settings, listener, auth, app, store.clone(), screen.demo, stop).await;
     notices.stop().await;
     served?;
+    session::ended_well(&store)?;
     Ok(Answer::ok(String::new()))
 }
 

@@ -24,7 +24,14 @@ impl From<Unopened> for Stopped {
             let corrupt = StoreError::Corrupt { file: (*file).to_owned(), line: *line };
             return Self::store(corrupt, &OsIds).because(said);
         }
-        Self::store(StoreError::Unavailable(said), &OsIds)
+        let stopped = Self::store(StoreError::Unavailable(said), &OsIds);
+        match &error {
+            Unopened::Store(OpenError::NoLocks(_)) => stopped.with_step(
+                "Put the runtime root on a file system whose locks work: a local disk, not a network share \
+                 (docs/runbooks/disk.md).",
+            ),
+            Unopened::Store(_) | Unopened::Key(_) | Unopened::Runs(_) => stopped,
+        }
     }
 }
 
@@ -51,9 +58,23 @@ pub(super) fn writer(settings: &Settings) -> Result<App, Stopped> {
 
 /// An app that can queue, in a process that asks as many people as operators have set.
 pub(super) async fn queueing_writer(settings: &Settings) -> Result<(App, Notices), Stopped> {
-    let (app, _, notices) = serve::asking_writer(settings)?;
-    may_start(settings, app.reader()).await?;
+    let (app, _, notices) = queueing_server(settings).await?;
     Ok((app, notices))
+}
+
+/// The same for a server, with its store at hand.
+pub(super) async fn queueing_server(settings: &Settings) -> Result<(App, Arc<FileStore>, Notices), Stopped> {
+    let (app, store, notices) = serve::asking_writer(settings)?;
+    may_start(settings, app.reader()).await?;
+    Ok((app, store, notices))
+}
+
+/// How a server ends whose store came to grief: never as if all were well.
+pub(super) fn ended_well(store: &FileStore) -> Result<(), Stopped> {
+    let Some(why) = store.failed() else { return Ok(()) };
+    let step = "Look at the disk, then start this process again: it settles the ledger's tail when it opens \
+                (docs/runbooks/disk.md). Whoever had no answer asks again, with the same preview or idempotency key.";
+    Err(Stopped::store(StoreError::OutcomeUnknown(why), &OsIds).with_step(step))
 }
 
 /// The same for a server, with its store at hand and before it was asked whether it may start.

@@ -12,6 +12,7 @@ use cortexpilot_core::domain::principal::{Caller, PrincipalKind, Role, Roles, St
 use cortexpilot_core::domain::text::{RequestedBy, Stated, escape};
 use cortexpilot_core::domain::token::{TOKEN_TTL_MAX, TokenName, TokenRecord, TokenText};
 use cortexpilot_core::port::Clock as _;
+use cortexpilot_core::port::receipts::LineOf;
 use cortexpilot_server::wire::TokenView;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -19,6 +20,7 @@ use serde::Serialize;
 use super::Context;
 use super::failure::Stopped;
 use super::output::{self, Answer, json, pairs};
+use super::receipt::ReceiptTo;
 use super::session;
 use super::words::{moment, near};
 use crate::config::value;
@@ -137,6 +139,8 @@ pub(crate) struct Revoke {
     /// The role you act in; the first allowed one that you hold, if left out
     #[arg(long, value_name = "ROLE")]
     role: Option<String>,
+    #[command(flatten)]
+    receipt: ReceiptTo,
 }
 
 impl Token {
@@ -387,14 +391,14 @@ impl Revoke {
         let app = session::writer(&context.settings)?;
         let caller = session::caller(&context.settings, app.reader()).await?;
         let stating = stating(self.reason.as_deref(), self.role.as_deref());
+        let receipt = self.receipt.wanted(context)?;
         let revoked = app.revoke_token(&caller, &self.id, stating).await;
         let record = revoked.map_err(|failure| Stopped::of(&failure, &caller, &OsIds))?;
         let view = TokenView::of(&record, SystemClock.now());
-        if context.view.is_json() {
-            return Ok(Answer::ok(json(&view)));
-        }
-        let by = view.revoked.as_ref().map(|revoked| revoked.by.clone()).unwrap_or_default();
-        let rows = [("id", view.id), ("principal", view.principal), ("revoked by", by)];
-        Ok(Answer::ok(format!("Revoked: no process takes it any more.\n{}", pairs(rows))))
+        Ok(receipt.answer(context, Some(LineOf::Token(record.id)), &view, || {
+            let by = view.revoked.as_ref().map(|revoked| revoked.by.clone()).unwrap_or_default();
+            let rows = [("id", view.id.clone()), ("principal", view.principal.clone()), ("revoked by", by)];
+            format!("Revoked: no process takes it any more.\n{}", pairs(rows))
+        }))
     }
 }

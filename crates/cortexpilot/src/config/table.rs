@@ -184,6 +184,15 @@ pub(crate) const WEBHOOK_SECRET: Variable = Variable {
         "What those notices are signed with, needed where they are sent: 16 to 512 visible ASCII characters without blanks. Only the environment may hold it, not `cortexpilot.toml`.",
     )
 };
+pub(crate) const CHECKPOINT_EVERY: Variable = Variable {
+    key: None,
+    ..variable(
+        "CORTEXPILOT_CHECKPOINT_EVERY",
+        "",
+        "60s",
+        "How often `serve` and `up` sign a checkpoint of what was added to the ledger since the last one, and once more at a clean end: a duration such as `15s`, `5m` or `1h`, from `1s` to `24h`; `0` signs none by the clock. Nothing is signed without `keys/audit.key` (`cortexpilot audit init-key`). Whoever asks for a receipt has one signed at once, whatever this says. Only the environment may set it, not `cortexpilot.toml`, which agents may be able to edit.",
+    )
+};
 pub(crate) const LOG: Variable = variable(
     "CORTEXPILOT_LOG",
     "log",
@@ -192,7 +201,7 @@ pub(crate) const LOG: Variable = variable(
 );
 
 /// Every variable, in the documentation's order.
-pub(crate) const VARIABLES: [Variable; 24] = [
+pub(crate) const VARIABLES: [Variable; 25] = [
     RUNTIME_ROOT,
     RUNS_ROOT,
     REPO_ROOT,
@@ -216,6 +225,7 @@ pub(crate) const VARIABLES: [Variable; 24] = [
     APPROVAL_TTL,
     WEBHOOK,
     WEBHOOK_SECRET,
+    CHECKPOINT_EVERY,
     LOG,
 ];
 

@@ -47,6 +47,16 @@ pub(crate) fn duration(raw: &str) -> Result<SignedDuration, String> {
     seconds(raw, &CLOCK).filter(|seconds| (1..=day).contains(seconds)).map(SignedDuration::from_secs).ok_or_else(wrong)
 }
 
+/// A duration from one second to a day, or `0` for never.
+pub(super) fn interval(raw: &str) -> Result<Option<SignedDuration>, String> {
+    if raw.trim() == "0" {
+        return Ok(None);
+    }
+    duration(raw)
+        .map(Some)
+        .map_err(|_| format!("must be 0, or a duration from 1s to 24h, such as 15s, 5m or 1h; it is {}", quoted(raw)))
+}
+
 /// A duration between these two, which may also be written in days: `7d`, `1d12h`.
 pub(crate) fn span(raw: &str, least: SignedDuration, most: SignedDuration) -> Result<SignedDuration, String> {
     let read = seconds(raw, &CALENDAR).map(SignedDuration::from_secs);

@@ -29,9 +29,12 @@ const fn writes(path: &'static str, what: &'static str) -> CommandRow {
 const COMMANDS: [CommandRow; 40] = [
     writes(
         "up",
-        "Makes the key, a token where there is none and, with `--demo`, the demonstration's runs; then serves HTTP.",
+        "Makes the key, a token where there is none and, with `--demo`, the demonstration's runs; then serves HTTP as `serve` does.",
     ),
-    writes("serve", "Makes the key, then serves HTTP."),
+    writes(
+        "serve",
+        "Makes the key, then serves HTTP, and signs checkpoints below `log` where there is a key for that.",
+    ),
     reads("mcp-readonly-server"),
     writes("mcp-queue-pilot-server", "Makes the key; what its tools append is listed with them."),
     reads("runs list"),
@@ -150,6 +153,10 @@ pub(super) fn page() -> String {
 Every operation there is. `write` means that it may change something below the runtime root, or write a file that its
 caller names; all changes of the queue go through one function and are lines of the ledger. Everything else leaves not one
 byte behind. [boundary.md](../boundary.md) says who may call what writes.
+
+Every HTTP operation that writes takes the header `Prefer: receipt`: its answer then has the member `receipt`, or says in
+`receipt_problem` why there is none. Commands take `--receipt FILE`, where their help says so. Either has a checkpoint
+signed below `log`. [Receipts](receipts.md)
 
 {}",
         head("Operations"),

@@ -1,12 +1,12 @@
-//! `kill -9` in the middle of writes, a hundred times: no acknowledged line is lost, every reopen is clean, and what was
-//! not acknowledged is there whole or not at all.
+//! `kill -9` in the middle of writes, a hundred times, and a thousand in a long campaign: no acknowledged line is lost, every
+//! reopen is clean, and what was not acknowledged is there whole or not at all.
 //!
 //! The victim dies after a random number of acknowledgements and a random moment more, so that most kills strike while
 //! something is being judged, pinned, written or synced. Runs are not repeatable to the instruction, but their plan is:
 //! the seed is printed, and `CORTEXPILOT_CRASH_SEED=N` in the test's environment plans the same kills again.
 
-mod callers;
-mod history;
+pub(crate) mod callers;
+pub(crate) mod history;
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::process::Command;
@@ -15,12 +15,13 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use callers::{Caller, Log, Pilot};
+use cortexpilot_runs::fixture::RunFixture;
 use history::History;
+use serde_json::json;
 
+use super::sound::text;
 use super::support::process::{PATIENCE, Process};
-use super::support::{GATE_OPEN, Home, NO_LIMITS, Request, Server, TOKEN};
-
-const KILLS: usize = 100;
+use super::support::{GATE_OPEN, Home, NO_LIMITS, Request, Server, TOKEN, foreign, sized};
 
 /// So many kills, then a fresh root: the first start of all is struck too, and no ledger grows so long that reading it
 /// is all the test does.
@@ -39,12 +40,12 @@ enum Scene {
 
 #[test]
 fn no_acknowledged_line_is_lost_when_writers_are_killed() {
-    let seed = seed();
+    let (seed, kills) = (seed(), sized(100, 1_000));
     println!("seed {seed}");
     let mut chance = Chance(seed);
     let mut total = History::default();
     let (mut alone, mut among, mut starting, mut cut, mut torn) = (0, 0, 0, 0, 0);
-    for round in 0..KILLS / KILLS_A_HOME {
+    for round in 0..kills / KILLS_A_HOME {
         // On a disk the victim mostly dies while it waits for a sync; in memory, in between.
         let home = if round % 2 == 0 { Home::new() } else { Home::in_memory() };
         let stage = Stage { home: &home, runs: AtomicUsize::new(0) };
@@ -83,14 +84,16 @@ fn no_acknowledged_line_is_lost_when_writers_are_killed() {
         }
         let last = server.take().unwrap_or_else(|| stage.serve());
         history.check(&home, &last);
+        foreign::assert_agrees(&home, &history.lines());
         assert!(last.stop().status.success());
         torn += torn_tails(&home);
         total.add(&history);
     }
-    assert_eq!(alone + among + starting, KILLS);
+    assert_eq!(alone + among + starting, kills);
     assert!(total.in_doubt > 0, "no kill struck a caller that waited for its answer");
+    println!("fired: {kills} kills");
     println!(
-        "figure: {KILLS} kills ({alone} of the only server, {among} of one of three processes, {starting} of a server that \
+        "figure: {kills} kills ({alone} of the only server, {among} of one of three processes, {starting} of a server that \
          was starting): {} acknowledged lines and {} refusals, 0 lost; {} calls without an answer, \
          {} of them written, each whole and once; every reopen sound; {cut} last lines torn, {torn} torn tails set aside (seed {seed})",
         total.acknowledged(),
@@ -98,6 +101,77 @@ fn no_acknowledged_line_is_lost_when_writers_are_killed() {
         total.in_doubt,
         total.written_in_doubt,
     );
+}
+
+/// The control: a ledger that lost an acknowledged line, or that holds one that nobody asked for, is complained about.
+#[test]
+fn the_checker_after_a_kill_finds_a_lost_line_and_one_that_nobody_asked_for() {
+    let home = Home::in_memory();
+    let stage = Stage { home: &home, runs: AtomicUsize::new(0) };
+    let mut history = History::default();
+    history.take(stage.kill_the_only_server(stage.serve(), &mut Chance(7)));
+    let server = stage.serve();
+    history.check(&home, &server);
+    // What was asked in vain counts as known, so the last line is one that was acknowledged.
+    home.run(&RunFixture::new("run_last"));
+    let path = "/api/queue/from-run/run_last";
+    let shown = server.send(&Request::post(&format!("{path}/preview"), "{}")).answer();
+    let body = json!({
+        "confirm": true, "requested_by": "Ada", "approval_reason": "again", "preview_token": shown["preview_token"],
+    });
+    let applied = server.send(&Request::post(path, &body.to_string())).answer();
+    let complaint = || {
+        let checked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| history.check(&home, &server)));
+        checked.err().and_then(|why| why.downcast_ref::<String>().cloned()).unwrap_or_default()
+    };
+    assert!(complaint().contains("nobody asked for this line"), "{}", complaint());
+
+    let id = text(&applied, "queue_id").to_owned();
+    history.take(vec![Log { acknowledged: vec![("QUEUE_ENQUEUE", id)], ..Log::default() }]);
+    history.check(&home, &server);
+    assert!(server.stop().status.success());
+    let whole = home.queue().bytes().to_vec();
+    let last = whole[..whole.len() - 1].iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    std::fs::write(home.runtime().join("queue.jsonl"), &whole[..last]).expect("the ledger can be written");
+    let server = stage.serve();
+    let lost = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| history.check(&home, &server)));
+    let lost = lost.err().and_then(|why| why.downcast_ref::<String>().cloned()).unwrap_or_default();
+    assert!(lost.contains("acknowledged and lost"), "{lost}");
+    let (problems, _) = foreign::read(&home.runtime(), &history.lines());
+    assert!(problems.iter().any(|problem| problem.contains("was acknowledged, and stands 0 times")), "{problems:?}");
+    println!("figure: control: a line that was taken away and one that nobody asked for: 2 of 2 found");
+}
+
+/// The control of the script that reads ledgers with nothing of ours: whatever is done to a sound one, it says so.
+#[test]
+fn the_foreign_script_finds_every_doctored_ledger() {
+    let home = Home::in_memory();
+    let server = home.serve(&[GATE_OPEN]);
+    let stage = Stage { home: &home, runs: AtomicUsize::new(0) };
+    let mut history = History::default();
+    history.take(stage.kill_the_only_server(server, &mut Chance(11)));
+    assert!(stage.serve().stop().status.success());
+    let lines = history.lines();
+    foreign::assert_agrees(&home, &lines);
+    let path = home.runtime().join("queue.jsonl");
+    let whole = std::fs::read(&path).expect("the ledger can be read");
+    let ends: Vec<usize> = (1..=whole.len()).filter(|end| whole[end - 1] == b'\n').collect();
+    let begins: Vec<usize> = std::iter::once(0).chain(ends.iter().copied()).take(ends.len()).collect();
+    let mut doctored: Vec<Vec<u8>> = vec![whole[..whole.len() - 1].to_vec(), [&whole[..], &whole[..ends[0]]].concat()];
+    for (begin, end) in begins.iter().zip(&ends) {
+        doctored.push([&whole[..*begin], &whole[*end..]].concat());
+        let mut flipped = whole.clone();
+        flipped[(begin + end) / 2] ^= 1;
+        doctored.push(flipped);
+    }
+    let mut found = 0;
+    for bytes in &doctored {
+        std::fs::write(&path, bytes).expect("the ledger can be written");
+        found += usize::from(!foreign::read(&home.runtime(), &lines).0.is_empty());
+    }
+    // Lines whose answer never came may go unnoticed; they are the last ones, if any.
+    assert!(found + 1 >= doctored.len(), "{found} of {}", doctored.len());
+    println!("figure: control: a script with nothing of ours found {found} of {} doctored ledgers", doctored.len());
 }
 
 /// Where one home's cycles take place.
@@ -224,7 +298,7 @@ fn seed() -> u64 {
 }
 
 /// Xorshift (Marsaglia 2003): spread is all that is asked of it.
-struct Chance(u64);
+pub(crate) struct Chance(pub(crate) u64);
 
 impl Chance {
     fn next(&mut self) -> u64 {
@@ -234,11 +308,11 @@ impl Chance {
         self.0
     }
 
-    fn below(&mut self, end: usize) -> usize {
+    pub(crate) fn below(&mut self, end: usize) -> usize {
         usize::try_from(self.next() % end as u64).expect("invariant: less than a usize")
     }
 
-    fn duration(&mut self, longest: Duration) -> Duration {
+    pub(crate) fn duration(&mut self, longest: Duration) -> Duration {
         Duration::from_nanos(self.next() % u64::try_from(longest.as_nanos()).expect("invariant: milliseconds"))
     }
 }

@@ -6,6 +6,7 @@
 //! - `bytes_to_ledger`: bytes in, golden ledger lines out; and each known way to get a wrong line, refused.
 //! - `governance`: who may say yes: tokens, approvals by people, the policy's floor, freeze, limits.
 //! - `races`, `crash`, `readonly_random`: many callers at once, processes killed in the middle, messages at random.
+//! - `crowd`, `stopped`: two servers and ten command lines on one ledger; a writer that stands still with the lock.
 //!
 //! What they share is in `support`: a private home, processes that never outlive their test, clients, snapshots.
 
@@ -15,9 +16,11 @@ mod support;
 
 mod bytes_to_ledger;
 mod crash;
+mod crowd;
 mod gate_matrix;
 mod governance;
 mod no_second_path;
 mod races;
 mod readonly_random;
 mod sound;
+mod stopped;

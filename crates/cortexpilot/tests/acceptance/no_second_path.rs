@@ -46,6 +46,9 @@ impl Who {
 /// Asks one operator for a yes.
 const ASKING: (&str, &str) = ("CORTEXPILOT_MCP_QUEUE_PILOT_APPROVAL", "operator");
 
+/// The clock signs no checkpoint between two looks.
+const UNSIGNED: (&str, &str) = ("CORTEXPILOT_CHECKPOINT_EVERY", "0");
+
 /// A place with everything that an operation could be aimed at: a run that can be queued, an item that waits, an item that
 /// is being worked on, a request that people could decide, somebody's token. Keys are made, so a process that starts has
 /// nothing left to make.
@@ -92,6 +95,15 @@ impl Scene {
         let [_, worker] = token(&["--kind", "worker", "--name", "builder-1"]);
         let lease_token = claim["lease_token"].as_str().unwrap().to_owned();
         Self { home, waiting, claimed, lease_token, approval, token: token_id, operator, agent, worker }
+    }
+
+    /// The same, signed: so that there are receipts to ask for.
+    fn signed() -> Self {
+        let scene = Self::new();
+        for line in [&["audit", "init-key"][..], &["audit", "checkpoint"]] {
+            assert_eq!(scene.home.cli(line, &[]).exit, Some(0));
+        }
+        scene
     }
 
     /// What a caller finds set where its server is started, and its command.
@@ -185,6 +197,10 @@ fn route(operation: &Operation, scene: &Scene) -> Route {
             hidden: &[(Who::Anonymous, 403), (Who::Worker, 403), (Who::Agent, 404)],
             ..get(&format!("/api/approvals/{approval}"))
         },
+        "approval_receipt" => Route {
+            hidden: &[(Who::Anonymous, 403), (Who::Worker, 403), (Who::Agent, 404)],
+            ..get(&format!("/api/approvals/{approval}/receipt"))
+        },
         // An approval is an apply: it is behind the mutation gate.
         "approval_approve" => Route { allowed: &[], ..decide(&format!("/api/approvals/{approval}/approve")) },
         "approval_reject" => decide(&format!("/api/approvals/{approval}/reject")),
@@ -197,6 +213,7 @@ fn route(operation: &Operation, scene: &Scene) -> Route {
         "token_revoke" => decide(&format!("/api/tokens/{}/revoke", scene.token)),
         "queue_list" => get("/api/queue?limit=10"),
         "queue_get" => get(&format!("/api/queue/{}", scene.waiting)),
+        "queue_receipt" => get(&format!("/api/queue/{}/receipt", scene.waiting)),
         "runs_list" => get("/api/runs"),
         "run_get" => get("/api/runs/run_sound"),
         "run_events" => get("/api/runs/run_sound/events"),
@@ -214,10 +231,10 @@ fn route(operation: &Operation, scene: &Scene) -> Route {
 
 #[test]
 fn no_http_operation_changes_anything_for_a_caller_without_rights() {
-    let scene = Scene::new();
+    let scene = Scene::signed();
     let mut tried = 0;
     for who in Who::ALL {
-        let server = scene.home.serve(&Scene::environment(who));
+        let server = scene.home.serve(&[&Scene::environment(who)[..], &[UNSIGNED]].concat());
         for operation in operations() {
             let route = route(operation, &scene);
             if operation.effect == Effect::Write && route.allowed.contains(&who) {
@@ -245,8 +262,8 @@ fn no_http_operation_changes_anything_for_a_caller_without_rights() {
 
 #[test]
 fn no_read_over_http_writes_a_byte_whoever_asks() {
-    let scene = Scene::new();
-    let server = scene.home.serve(&[GATE_OPEN]);
+    let scene = Scene::signed();
+    let server = scene.home.serve(&[GATE_OPEN, UNSIGNED]);
     let before = scene.home.snapshot();
     let mut connection = server.connect();
     for operation in operations().iter().filter(|operation| operation.effect == Effect::Read) {

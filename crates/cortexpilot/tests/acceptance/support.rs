@@ -13,12 +13,14 @@
 //! than [`process::PATIENCE`]. Every process is killed when its handle is dropped, so a failing test leaves none behind.
 
 pub(crate) mod cli;
+pub(crate) mod foreign;
 pub(crate) mod home;
 pub(crate) mod http;
 pub(crate) mod ledger;
 pub(crate) mod mcp;
 pub(crate) mod process;
 pub(crate) mod secrets;
+pub(crate) mod size;
 pub(crate) mod snapshot;
 
 pub(crate) use cli::Ran;
@@ -26,4 +28,5 @@ pub(crate) use home::{GATE_OPEN, Home, NO_LIMITS, TOKEN};
 pub(crate) use http::{Connection, Request, Response, Server};
 pub(crate) use ledger::{GENESIS, chain_problem, sha256_hex};
 pub(crate) use mcp::{Called, Mcp, STATELESS, VERSIONS, apply};
+pub(crate) use size::sized;
 pub(crate) use snapshot::Snapshot;

@@ -133,7 +133,7 @@ fn a_kept_checkpoint_shows_the_rollback_of_a_whole_root() {
 }
 
 /// The scripts of the page, in their order.
-fn scripts() -> Vec<String> {
+pub(super) fn scripts() -> Vec<String> {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/receipts.md");
     let page = std::fs::read_to_string(page).expect("the page is there");
     let blocks = page.split("```python\n").skip(1);

@@ -31,6 +31,10 @@ fn a_root_that_nobody_has_governed_is_told_and_not_touched() {
         json!({
             "agents_may_queue": "OFF", "floor": "declared", "floor_set": null, "lowering": null, "frozen": null,
             "processes": [],
+            "checkpoints": [
+                {"file": "queue.jsonl", "signed_lines": null, "lines": 0},
+                {"file": "decisions.jsonl", "signed_lines": null, "lines": null},
+            ],
         })
     );
     let said = home.cli(&["gate", "status"]).expect(0);

@@ -13,6 +13,7 @@ mod interactive;
 mod mcp;
 mod pty;
 mod queue;
+mod receipts;
 mod replay;
 mod runs;
 mod serving;

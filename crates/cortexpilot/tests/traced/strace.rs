@@ -39,9 +39,12 @@ impl Traced {
         Self { mcp: Mcp::open(process, version), output: output.to_owned() }
     }
 
-    /// Ends the session, which must end well, and gives its trace.
+    /// Ends the session and gives its trace. It must end well, or, when its store came to grief, say so.
     pub(crate) fn finish(self) -> Trace {
-        self.mcp.finish();
+        let finished = self.mcp.into_process().finish();
+        let code = finished.status.code();
+        assert!([Some(0), Some(6)].contains(&code), "{:?}\n{}", finished.status, finished.stderr);
+        assert_eq!(code == Some(6), finished.stderr.contains("error: OUTCOME_UNKNOWN"), "{}", finished.stderr);
         Trace::read(&self.output)
     }
 }

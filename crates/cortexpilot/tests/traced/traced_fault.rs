@@ -77,6 +77,7 @@ fn after_one_failed_sync_nothing_is_acknowledged_and_the_next_process_is_sound()
     let before = acknowledged.len();
     assert_eq!(before, FAILS - 1);
     restart(&home, &acknowledged, &refused);
+    println!("fired: 1 failed system calls");
     println!(
         "figure: sync {FAILS} failed (EIO): {before} acknowledged before it, 0 after it ({} refused); the next process \
          synced again before it answered and holds every acknowledged line",

@@ -23,7 +23,12 @@ use crate::support::{GATE_OPEN, GENESIS, Home, Ran, VERSIONS, apply, chain_probl
 const CALLS: &str = "write,writev,pwrite64,pwritev,pwritev2,ftruncate,truncate,fsync,fdatasync,sync_file_range,rename,\
                      renameat,renameat2,link,linkat,unlink,unlinkat";
 
-const ERRORS: [&str; 2] = ["EIO", "ENOSPC"];
+/// What a step comes to.
+const ERRORS: [&str; 2] = ["error=EIO", "error=ENOSPC"];
+
+/// A write that says it wrote fewer bytes than it was given. It wrote none of them; what a system really leaves of a write
+/// that it cuts short is in `traced_short`.
+const SHORT: [&str; 2] = ["retval=0", "retval=1"];
 
 const CLERK: Variable<'static> = ("CORTEXPILOT_PRINCIPAL", "local:clerk");
 const A_PERSON: Variable<'static> = ("CORTEXPILOT_MCP_QUEUE_PILOT_APPROVAL", "operator");
@@ -67,6 +72,8 @@ type Drive<'a, T> = &'a dyn Fn(&Home, &[&str]) -> (T, Trace);
 enum Steps {
     /// All of them; one thread makes all calls of a name.
     All,
+    /// Those that append bytes; they are cut short.
+    Appends,
     /// Those of the thread that makes the first: of a process that does not start when one of them fails.
     OfTheFirstThread,
 }
@@ -86,18 +93,24 @@ fn strike_each<T>(scene: &Home, which: Steps, drive: Drive<'_, T>, mut check: im
     check(&plain, &answers, "nothing fails");
     let all: Vec<&Call> = trace.calls().iter().filter(|call| !ledger_paths(call, &plain).is_empty()).collect();
     let first = all.first().expect("it changes something").thread;
+    let injections = if which == Steps::Appends { SHORT } else { ERRORS };
     let paths: BTreeSet<PathBuf> = all.iter().flat_map(|call| ledger_paths(call, &plain)).collect();
     let mut count: BTreeMap<(String, u32), usize> = BTreeMap::new();
-    for call in all.iter().filter(|call| which == Steps::All || call.thread == first) {
+    let is_struck = |call: &&&Call| match which {
+        Steps::All => true,
+        Steps::Appends => call.name == "write",
+        Steps::OfTheFirstThread => call.thread == first,
+    };
+    for call in all.iter().filter(is_struck) {
         *count.entry((call.name.clone(), call.thread)).or_default() += 1;
     }
     let mut struck = Struck { steps: BTreeMap::new(), fired: 0 };
     for ((name, _), times) in count {
-        for (nth, error) in (1..=times).flat_map(|nth| ERRORS.map(|error| (nth, error))) {
-            let place = format!("{name} {nth} fails with {error}");
+        for (nth, injection) in (1..=times).flat_map(|nth| injections.map(|injection| (nth, injection))) {
+            let place = format!("{name} {nth} with {injection}");
             let home = copy(scene);
             let paths: Vec<String> = paths.iter().map(|path| home.runtime().join(path).display().to_string()).collect();
-            let inject = format!("inject={name}:error={error}:when={nth}");
+            let inject = format!("inject={name}:{injection}:when={nth}");
             let mut options = vec!["-e", &traced, "-e", &inject];
             options.extend(paths.iter().flat_map(|path| ["-P", path]));
             let (answers, trace) = drive(&home, &options);
@@ -111,7 +124,7 @@ fn strike_each<T>(scene: &Home, which: Steps, drive: Drive<'_, T>, mut check: im
     struck
 }
 
-/// Fails every step of commands that each append a line, and gives the figure. `sound` is the home before them, with
+/// Fails every step of commands that each append a line, and gives how often, with the figure. `sound` is the home before them, with
 /// nothing left to settle.
 fn every_step_fails(
     what: &str,
@@ -131,12 +144,14 @@ fn every_step_fails(
             unknown += of(Answer::Unknown);
         }
     });
+    let Struck { steps, fired } = struck;
+    let how = match which {
+        Steps::All | Steps::OfTheFirstThread => "failed once with EIO and with ENOSPC",
+        Steps::Appends => "once wrote nothing, or one byte as it said",
+    };
     format!(
-        "{what}: {:?}, each failed once with {}: {} injections fired, {acknowledged} commands acknowledged and none lost, \
-         {unknown} of unknown outcome and none there by half",
-        struck.steps,
-        ERRORS.join(" and with "),
-        struck.fired
+        "fired: {fired} failed system calls\nfigure: {what}: {steps:?}, each {how}: {fired} injections fired, {acknowledged} \
+         commands acknowledged and none lost, {unknown} of unknown outcome and none there by half"
     )
 }
 
@@ -217,25 +232,34 @@ fn cli(home: &Home, line: &[&str], environment: &[Variable<'_>], options: &[&str
     (Answer::of(&code), Trace::read(&output))
 }
 
+/// Two applies and a refusal over MCP.
+fn pilots_session(home: &Home, options: &[&str]) -> (Vec<(File, Answer)>, Trace) {
+    let pilot = home.command(&["mcp-queue-pilot-server"], &[GATE_OPEN]);
+    let mut server = Traced::start(&pilot, &home.root().join("trace"), options, VERSIONS[3]);
+    let mut answers = Vec::new();
+    for (run, file, changes) in [
+        ("run_a", File::Queue, json!({})),
+        ("run_a", File::Decisions, json!({"confirm": false})),
+        ("run_b", File::Queue, json!({})),
+    ] {
+        server.mcp.call("preview_enqueue_from_run", &json!({"run_id": run}).to_string()).answer();
+        answers.push((file, Answer::of(server.mcp.call("enqueue_from_run", &apply(run, changes)).code())));
+    }
+    (answers, server.finish())
+}
+
 #[test]
 fn every_step_of_a_pilots_session_fails_once() {
-    let drive = |home: &Home, options: &[&str]| {
-        let pilot = home.command(&["mcp-queue-pilot-server"], &[GATE_OPEN]);
-        let mut server = Traced::start(&pilot, &home.root().join("trace"), options, VERSIONS[3]);
-        let mut answers = Vec::new();
-        for (run, file, changes) in [
-            ("run_a", File::Queue, json!({})),
-            ("run_a", File::Decisions, json!({"confirm": false})),
-            ("run_b", File::Queue, json!({})),
-        ] {
-            server.mcp.call("preview_enqueue_from_run", &json!({"run_id": run}).to_string()).answer();
-            answers.push((file, Answer::of(server.mcp.call("enqueue_from_run", &apply(run, changes)).code())));
-        }
-        (answers, server.finish())
-    };
     let home = home(&["run_a", "run_b"]);
-    let figure = every_step_fails("two applies and a refusal over MCP", &home, &home, Steps::All, &drive);
-    println!("figure: {figure}");
+    let figure = every_step_fails("two applies and a refusal over MCP", &home, &home, Steps::All, &pilots_session);
+    println!("{figure}");
+}
+
+#[test]
+fn every_append_of_a_pilots_session_is_cut_short_once() {
+    let home = home(&["run_a", "run_b"]);
+    let figure = every_step_fails("two applies and a refusal over MCP", &home, &home, Steps::Appends, &pilots_session);
+    println!("{figure}");
 }
 
 fn freeze(home: &Home, options: &[&str]) -> (Vec<(File, Answer)>, Trace) {
@@ -247,7 +271,7 @@ fn freeze(home: &Home, options: &[&str]) -> (Vec<(File, Answer)>, Trace) {
 fn every_step_of_a_freeze_fails_once() {
     let home = home(&[]);
     let figure = every_step_fails("gate freeze", &home, &home, Steps::All, &freeze);
-    println!("figure: {figure}");
+    println!("{figure}");
 }
 
 #[test]
@@ -266,7 +290,7 @@ fn every_step_of_an_approval_fails_once() {
         (vec![(File::Queue, answer)], trace)
     };
     let figure = every_step_fails("approval approve", &home, &home, Steps::All, &drive);
-    println!("figure: {figure}");
+    println!("{figure}");
 }
 
 #[test]
@@ -281,7 +305,35 @@ fn every_step_of_a_cancel_fails_once() {
         (vec![(File::Queue, answer)], trace)
     };
     let figure = every_step_fails("queue cancel", &home, &home, Steps::All, &drive);
-    println!("figure: {figure}");
+    println!("{figure}");
+}
+
+/// The control of what is judged: had a line that was acknowledged been lost, or been there though nobody was told of it, the
+/// checker of these tests would say so.
+#[test]
+fn the_checker_finds_a_line_that_is_lost_and_one_that_nobody_was_told_of() {
+    let before = home(&[]);
+    let (written, empty) = (copy(&before), copy(&before));
+    let (answers, _) = freeze(&written, &["-e", "trace=fdatasync"]);
+    check(&before, &written, &answers, "as it is");
+    check(&before, &empty, &[(File::Decisions, Answer::Unknown)], "not carried out");
+    let complaints = [
+        (&empty, File::Decisions, Answer::Acknowledged),
+        (&empty, File::Queue, Answer::Acknowledged),
+        (&written, File::Decisions, Answer::Not),
+        (&written, File::Queue, Answer::Unknown),
+    ];
+    for (home, file, answer) in complaints {
+        let checked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            check(&before, home, &[(file, answer)], "control");
+        }));
+        assert!(checked.is_err(), "{file:?} {answer:?} is not complained about");
+    }
+    println!(
+        "figure: control: lines lost, or there though nobody was told of them: {} of {} found",
+        complaints.len(),
+        complaints.len()
+    );
 }
 
 /// A repair puts another file in the ledger's place: here a rename is a step. Until it is whole the damaged file is there
@@ -314,6 +366,7 @@ fn every_step_of_a_repair_fails_once() {
     });
     let has = |name: &str| struck.steps.keys().any(|step| step.starts_with(name));
     assert!(has("rename") && has("link"), "{:?}", struck.steps);
+    println!("fired: {} failed system calls", struck.fired);
     println!(
         "figure: audit repair: {:?}, {} injections fired: run again, each repair came to its end",
         struck.steps, struck.fired
@@ -333,5 +386,5 @@ fn every_step_of_settling_a_torn_line_fails_once() {
     fs::write(scene.runtime().join("queue.jsonl"), torn).unwrap();
     let figure = every_step_fails("a start on a torn line", &scene, &sound, Steps::OfTheFirstThread, &freeze);
     assert!(figure.contains("ftruncate"), "{figure}");
-    println!("figure: {figure}");
+    println!("{figure}");
 }

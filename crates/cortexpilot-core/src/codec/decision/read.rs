@@ -1,5 +1,7 @@
 //! Decision lines back to events.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use serde::Deserialize;
 
@@ -33,9 +35,9 @@ pub enum Line {
 /// # Errors
 /// When it is not of this form.
 pub fn read(line: &[u8]) -> Result<Line, LineProblem> {
-    let members: Members =
+    let members: Members<'_> =
         serde_json::from_slice(line).map_err(|error| LineProblem(format!("is not our JSON: {error}")))?;
-    let event = match members.event.as_str() {
+    let event = match &*members.event.0 {
         "DENIED" => return Ok(Line::Refusal(members.at()?)),
         "APPROVAL_REQUESTED" if members.joins == Some(true) => DecisionEvent::Joined(Box::new(members.joined()?)),
         "APPROVAL_REQUESTED" => DecisionEvent::Requested(Box::new(members.asked()?)),
@@ -49,58 +51,69 @@ pub fn read(line: &[u8]) -> Result<Line, LineProblem> {
         "POLICY_PROPOSED" => DecisionEvent::PolicyProposed(members.policy()?),
         "TOKEN_CREATED" | "TOKEN_ROTATED" => DecisionEvent::TokenMade(Box::new(members.token_made()?)),
         "TOKEN_REVOKED" => DecisionEvent::TokenRevoked(TokenRevoked { id: members.token_id()?, act: members.act()? }),
-        _ => return Ok(Line::Unknown { event: members.event }),
+        _ => return Ok(Line::Unknown { event: members.event.own() }),
     };
     Ok(Line::Event(event))
 }
 
 /// Every member that any of our lines has. One type for all: what is missing where it is needed is a problem of the line.
 #[derive(Deserialize)]
-struct Members {
-    event: String,
-    principal: Option<String>,
-    surface: Option<String>,
-    run_id: Option<String>,
-    preview_digest: Option<String>,
-    approval_id: Option<String>,
-    reason: Option<String>,
-    ts: String,
-    role: Option<String>,
+struct Members<'a> {
+    #[serde(borrow)]
+    event: Text<'a>,
+    principal: Option<Text<'a>>,
+    surface: Option<Text<'a>>,
+    run_id: Option<Text<'a>>,
+    preview_digest: Option<Text<'a>>,
+    approval_id: Option<Text<'a>>,
+    reason: Option<Text<'a>>,
+    ts: Text<'a>,
+    role: Option<Text<'a>>,
     joins: Option<bool>,
-    kind: Option<String>,
-    sponsor: Option<String>,
-    token_id: Option<String>,
-    queue_id: Option<String>,
+    kind: Option<Text<'a>>,
+    sponsor: Option<Text<'a>>,
+    token_id: Option<Text<'a>>,
+    queue_id: Option<Text<'a>>,
     priority: Option<i64>,
-    scheduled_at: Option<String>,
-    deadline_at: Option<String>,
-    contract_sha256: Option<String>,
-    requested_by: Option<String>,
-    actor_role: Option<String>,
-    approval_reason: Option<String>,
-    idempotency_key: Option<String>,
+    scheduled_at: Option<Text<'a>>,
+    deadline_at: Option<Text<'a>>,
+    contract_sha256: Option<Text<'a>>,
+    requested_by: Option<Text<'a>>,
+    actor_role: Option<Text<'a>>,
+    approval_reason: Option<Text<'a>>,
+    idempotency_key: Option<Text<'a>>,
     allow_duplicate: Option<bool>,
-    approval_policy: Option<String>,
-    expires_at: Option<String>,
-    answer: Option<String>,
-    policy: Option<String>,
-    previous: Option<String>,
-    proposed_by: Option<String>,
-    name: Option<String>,
-    roles: Option<Vec<String>>,
-    sha256: Option<String>,
-    replaces: Option<String>,
+    approval_policy: Option<Text<'a>>,
+    expires_at: Option<Text<'a>>,
+    answer: Option<Text<'a>>,
+    policy: Option<Text<'a>>,
+    previous: Option<Text<'a>>,
+    proposed_by: Option<Text<'a>>,
+    name: Option<Text<'a>>,
+    roles: Option<Vec<Text<'a>>>,
+    sha256: Option<Text<'a>>,
+    replaces: Option<Text<'a>>,
+}
+
+/// A text: the line's own, unless there is an escape in it. Most lines are refusals, and of those only the time is wanted.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl Text<'_> {
+    fn own(&self) -> String {
+        self.0.clone().into_owned()
+    }
 }
 
 /// A member that must be there and mean something.
-fn need<T>(name: &str, value: Option<&String>, parse: impl FnOnce(&str) -> Option<T>) -> Result<T, LineProblem> {
-    value.and_then(|text| parse(text)).ok_or_else(|| LineProblem(format!("has no readable `{name}`")))
+fn need<T>(name: &str, value: Option<&Text<'_>>, parse: impl FnOnce(&str) -> Option<T>) -> Result<T, LineProblem> {
+    value.and_then(|text| parse(&text.0)).ok_or_else(|| LineProblem(format!("has no readable `{name}`")))
 }
 
 /// A member that may be absent, but not mean nothing.
 fn maybe<T>(
     name: &str,
-    value: Option<&String>,
+    value: Option<&Text<'_>>,
     parse: impl FnOnce(&str) -> Option<T>,
 ) -> Result<Option<T>, LineProblem> {
     match value {
@@ -121,7 +134,7 @@ fn schedule(value: &str) -> Option<Schedule> {
     Schedule::parse(value).ok().flatten()
 }
 
-impl Members {
+impl Members<'_> {
     fn at(&self) -> Result<Timestamp, LineProblem> {
         need("ts", Some(&self.ts), instant)
     }
@@ -151,7 +164,7 @@ impl Members {
         Ok(Act {
             by: Approver { principal: self.by()?, role },
             surface: self.surface()?,
-            reason: self.reason.clone(),
+            reason: self.reason.as_ref().map(Text::own),
             at: self.at()?,
         })
     }
@@ -172,7 +185,7 @@ impl Members {
             principal: self.by()?,
             surface: self.surface()?,
             answer: need("answer", self.answer.as_ref(), ElicitedAnswer::parse)?,
-            comment: self.reason.clone(),
+            comment: self.reason.as_ref().map(Text::own),
             at: self.at()?,
         })
     }
@@ -181,7 +194,7 @@ impl Members {
         Ok(Requester {
             principal: self.by()?,
             kind: need("kind", self.kind.as_ref(), PrincipalKind::parse)?,
-            sponsor: self.sponsor.clone(),
+            sponsor: self.sponsor.as_ref().map(Text::own),
             token: maybe("token_id", self.token_id.as_ref(), TokenId::parse)?,
         })
     }
@@ -213,7 +226,7 @@ impl Members {
             actor_role: need("actor_role", self.actor_role.as_ref(), Role::parse)?,
             requested_by: need("requested_by", self.requested_by.as_ref(), text)?,
             approval_reason: need("approval_reason", self.approval_reason.as_ref(), text)?,
-            idempotency_key: self.idempotency_key.clone(),
+            idempotency_key: self.idempotency_key.as_ref().map(Text::own),
             allow_duplicate: self.allow_duplicate == Some(true),
             policy: need("approval_policy", self.approval_policy.as_ref(), ApprovalPolicy::parse)?,
             at: self.at()?,
@@ -225,21 +238,21 @@ impl Members {
         Ok(PolicySet {
             policy: need("policy", self.policy.as_ref(), ApprovalPolicy::parse)?,
             previous: need("previous", self.previous.as_ref(), ApprovalPolicy::parse)?,
-            proposed_by: self.proposed_by.clone(),
+            proposed_by: self.proposed_by.as_ref().map(Text::own),
             act: self.act()?,
         })
     }
 
     fn token_made(&self) -> Result<TokenMade, LineProblem> {
         let roles = self.roles.as_ref().ok_or_else(|| LineProblem("has no readable `roles`".into()))?;
-        let roles: Option<Roles> = roles.iter().map(|role| Role::parse(role)).collect();
+        let roles: Option<Roles> = roles.iter().map(|role| Role::parse(&role.0)).collect();
         Ok(TokenMade {
             record: TokenRecord {
                 id: self.token_id()?,
                 kind: need("kind", self.kind.as_ref(), PrincipalKind::parse)?,
                 name: need("name", self.name.as_ref(), TokenName::parse)?,
                 roles: roles.ok_or_else(|| LineProblem("has no readable `roles`".into()))?,
-                sponsor: self.sponsor.clone(),
+                sponsor: self.sponsor.as_ref().map(Text::own),
                 sha256: need("sha256", self.sha256.as_ref(), Sha256Digest::parse)?,
                 created_at: self.at()?,
                 created_by: self.by()?,
@@ -248,7 +261,27 @@ impl Members {
             },
             replaces: maybe("replaces", self.replaces.as_ref(), TokenId::parse)?,
             surface: self.surface()?,
-            reason: self.reason.clone(),
+            reason: self.reason.as_ref().map(Text::own),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_borrowed_unless_they_are_spelled_with_escapes() {
+        let line = br#"{"event": "DENIED", "reason": "a \u00e9", "ts": "2026-01-01T00:00:00Z", "roles": ["operator"]}"#;
+        let members: Members<'_> = serde_json::from_slice(line).expect("a line");
+        assert!(matches!(members.event, Text(Cow::Borrowed("DENIED"))));
+        assert!(matches!(members.roles.as_deref(), Some([Text(Cow::Borrowed("operator"))])));
+        assert!(matches!(members.reason, Some(Text(Cow::Owned(reason))) if reason == "a é"));
+    }
+
+    #[test]
+    fn a_text_of_another_type_is_named_as_such() {
+        let problem = read(br#"{"event": "DENIED", "ts": 1}"#).expect_err("no text");
+        assert_eq!(problem.0, "is not our JSON: invalid type: integer `1`, expected a string at line 1 column 27");
     }
 }

@@ -62,7 +62,7 @@ fn provenance() -> impl Strategy<Value = Provenance> {
         )
 }
 
-fn event() -> impl Strategy<Value = QueueEvent> {
+pub(super) fn event() -> impl Strategy<Value = QueueEvent> {
     let texts = || (text(), text(), text(), text(), text());
     let enqueued = (queue_id(), texts(), -100..=100_i64, when(), when(), instant(), provenance()).prop_map(
         |(
@@ -105,7 +105,7 @@ fn event() -> impl Strategy<Value = QueueEvent> {
     prop_oneof![enqueued, cancelled, claimed, done]
 }
 
-fn body(event: &QueueEvent) -> String {
+pub(super) fn body(event: &QueueEvent) -> String {
     match event {
         QueueEvent::Enqueued(event) => enqueue_body(event),
         QueueEvent::Cancelled(event) => cancel_body(event),

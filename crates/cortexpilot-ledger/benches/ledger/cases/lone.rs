@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::{Setting, lines_from};
+use super::Setting;
 use crate::baselines::append_sync::Bare;
 use crate::drive::{self, Contract, LEDGER, NO_CONTRACT, alone, enqueues, observed};
-use crate::measure::{Figure, Issued, NOTHING, Side, Target, median_us};
+use crate::measure::{Figure, Issued, NOTHING, Side, Target, lines_from, median_us};
 
 /// Lines of each side in a round. The sides take turns line by line.
 const LINES: usize = 25;

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use super::{Setting, lines_from};
+use super::Setting;
 use crate::baselines::batches;
 use crate::drive::{self, Contract, LEDGER, NO_CONTRACT, enqueues, observed, produce};
-use crate::measure::{Figure, Issued, NOTHING, Side, Target, median, size};
+use crate::measure::{Figure, Issued, NOTHING, Side, Target, lines_from, median, size};
 
 /// How many producers, and how many lines each writes in a round. A round is short, so that the disk seldom changes its ways
 /// within one.

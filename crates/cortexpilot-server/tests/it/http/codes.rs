@@ -11,6 +11,7 @@ use cortexpilot_core::domain::run::{ContractEvidence, Pinned, RunFacts, RunProbl
 use cortexpilot_core::error::ErrorCode;
 use cortexpilot_core::port::StoreError;
 use cortexpilot_core::port::fake::run_facts;
+use cortexpilot_core::port::receipts::NoReceipt;
 use cortexpilot_server::auth::Auth;
 use cortexpilot_server::http::{BODY_BYTES_MAX, Limits};
 use futures_util::stream;
@@ -62,6 +63,16 @@ async fn provoke(code: ErrorCode) -> Option<Told> {
         C::NotFound | C::MethodNotAllowed => return None,
         // A process that is weaker than the floor does not start; tokens are made at the machine.
         C::PolicyBelowFloor | C::TokenLimit => return None,
+        C::ReceiptNotCovered | C::ReceiptNoKey => {
+            let problem = if code == C::ReceiptNoKey {
+                NoReceipt::NoKey
+            } else {
+                NoReceipt::NotCovered { retry_after_s: Some(60) }
+            };
+            *world.notary.answer.lock().expect("no test panics while it holds this") = Err(problem);
+            Ask::get(&format!("/api/queue/{}/receipt", world.enqueue("run_ok").await))
+        }
+        C::ReceiptNotFound => Ask::get(&format!("/api/queue/{}/receipt?of=cancelled", world.enqueue("run_ok").await)),
         C::AuthMissingBearer => Ask::get("/api/runs").nobody(),
         C::AuthInvalidToken => Ask::get("/api/runs").token("wrong"),
         C::MutationGateClosed => {
@@ -191,6 +202,10 @@ async fn provoke(code: ErrorCode) -> Option<Told> {
             fail(&world, StoreError::Unavailable("/srv/runtime/queue.jsonl: no space".into()));
             cancel("x")
         }
+        C::StoreFull => {
+            fail(&world, StoreError::Full("12 bytes are left in /srv/runtime".into()));
+            Ask::post("/api/queue/claim", json!({}))
+        }
         C::OutcomeUnknown => {
             fail(&world, StoreError::OutcomeUnknown("/srv/runtime/queue.jsonl: EIO".into()));
             cancel("x")
@@ -217,7 +232,8 @@ async fn every_code_is_answered_with_the_status_of_its_row_and_the_same_members(
         }
         assert!(!told.text().contains("/srv"), "{}: no path leaves", code.as_str());
         // RFC 9110 §10.2.3: in seconds. Only where it is known when the same request will do.
-        let waits = [(ErrorCode::PendingLimit, "60"), (ErrorCode::RateLimited, "3001")];
+        let waits =
+            [(ErrorCode::PendingLimit, "60"), (ErrorCode::RateLimited, "3001"), (ErrorCode::ReceiptNotCovered, "60")];
         let wait = waits.iter().find(|(limit, _)| *limit == code).map_or("", |(_, seconds)| *seconds);
         assert_eq!(told.header("retry-after"), wait, "{}", code.as_str());
         assert_eq!(detail["retry_after_s"], wait.parse().map_or(Value::Null, |seconds: u32| json!(seconds)));

@@ -6,12 +6,13 @@ use cortexpilot_core::domain::command::Command;
 use cortexpilot_core::domain::decide::Verdict;
 use cortexpilot_core::domain::gate::{EnqueueFacts, EnqueueQuery};
 use cortexpilot_core::domain::governance::{ApprovalFilter, GovernanceFacts, GovernanceQuery};
-use cortexpilot_core::domain::id::{QueueItemId, RunId};
+use cortexpilot_core::domain::id::{QueueItemId, RunId, Sha256Digest};
 use cortexpilot_core::domain::listing::{FileProblem as StoreProblem, QueueFilter, QueueListing};
 use cortexpilot_core::domain::queue::QueueItem;
 use cortexpilot_core::domain::run::{RunFacts, RunProblem};
 use cortexpilot_core::domain::token::TokenRecord;
 use cortexpilot_core::port::fake::{FakeRuns, MemStore};
+use cortexpilot_core::port::receipts::{LineOf, NoReceipt, ReceiptDocument, Receipts, Signing, SigningHealth};
 use cortexpilot_core::port::runs::{
     CheckFinding, DiffGateRow, Events, EventsQuery, Failure, FileProblem, Listing, Outcome, PageQuery, PendingApproval,
     ReadProblem, Report, Reports, RootState, RunDetail, RunRecord, RunRow, Runs, StoredReport, Verdict as CaseVerdict,
@@ -20,6 +21,62 @@ use cortexpilot_core::port::runs::{
 use cortexpilot_core::port::{ApprovalListing, BoxFuture, Store, StoreError, StoreHealth, StoreRead};
 use serde_json::{Value, json};
 use tokio::sync::{Notify, Semaphore};
+
+/// Gives one receipt for everything, or says why there is none.
+pub(super) struct Notary {
+    pub(super) answer: Mutex<Result<ReceiptDocument, NoReceipt>>,
+    pub(super) signing: Mutex<Signing>,
+    /// What it was asked for, and whether at once.
+    pub(super) asked: Mutex<Vec<(LineOf, bool)>>,
+    /// It never answers who wants one at once.
+    pub(super) hangs: Mutex<bool>,
+}
+
+impl Notary {
+    pub(super) fn new() -> Self {
+        let document = ReceiptDocument {
+            index: 6,
+            leaf_hash: Sha256Digest::of(b"leaf"),
+            inclusion: vec![Sha256Digest::of(b"sibling")],
+            checkpoint: "test.example/queue.jsonl\n7\nroot\n\n\u{2014} test.example/queue.jsonl x\n".to_owned(),
+        };
+        Self {
+            answer: Mutex::new(Ok(document)),
+            signing: Mutex::new(Signing::Signed),
+            asked: Mutex::new(Vec::new()),
+            hangs: Mutex::new(false),
+        }
+    }
+
+    fn tell(&self, of: LineOf, at_once: bool) -> BoxFuture<'_, Result<ReceiptDocument, NoReceipt>> {
+        self.asked.lock().expect("no test panics while it holds this").push((of, at_once));
+        if at_once && *self.hangs.lock().expect("no test panics while it holds this") {
+            return Box::pin(std::future::pending());
+        }
+        Box::pin(std::future::ready(self.answer.lock().expect("no test panics while it holds this").clone()))
+    }
+}
+
+impl Receipts for Notary {
+    fn fresh(&self, of: LineOf) -> BoxFuture<'_, Result<ReceiptDocument, NoReceipt>> {
+        self.tell(of, true)
+    }
+
+    fn kept(&self, of: LineOf) -> BoxFuture<'_, Result<ReceiptDocument, NoReceipt>> {
+        self.tell(of, false)
+    }
+
+    fn health(&self) -> SigningHealth {
+        SigningHealth {
+            signing: *self.signing.lock().expect("no test panics while it holds this"),
+            every_s: Some(60),
+            queue_lines: 7,
+            decision_lines: 2,
+            at: Some("2026-11-22T08:30:52Z".parse().expect("an instant")),
+            failures: 3,
+        }
+    }
+}
 
 /// A store in memory that can be made to fail.
 pub(super) struct Ledger {
@@ -56,11 +113,11 @@ impl Ledger {
         self.fails.lock().expect("no test panics while it holds this").clone().map_or(Ok(()), Err)
     }
 
-    /// A damaged or newer ledger is still read; one that is not available is not.
+    /// A full, damaged or newer ledger is still read; one that is not available is not.
     fn readable(&self) -> Result<(), StoreError> {
         match self.sound() {
             Err(error @ (StoreError::Unavailable(_) | StoreError::OutcomeUnknown(_))) => Err(error),
-            Err(StoreError::Corrupt { .. } | StoreError::Newer { .. }) | Ok(()) => Ok(()),
+            Err(StoreError::Corrupt { .. } | StoreError::Newer { .. } | StoreError::Full(_)) | Ok(()) => Ok(()),
         }
     }
 }

@@ -21,7 +21,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
-use super::fakes::{Ledger, Shelf, shared};
+use super::fakes::{Ledger, Notary, Shelf, shared};
 
 pub(super) const HOST: &str = "127.0.0.1:8000";
 
@@ -41,6 +41,7 @@ pub(super) struct World {
     pub(super) runs: Arc<Shelf>,
     pub(super) clock: Arc<ManualClock>,
     pub(super) router: Router,
+    pub(super) notary: Arc<Notary>,
     /// Another process at the machine itself, on the same store; its turns wait for nothing.
     pub(super) machine: App,
 }
@@ -106,10 +107,11 @@ impl World {
             App::new(store, runs.clone(), clock.clone(), ids.clone(), policy.clone(), key)
         };
         let machine = app(ledger.memory.clone());
-        let app = Arc::new(app(shared(&ledger)));
+        let notary = Arc::new(Notary::new());
+        let app = Arc::new(app(shared(&ledger)).with_receipts(notary.clone()));
         let auth = set_up.auth.and_personal(app.reader().clone());
         let router = router(app, auth, set_up.options);
-        Self { ledger, runs, clock, router, machine }
+        Self { ledger, runs, clock, router, notary, machine }
     }
 
     /// Makes a personal token at the machine, which lives for a day; agents are sponsored by whoever is named.

@@ -6,13 +6,15 @@ use cortexpilot_core::domain::principal::{Caller, StatedRole, Surface};
 use cortexpilot_core::domain::text::{Stated, escape};
 use cortexpilot_core::error::ErrorCode;
 use cortexpilot_core::port::Clock as _;
+use cortexpilot_core::port::receipts::LineOf;
 use cortexpilot_server::wire::{AppliedView, ApprovalRowView, PendingView, ReviewView};
 
 use super::show::human;
 use super::{Approve, Reject};
 use crate::cli::Context;
 use crate::cli::failure::Stopped;
-use crate::cli::output::{self, Answer, json, pairs};
+use crate::cli::output::{self, Answer, pairs};
+use crate::cli::receipt::Wanted;
 use crate::cli::{queue, session};
 use crate::os::{OsIds, SystemClock};
 
@@ -26,6 +28,7 @@ impl Approve {
                 "an approval wants to be confirmed, and nobody can be asked here: add --yes".to_owned(),
             ));
         }
+        let receipt = self.receipt.wanted(context)?;
         let (app, notices) = session::queueing_writer(&context.settings).await?;
         let caller = session::caller(&context.settings, app.reader()).await?;
         if context.view.interactive {
@@ -36,17 +39,17 @@ impl Approve {
         let approved = app.approve(&caller, &self.id, stating).await;
         notices.stop().await;
         match approved.map_err(|failure| Stopped::of(&failure, &caller, &OsIds))? {
-            Approved::Queued(item) => queued(context, &Applied { item: *item, already_applied: false }),
+            Approved::Queued(item) => queued(context, &Applied { item: *item, already_applied: false }, receipt),
             Approved::More(request) => {
                 let view = PendingView::of(&request, Surface::Cli);
-                if context.view.is_json() {
-                    return Ok(Answer::ok(json(&view)));
-                }
-                let asked = view.approval;
-                Ok(Answer::ok(format!(
-                    "You agreed: {} of {}. Nothing is queued until another person agrees too, until {}.\n",
-                    asked.has, asked.needs, asked.expires_at
-                )))
+                let of = LineOf::Request(request.asked.id.clone());
+                Ok(receipt.answer(context, Some(of), &view, || {
+                    let asked = &view.approval;
+                    format!(
+                        "You agreed: {} of {}. Nothing is queued until another person agrees too, until {}.\n",
+                        asked.has, asked.needs, asked.expires_at
+                    )
+                }))
             }
         }
     }
@@ -68,12 +71,14 @@ impl Approve {
     }
 }
 
-fn queued(context: &Context, applied: &Applied) -> Result<Answer, Stopped> {
+fn queued(context: &Context, applied: &Applied, receipt: Wanted) -> Result<Answer, Stopped> {
     let view =
         AppliedView::of(applied).ok_or_else(|| anyhow::anyhow!("the store answered an approval with a legacy item"))?;
-    if context.view.is_json() {
-        return Ok(Answer::ok(json(&view)));
-    }
+    let of = LineOf::Enqueued(applied.item.queue_id().clone());
+    Ok(receipt.answer(context, Some(of), &view, || queued_words(context, applied, &view)))
+}
+
+fn queued_words(context: &Context, applied: &Applied, view: &AppliedView) -> String {
     let approvals = applied.item.enqueued.provenance.as_ref().map(|line| line.approvals.join(", "));
     let rows = [
         ("queue id", view.queue_id.clone()),
@@ -83,14 +88,12 @@ fn queued(context: &Context, applied: &Applied) -> Result<Answer, Stopped> {
         ("line", view.h.clone()),
     ];
     let cancel = context.commands.line(&["queue", "cancel", &view.queue_id]);
-    Ok(Answer::ok(format!(
-        "Approved and queued.\n{}\nTo roll it back while it waits\n  {cancel} --reason WHY\n",
-        pairs(rows)
-    )))
+    format!("Approved and queued.\n{}\nTo roll it back while it waits\n  {cancel} --reason WHY\n", pairs(rows))
 }
 
 impl Reject {
     pub(super) async fn run(self, context: &Context) -> Result<Answer, Stopped> {
+        let receipt = self.receipt.wanted(context)?;
         let app = session::writer(&context.settings)?;
         let caller = session::caller(&context.settings, app.reader()).await?;
         let stating =
@@ -98,9 +101,9 @@ impl Reject {
         let rejected = app.reject(&caller, &self.id, stating).await;
         let request = rejected.map_err(|failure| Stopped::of(&failure, &caller, &OsIds))?;
         let view = ApprovalRowView::of(&request, SystemClock.now());
-        if context.view.is_json() {
-            return Ok(Answer::ok(json(&view)));
-        }
-        Ok(Answer::ok(format!("Rejected: nothing is queued for {}.\n", escape(&view.run_id))))
+        let of = LineOf::Request(request.asked.id.clone());
+        Ok(receipt.answer(context, Some(of), &view, || {
+            format!("Rejected: nothing is queued for {}.\n", escape(&view.run_id))
+        }))
     }
 }

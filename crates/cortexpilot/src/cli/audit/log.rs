@@ -36,6 +36,7 @@ pub(super) fn stopped(context: &Context, error: &LogError) -> Stopped {
         LogError::NoCheckpoint(_) | LogError::NotCovered { .. } => {
             Stopped::Nothing(format!("{said}. Make one first: {}", context.commands.line(&["audit", "checkpoint"])))
         }
+        LogError::Unsound(_) => Stopped::store(StoreError::Unavailable(said), &OsIds),
         LogError::NoItem(_) => Stopped::code(ErrorCode::QueueItemNotFound, said, &OsIds),
         LogError::Key(AuditKeyError::Exists { .. }) => Stopped::Nothing(said),
         LogError::Key(AuditKeyError::Name(_)) => Stopped::Usage(said),
@@ -192,12 +193,12 @@ pub(super) fn evidence(context: &Context, root: &Path, to: &Path) -> Result<Answ
 }
 
 /// A file that a caller named and that must not be there yet.
-struct Target {
+pub(in crate::cli) struct Target {
     path: PathBuf,
 }
 
 impl Target {
-    fn at(context: &Context, to: &Path) -> Result<Self, Stopped> {
+    pub(in crate::cli) fn at(context: &Context, to: &Path) -> Result<Self, Stopped> {
         let path = context.environment.cwd.join(to);
         if path.symlink_metadata().is_ok() {
             return Err(Stopped::Usage(format!("{} is there already; nothing is overwritten", path.display())));
@@ -205,12 +206,20 @@ impl Target {
         Ok(Self { path })
     }
 
-    fn shown(&self) -> String {
+    /// Whether there is a directory that the file could be in.
+    pub(in crate::cli) fn has_a_directory(&self) -> bool {
+        self.path.parent().is_some_and(Path::is_dir)
+    }
+
+    pub(in crate::cli) fn shown(&self) -> String {
         escape(&self.path.display().to_string())
     }
 
     /// Whole or not at all, and on stable storage.
-    fn write(&self, fill: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> Result<(), Stopped> {
+    pub(in crate::cli) fn write(
+        &self,
+        fill: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+    ) -> Result<(), Stopped> {
         let mut part = self.path.clone().into_os_string();
         part.push(".part");
         let part = PathBuf::from(part);

@@ -6,12 +6,14 @@ use cortexpilot_core::domain::command::ApprovalPolicy;
 use cortexpilot_core::domain::governance::Standing;
 use cortexpilot_core::domain::principal::{Caller, StatedRole};
 use cortexpilot_core::domain::text::Stated;
+use cortexpilot_core::port::receipts::LineOf;
 
 use super::status::{frozen_words, standing_rows, view};
 use super::{Freeze, SetPolicy, Unfreeze};
 use crate::cli::Context;
 use crate::cli::failure::Stopped;
-use crate::cli::output::{Answer, count, json, pairs};
+use crate::cli::output::{Answer, count, pairs};
+use crate::cli::receipt::Wanted;
 use crate::cli::session;
 use crate::config::value;
 use crate::os::OsIds;
@@ -27,15 +29,13 @@ fn stating(reason: Option<&str>, role: Option<&str>) -> Stating {
     Stating { reason: Stated::read(reason), role: StatedRole::read(role) }
 }
 
-fn answer(context: &Context, standing: &Standing, said: String) -> Answer {
-    if context.view.is_json() {
-        return Answer::ok(json(&view(context, standing)));
-    }
-    Answer::ok(said)
+fn answer(context: &Context, receipt: Wanted, of: LineOf, standing: &Standing, said: String) -> Answer {
+    receipt.answer(context, Some(of), &view(context, standing), || said)
 }
 
 impl Freeze {
     pub(super) async fn run(self, context: &Context) -> Result<Answer, Stopped> {
+        let receipt = self.receipt.wanted(context)?;
         let (app, caller) = decider(context).await?;
         let frozen = app.freeze(&caller, stating(self.reason.as_deref(), self.role.as_deref())).await;
         let standing = frozen.map_err(|failure| Stopped::of(&failure, &caller, &OsIds))?;
@@ -45,12 +45,13 @@ impl Freeze {
             "FROZEN. No process queues or claims any more; cancelling, completing and rejecting still work.\n{}\nTo let it go on\n  {thaw}\n",
             pairs([("frozen", frozen)])
         );
-        Ok(answer(context, &standing, said))
+        Ok(answer(context, receipt, LineOf::Frozen, &standing, said))
     }
 }
 
 impl Unfreeze {
     pub(super) async fn run(self, context: &Context) -> Result<Answer, Stopped> {
+        let receipt = self.receipt.wanted(context)?;
         let (app, caller) = decider(context).await?;
         let thawed = app.unfreeze(&caller, stating(Some(&self.reason), self.role.as_deref())).await;
         let standing = thawed.map_err(|failure| Stopped::of(&failure, &caller, &OsIds))?;
@@ -58,18 +59,19 @@ impl Unfreeze {
         let said = format!(
             "Not frozen. Processes whose gate is open queue again, and workers claim.\nWhich those are\n  {status}\n"
         );
-        Ok(answer(context, &standing, said))
+        Ok(answer(context, receipt, LineOf::Unfrozen, &standing, said))
     }
 }
 
 impl SetPolicy {
     pub(super) async fn run(self, context: &Context) -> Result<Answer, Stopped> {
         let policy = value::policy(&self.policy).map_err(|problem| Stopped::Usage(format!("the policy {problem}")))?;
+        let receipt = self.receipt.wanted(context)?;
         let (app, caller) = decider(context).await?;
         let set = app.set_policy(&caller, policy, stating(self.reason.as_deref(), self.role.as_deref())).await;
         let standing = set.map_err(|failure| Stopped::of(&failure, &caller, &OsIds))?;
         let said = if standing.floor == policy { floor_set(context, &standing) } else { proposed(context, policy) };
-        Ok(answer(context, &standing, said + &pairs(standing_rows(context, &standing))))
+        Ok(answer(context, receipt, LineOf::Policy, &standing, said + &pairs(standing_rows(context, &standing))))
     }
 }
 

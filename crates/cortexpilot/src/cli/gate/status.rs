@@ -6,6 +6,7 @@ use cortexpilot_core::domain::governance::{Freeze, Lowering, Standing};
 use cortexpilot_core::domain::text::escape;
 use cortexpilot_core::domain::time::ledger_text;
 use cortexpilot_core::port::Clock as _;
+use cortexpilot_ledger::log::{StoredLog, stored_logs};
 use cortexpilot_server::wire::StandingView;
 use cortexpilot_server::wire::governance::{FrozenView, LoweringView, SetView};
 use jiff::Timestamp;
@@ -40,12 +41,50 @@ struct StatusAnswer<'a> {
     lowering: Option<LoweringView>,
     frozen: Option<FrozenView>,
     processes: Vec<ProcessView<'a>>,
+    checkpoints: Vec<CheckpointRow>,
+}
+
+/// How much of a file is under its last checkpoint.
+#[derive(Serialize)]
+struct CheckpointRow {
+    file: &'static str,
+    /// `null` where nothing was ever signed, or the checkpoint does not verify.
+    signed_lines: Option<u64>,
+    /// Of the queue's file alone; `null` of the other.
+    lines: Option<u64>,
+}
+
+/// What the last checkpoints cover, for whoever wonders whether somebody signs at all.
+async fn checkpoints(context: &Context, reader: &Reader) -> Vec<CheckpointRow> {
+    let lines = reader.queue().health().await.ok().map(|health| health.lines);
+    // One that does not verify is `audit verify`'s to tell.
+    let stored = stored_logs(&context.settings.runtime_root).unwrap_or_default();
+    let row = |(file, stored): (&'static str, Option<StoredLog>)| CheckpointRow {
+        file,
+        signed_lines: stored.map(|stored| stored.checkpoint.checkpoint().size),
+        lines: lines.filter(|_| file == "queue.jsonl"),
+    };
+    stored.into_iter().map(row).collect()
+}
+
+fn signed_words(context: &Context, rows: &[CheckpointRow]) -> String {
+    let said = |row: &CheckpointRow| match (row.signed_lines?, row.lines) {
+        (signed, Some(lines)) => Some(format!("{signed} of {lines} lines of {}", row.file)),
+        (signed, None) => Some(format!("{signed} of {}", row.file)),
+    };
+    let said: Vec<String> = rows.iter().filter_map(said).collect();
+    if said.is_empty() {
+        format!("nothing: {} makes the key", context.commands.line(&["audit", "init-key"]))
+    } else {
+        said.join(", ")
+    }
 }
 
 /// What operators decided for every process.
-async fn standing(context: &Context) -> Result<Standing, Stopped> {
+async fn standing(context: &Context) -> Result<(Standing, Reader), Stopped> {
     let reader: Reader = session::reader(&context.settings)?;
-    reader.standing().await.map_err(|error| Stopped::store(error, &OsIds))
+    let standing = reader.standing().await.map_err(|error| Stopped::store(error, &OsIds))?;
+    Ok((standing, reader))
 }
 
 /// The same as HTTP answers, seen from this environment.
@@ -54,7 +93,8 @@ pub(super) fn view(context: &Context, standing: &Standing) -> StandingView {
 }
 
 pub(super) async fn status(context: &Context) -> Result<Answer, Stopped> {
-    let standing = standing(context).await?;
+    let (standing, reader) = standing(context).await?;
+    let checkpoints = checkpoints(context, &reader).await;
     let running = processes::running(&context.settings.runtime_root);
     let words = running_words(&running, &standing);
     if context.view.is_json() {
@@ -70,11 +110,14 @@ pub(super) async fn status(context: &Context) -> Result<Answer, Stopped> {
         });
         let StandingView { floor, floor_set, lowering, frozen, .. } = view(context, &standing);
         let processes = processes.collect();
-        let answer = StatusAnswer { agents_may_queue: words, floor, floor_set, lowering, frozen, processes };
+        let answer =
+            StatusAnswer { agents_may_queue: words, floor, floor_set, lowering, frozen, processes, checkpoints };
         return Ok(Answer::ok(json(&answer)));
     }
     let mut text = format!("Agents may queue: {words}\n");
-    text.push_str(&pairs(standing_rows(context, &standing)));
+    let mut rows = standing_rows(context, &standing);
+    rows.push(("signed", signed_words(context, &checkpoints)));
+    text.push_str(&pairs(rows));
     if running.is_empty() {
         text.push_str(&format!(
             "\nNo process serves {} now.\n",
@@ -101,7 +144,7 @@ pub(super) async fn status(context: &Context) -> Result<Answer, Stopped> {
 }
 
 pub(super) async fn policy(context: &Context) -> Result<Answer, Stopped> {
-    let standing = standing(context).await?;
+    let (standing, _) = standing(context).await?;
     let configured = context.settings.approval;
     if context.view.is_json() {
         return Ok(Answer::ok(json(&view(context, &standing))));

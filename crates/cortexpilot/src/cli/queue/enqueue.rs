@@ -9,6 +9,7 @@ use cortexpilot_core::domain::gate::Answer as GateAnswer;
 use cortexpilot_core::domain::principal::{Caller, PrincipalKind, StatedRole, Surface};
 use cortexpilot_core::domain::text::escape;
 use cortexpilot_core::error::ErrorCode;
+use cortexpilot_core::port::receipts::LineOf;
 use cortexpilot_server::wire::{AppliedView, EnqueueArgs, PendingView};
 
 use super::ask::Own;
@@ -16,13 +17,15 @@ use super::plan::Plan;
 use super::{Enqueue, When, ask, preview};
 use crate::cli::Context;
 use crate::cli::failure::Stopped;
-use crate::cli::output::{self, Answer, json, pairs};
+use crate::cli::output::{self, Answer, pairs};
+use crate::cli::receipt::Wanted;
 use crate::cli::session;
 use crate::os::OsIds;
 
 impl Enqueue {
     pub(super) async fn run(mut self, context: &Context) -> Result<Answer, Stopped> {
         let (run, when) = self.target(context)?;
+        let receipt = self.receipt.wanted(context)?;
         let (app, notices) = session::queueing_writer(&context.settings).await?;
         let caller = session::caller(&context.settings, app.reader()).await?;
         if context.view.interactive {
@@ -32,8 +35,8 @@ impl Enqueue {
         // Whoever is to hear of a request has a few seconds to take the notice; the request stands whether or not.
         notices.stop().await;
         match outcome? {
-            Outcome::Applied(applied) => answer(context, &applied),
-            Outcome::AwaitsApproval(request) => Ok(asked(context, &request)),
+            Outcome::Applied(applied) => answer(context, &applied, receipt),
+            Outcome::AwaitsApproval(request) => Ok(asked(context, &request, receipt)),
         }
     }
 
@@ -159,11 +162,13 @@ fn first_shut(previewed: &Previewed, caller: &Caller) -> Option<Stopped> {
 }
 
 /// People are asked: nothing is queued yet, and that is no failure.
-fn asked(context: &Context, request: &ApprovalRequest) -> Answer {
+fn asked(context: &Context, request: &ApprovalRequest, receipt: Wanted) -> Answer {
     let view = PendingView::of(request, Surface::Cli);
-    if context.view.is_json() {
-        return Answer::ok(json(&view));
-    }
+    let of = LineOf::Request(request.asked.id.clone());
+    receipt.answer(context, Some(of), &view, || asked_words(context, request, &view))
+}
+
+fn asked_words(context: &Context, request: &ApprovalRequest, view: &PendingView) -> String {
     let rows = [
         ("approval id", view.approval.id.clone()),
         ("run", request.asked.run_id.clone()),
@@ -171,15 +176,17 @@ fn asked(context: &Context, request: &ApprovalRequest) -> Answer {
         ("until", view.approval.expires_at.clone()),
     ];
     let show = context.commands.line(&["approval", "show", &view.approval.id]);
-    Answer::ok(format!("PENDING_APPROVAL: nothing is queued yet.\n{}\n{}\n  {show}\n", pairs(rows), view.next_step))
+    format!("PENDING_APPROVAL: nothing is queued yet.\n{}\n{}\n  {show}\n", pairs(rows), view.next_step)
 }
 
-fn answer(context: &Context, applied: &Applied) -> Result<Answer, Stopped> {
+fn answer(context: &Context, applied: &Applied, receipt: Wanted) -> Result<Answer, Stopped> {
     let view =
         AppliedView::of(applied).ok_or_else(|| anyhow::anyhow!("the store answered an apply with a legacy item"))?;
-    if context.view.is_json() {
-        return Ok(Answer::ok(json(&view)));
-    }
+    let of = LineOf::Enqueued(applied.item.queue_id().clone());
+    Ok(receipt.answer(context, Some(of), &view, || applied_words(context, applied, &view)))
+}
+
+fn applied_words(context: &Context, applied: &Applied, view: &AppliedView) -> String {
     let head = if applied.already_applied {
         format!("Queued before; nothing was appended now. It is {}.\n", escape(&view.current_status))
     } else {
@@ -200,5 +207,5 @@ fn answer(context: &Context, applied: &Applied) -> Result<Answer, Stopped> {
         let cancel = context.commands.line(&["queue", "cancel", &view.queue_id]);
         text.push_str(&format!("\nTo roll it back while it waits\n  {cancel} --reason WHY\n"));
     }
-    Ok(Answer::ok(text))
+    text
 }

@@ -7,6 +7,7 @@ use cortexpilot_core::domain::queue::{Provenance, QueueItem};
 use cortexpilot_core::domain::text::{Stated, escape};
 use cortexpilot_core::error::ErrorCode;
 use cortexpilot_core::port::Clock as _;
+use cortexpilot_core::port::receipts::LineOf;
 use cortexpilot_server::wire::ItemView;
 use cortexpilot_server::wire::item::ProblemView;
 use jiff::Timestamp;
@@ -227,17 +228,17 @@ fn shown(view: &ItemView, stamps: Option<&StampsView<'_>>) -> String {
 
 impl Cancel {
     pub(super) async fn run(self, context: &Context) -> Result<Answer, Stopped> {
+        let receipt = self.receipt.wanted(context)?;
         let app = session::writer(&context.settings)?;
         let caller = session::caller(&context.settings, app.reader()).await?;
         let role = StatedRole::read(self.role.as_deref());
         let cancelled = app.cancel(&caller, &self.queue_id, Stated::read(self.reason.as_deref()), role).await;
         let item = cancelled.map_err(|failure| Stopped::of(&failure, &caller, &OsIds))?;
         let view = ItemView::of(&item, SystemClock.now());
-        if context.view.is_json() {
-            return Ok(Answer::ok(json(&view)));
-        }
-        let by = view.cancelled_by.clone().unwrap_or_default();
-        let rows = [("queue id", view.queue_id.clone()), ("task", view.task_id.clone()), ("cancelled by", by)];
-        Ok(Answer::ok(format!("Cancelled; no worker will get it.\n{}", pairs(rows))))
+        Ok(receipt.answer(context, Some(LineOf::Cancelled(item.queue_id().clone())), &view, || {
+            let by = view.cancelled_by.clone().unwrap_or_default();
+            let rows = [("queue id", view.queue_id.clone()), ("task", view.task_id.clone()), ("cancelled by", by)];
+            format!("Cancelled; no worker will get it.\n{}", pairs(rows))
+        }))
     }
 }

@@ -6,12 +6,13 @@ use anyhow::Context as _;
 use cortexpilot_core::domain::principal::StatedRole;
 use cortexpilot_core::domain::text::{Stated, escape};
 use cortexpilot_core::port::Clock as _;
+use cortexpilot_core::port::receipts::LineOf;
 use cortexpilot_server::wire::{ClaimedView, CompleteArgs, ItemView};
 
 use super::{Claim, Complete};
 use crate::cli::Context;
 use crate::cli::failure::Stopped;
-use crate::cli::output::{Answer, json, pairs};
+use crate::cli::output::{Answer, pairs};
 use crate::cli::session;
 use crate::config::value;
 use crate::os::{OsIds, SystemClock};
@@ -19,33 +20,34 @@ use crate::os::{OsIds, SystemClock};
 impl Claim {
     pub(super) async fn run(self, context: &Context) -> Result<Answer, Stopped> {
         let lease = value::duration(&self.lease).map_err(|problem| Stopped::Usage(format!("--lease {problem}")))?;
+        let receipt = self.receipt.wanted(context)?;
         let app = session::writer(&context.settings)?;
         let caller = session::caller(&context.settings, app.reader()).await?;
         let role = StatedRole::read(self.role.as_deref());
         let claimed = app.claim(&caller, Stated::read(self.worker.as_deref()), lease, role).await;
         let claimed = claimed.map_err(|failure| Stopped::of(&failure, &caller, &OsIds))?;
         let view = ClaimedView::of(claimed.as_ref(), SystemClock.now());
-        if context.view.is_json() {
-            return Ok(Answer::ok(json(&view)));
-        }
-        let Some(item) = &view.item else {
-            return Ok(Answer::ok("Nothing to claim: no item is eligible now.\n".to_owned()));
-        };
-        let rows = [
-            ("queue id", item.queue_id.clone()),
-            ("task", item.task_id.clone()),
-            ("run", item.run_id.clone()),
-            ("task contract sha256", view.contract_sha256.clone().unwrap_or_default()),
-            ("yours until", view.lease_expires_at.clone().unwrap_or_default()),
-            ("lease token", view.lease_token.clone().unwrap_or_default()),
-        ];
-        let done =
-            context.commands.line(&["queue", "complete", &item.queue_id, "--lease-token", "-", "--status", "SUCCESS"]);
-        Ok(Answer::ok(format!(
-            "Claimed. It can no longer be cancelled.\n{}\nWhen it is done (the lease token on standard input)\n  {done}\n",
-            pairs(rows.into_iter().filter(|(_, value)| !value.is_empty()))
-        )))
+        let of = claimed.as_ref().map(|claimed| LineOf::Claimed(claimed.item.queue_id().clone()));
+        Ok(receipt.answer(context, of, &view, || claim_words(context, &view)))
     }
+}
+
+fn claim_words(context: &Context, view: &ClaimedView) -> String {
+    let Some(item) = &view.item else { return "Nothing to claim: no item is eligible now.\n".to_owned() };
+    let rows = [
+        ("queue id", item.queue_id.clone()),
+        ("task", item.task_id.clone()),
+        ("run", item.run_id.clone()),
+        ("task contract sha256", view.contract_sha256.clone().unwrap_or_default()),
+        ("yours until", view.lease_expires_at.clone().unwrap_or_default()),
+        ("lease token", view.lease_token.clone().unwrap_or_default()),
+    ];
+    let done =
+        context.commands.line(&["queue", "complete", &item.queue_id, "--lease-token", "-", "--status", "SUCCESS"]);
+    format!(
+        "Claimed. It can no longer be cancelled.\n{}\nWhen it is done (the lease token on standard input)\n  {done}\n",
+        pairs(rows.into_iter().filter(|(_, value)| !value.is_empty()))
+    )
 }
 
 impl Complete {
@@ -56,17 +58,18 @@ impl Complete {
             "-" => from_stdin()?,
             token => token.to_owned(),
         };
+        let receipt = self.receipt.wanted(context)?;
         let app = session::writer(&context.settings)?;
         let caller = session::caller(&context.settings, app.reader()).await?;
         let role = StatedRole::read(self.role.as_deref());
         let done = app.complete(&caller, &self.queue_id, token.trim(), status, role).await;
         let item = done.map_err(|failure| Stopped::of(&failure, &caller, &OsIds))?;
         let view = ItemView::of(&item, SystemClock.now());
-        if context.view.is_json() {
-            return Ok(Answer::ok(json(&view)));
-        }
-        let rows = [("queue id", view.queue_id.clone()), ("task", view.task_id.clone()), ("run", view.run_id.clone())];
-        Ok(Answer::ok(format!("Finished as {}.\n{}", escape(&view.status), pairs(rows))))
+        Ok(receipt.answer(context, Some(LineOf::Completed(item.queue_id().clone())), &view, || {
+            let rows =
+                [("queue id", view.queue_id.clone()), ("task", view.task_id.clone()), ("run", view.run_id.clone())];
+            format!("Finished as {}.\n{}", escape(&view.status), pairs(rows))
+        }))
     }
 }
 

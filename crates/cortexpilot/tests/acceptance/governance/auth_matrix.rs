@@ -19,6 +19,9 @@ use crate::support::process::{PATIENCE, Process};
 use crate::support::snapshot::Difference;
 use crate::support::{Home, Ran, Request, Response, Server, Snapshot, TOKEN, VERSIONS};
 
+/// The clock signs no checkpoint between two looks.
+const UNSIGNED: (&str, &str) = ("CORTEXPILOT_CHECKPOINT_EVERY", "0");
+
 /// A place with everything that a route could be aimed at.
 struct Scene {
     home: Home,
@@ -61,11 +64,14 @@ impl Scene {
         let server = serve(&home, &[policy("operator")]);
         let approval = request(&server, &robot, "run_asked");
         let lease_token = text(&claim["lease_token"]);
+        // Signed, so that there are receipts to ask for.
+        clerk(&home, &["audit", "init-key"]);
+        clerk(&home, &["audit", "checkpoint"]);
         Self { home, ann, robot, hand, cleo, waiting, claimed, lease_token, approval }
     }
 
     fn serve(&self) -> Server {
-        serve(&self.home, &[policy("operator")])
+        serve(&self.home, &[policy("operator"), UNSIGNED])
     }
 
     /// Where an operation is, and the body of a sound call of it.
@@ -94,6 +100,8 @@ impl Scene {
             "workflow_get" => ("/api/workflows/wf-1".to_owned(), empty),
             "approvals_list" => ("/api/approvals".to_owned(), empty),
             "approval_get" => (format!("/api/approvals/{}", self.approval), empty),
+            "queue_receipt" => (format!("/api/queue/{}/receipt", self.waiting), empty),
+            "approval_receipt" => (format!("/api/approvals/{}/receipt", self.approval), empty),
             "approval_approve" => (format!("/api/approvals/{}/approve", self.approval), reason),
             "approval_reject" => (format!("/api/approvals/{}/reject", self.approval), reason),
             "gate_get" => ("/api/gate".to_owned(), empty),
@@ -347,7 +355,7 @@ fn no_route_does_for_a_known_caller_what_its_kind_or_role_may_not() {
 fn where_authentication_is_off_nobody_decides_anything() {
     let scene = Scene::new();
     // Signed in or not, everybody there is the same nobody.
-    let server = serve(&scene.home, &[("CORTEXPILOT_API_AUTH_REQUIRED", "0")]);
+    let server = serve(&scene.home, &[("CORTEXPILOT_API_AUTH_REQUIRED", "0"), UNSIGNED]);
     let mut connection = server.connect();
     for operation in operations() {
         check(&scene, operation, Who::Anonymous, |call| connection.send(call));

@@ -39,6 +39,16 @@ impl Server {
         self.connect().send(request)
     }
 
+    /// The process that serves.
+    pub(crate) fn process(&self) -> &Process {
+        &self.process
+    }
+
+    /// Waits for a server that ends by itself.
+    pub(crate) fn ends(self) -> Finished {
+        self.process.ends()
+    }
+
     /// Asks it to end and waits for it.
     pub(crate) fn stop(self) -> Finished {
         self.process.terminate()

@@ -110,9 +110,14 @@ impl Mcp {
 
     /// Closes the connection and waits for the server's end, which must be an orderly one.
     pub(crate) fn finish(self) -> Finished {
-        let finished = self.process.finish();
+        let finished = self.into_process().finish();
         assert!(finished.status.success(), "{:?}\n{}", finished.status, finished.stderr);
         finished
+    }
+
+    /// The server's process, to which nothing is said any more.
+    pub(crate) fn into_process(self) -> Process {
+        self.process
     }
 
     /// Kills the server.

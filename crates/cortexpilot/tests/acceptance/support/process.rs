@@ -104,6 +104,16 @@ impl Process {
         self.end()
     }
 
+    /// Waits for a process that ends by itself: nothing asks it to, and its standard input stays open.
+    pub(crate) fn ends(mut self) -> Finished {
+        let mut lines = Vec::new();
+        while let Some(line) = self.line() {
+            lines.push(line);
+        }
+        let status = self.wait();
+        Finished { status, lines, stderr: self.stderr() }
+    }
+
     fn end(&mut self) -> Finished {
         self.stdin = None;
         let mut lines = Vec::new();
@@ -134,12 +144,14 @@ impl Process {
         status
     }
 
-    fn signal(&self, signal: Signal) {
+    /// Sends a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
         // A process that has just ended by itself cannot be signalled, which is as good.
         _ = kill_process(self.pid(), signal);
     }
 
-    fn pid(&self) -> Pid {
+    /// Its process id.
+    pub(crate) fn pid(&self) -> Pid {
         i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).expect("invariant: a child has a process id")
     }
 

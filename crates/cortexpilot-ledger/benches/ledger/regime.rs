@@ -1,4 +1,4 @@
-//! How the disk stands now: every other figure depends on it.
+//! How the disk and the machine stand now: every other figure depends on it.
 
 use std::path::Path;
 
@@ -26,5 +26,14 @@ pub(crate) fn regime(root: &Path, when: &str) -> std::io::Result<()> {
          write alone {write:.1} µs",
         LINE.len()
     );
+    println!("figure: load {when}: {}", load());
     std::fs::remove_dir_all(root)
+}
+
+/// How much else runs there, as the kernel averages it.
+fn load() -> String {
+    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let minutes: Vec<&str> = text.split(' ').take(3).collect();
+    let processors = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
+    format!("{} over 1, 5 and 15 minutes, on {processors} processors", minutes.join(", "))
 }

@@ -1,0 +1,161 @@
+//! Receipts: beside an acknowledgement for whoever prefers one ([`PREFER`]), and later under the item's or request's path.
+//!
+//! What was done is answered as done whether or not it can be proven: a receipt that cannot be had is a member of the
+//! answer, never its status.
+
+use axum::http::header::HeaderName;
+use axum::http::{HeaderMap, HeaderValue};
+use axum::response::Response;
+use cortexpilot_core::app::Failure;
+use cortexpilot_core::domain::approval::ApprovalId;
+use cortexpilot_core::domain::gate::Denial;
+use cortexpilot_core::domain::id::QueueItemId;
+use cortexpilot_core::error::ErrorCode;
+use cortexpilot_core::port::StoreError;
+use cortexpilot_core::port::receipts::{LineOf, NoReceipt, ReceiptDocument};
+use serde::Serialize;
+use tokio::time::timeout_at;
+
+use super::call::Call;
+use super::error::{Refused, ok};
+use super::scope::{self, Sight};
+use super::table::Answer;
+use crate::wire::receipt::receipt_code;
+use crate::wire::{ReceiptView, WithReceipt};
+
+/// RFC 7240: what a caller would like and does not insist on.
+const PREFER: HeaderName = HeaderName::from_static("prefer");
+
+/// RFC 7240 §3: says that it was taken up.
+const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+
+/// The preference.
+const RECEIPT: &str = "receipt";
+
+/// Whether the caller prefers a receipt. Preferences that are not known are not ours, and ignored.
+pub(crate) fn preferred(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(PREFER).iter().filter_map(|value| value.to_str().ok());
+    let mut names = values.flat_map(|value| value.split(',')).map(|preference| {
+        let end = preference.find([';', '=']).unwrap_or(preference.len());
+        preference[..end].trim()
+    });
+    names.any(|name| name.eq_ignore_ascii_case(RECEIPT))
+}
+
+/// Answers what was done: with the receipt of its line, if that was preferred. `of` is absent where nothing was written.
+pub(crate) async fn acknowledged(call: &Call, of: Option<LineOf>, view: &(impl Serialize + Sync)) -> Response {
+    if !call.prefers_receipt {
+        return ok(view);
+    }
+    let receipt = match of {
+        Some(of) => fresh(call, of).await,
+        None => Err(NoReceipt::NoLine),
+    };
+    if let Err(NoReceipt::Failed(why)) = &receipt {
+        tracing::warn!(why, "an acknowledgement goes out without the receipt that was asked for");
+    }
+    let mut response = ok(&WithReceipt::of(view, &receipt, |code| code.next_step_for(&call.caller)));
+    response.headers_mut().insert(PREFERENCE_APPLIED, HeaderValue::from_static(RECEIPT));
+    response
+}
+
+/// The line is durable and acknowledged by now: whatever this takes, the answer goes out in time.
+async fn fresh(call: &Call, of: LineOf) -> Result<ReceiptDocument, NoReceipt> {
+    let receipts = call.state.app.receipts().ok_or_else(nobody_signs)?;
+    let late = |_| Err(NoReceipt::NotCovered { retry_after_s: None });
+    timeout_at(call.until, receipts.fresh(of)).await.unwrap_or_else(late)
+}
+
+fn nobody_signs() -> NoReceipt {
+    NoReceipt::Failed("this process keeps no signed log".to_owned())
+}
+
+/// The receipt as a document of its own.
+async fn kept(call: &Call, of: LineOf) -> Result<Response, Refused> {
+    let receipts = call.state.app.receipts();
+    let found = match receipts {
+        Some(receipts) => receipts.kept(of).await,
+        None => Err(nobody_signs()),
+    };
+    match found {
+        Ok(document) => Ok(ok(&ReceiptView::of(&document))),
+        Err(NoReceipt::Failed(why)) => Err(StoreError::Unavailable(why).into()),
+        Err(problem) => {
+            let code = receipt_code(&problem);
+            let mut denial = Denial::new(code, code.row().meaning);
+            if let NoReceipt::NotCovered { retry_after_s } = problem {
+                denial.retry_after_s = retry_after_s;
+            }
+            Err(Failure::Denied(denial).into())
+        }
+    }
+}
+
+/// Whoever may see the item may have its receipt: it holds hashes, and nothing that the line says.
+pub(crate) fn of_item(call: Call) -> Answer {
+    Box::pin(async move {
+        let missing = |code, said: &str| Refused::from(Failure::Denied(Denial::new(code, said)));
+        let gone = || missing(ErrorCode::QueueItemNotFound, "There is no queue item with this id.");
+        let id = QueueItemId::parse(&call.segment).ok_or_else(gone)?;
+        let item = call.state.app.reader().queue().item(&id).await?.ok_or_else(gone)?;
+        let status = item.status().to_owned();
+        let not_done = || missing(ErrorCode::ReceiptNotFound, "That was not done with this item.");
+        let claimed = !matches!(status.as_str(), "PENDING" | "CANCELLED");
+        let of = match call.query.text("of").unwrap_or("enqueued") {
+            "enqueued" => LineOf::Enqueued(id),
+            "cancelled" if status == "CANCELLED" => LineOf::Cancelled(id),
+            "claimed" if claimed => LineOf::Claimed(id),
+            "completed" if claimed && status != "CLAIMED" => LineOf::Completed(id),
+            "cancelled" | "claimed" | "completed" => return Err(not_done()),
+            _ => {
+                let said = "The query parameter `of` must be enqueued, cancelled, claimed or completed.";
+                return Err(Refused::form(said));
+            }
+        };
+        kept(&call, of).await
+    })
+}
+
+/// Whoever may see the request may have the receipt of its last decision; of an approved one that is its item's line.
+pub(crate) fn of_request(call: Call) -> Answer {
+    Box::pin(async move {
+        let sight = scope::requests(&call.caller)?;
+        let id = ApprovalId::parse(&call.segment).ok_or_else(scope::no_such_request)?;
+        let request = call.state.app.reader().approval(&id).await?.ok_or_else(scope::no_such_request)?;
+        if let Sight::Own(principal) = sight
+            && !request.was_asked_by(&principal)
+        {
+            return Err(scope::no_such_request());
+        }
+        let queued = id.as_str().strip_prefix("apr_").filter(|_| request.queued).and_then(QueueItemId::parse);
+        kept(&call, queued.map_or(LineOf::Request(id), LineOf::Enqueued)).await
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_receipt_is_preferred_by_name_in_any_list_and_by_nothing_else() {
+        let preferred = |values: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(PREFER, HeaderValue::from_str(value).unwrap());
+            }
+            preferred(&headers)
+        };
+        for yes in [
+            &["receipt"][..],
+            &["Receipt"],
+            &["respond-async, receipt"],
+            &["wait=5", " receipt ; x=1"],
+            &["receipt=\"\""],
+        ] {
+            assert!(preferred(yes), "{yes:?}");
+        }
+        for no in [&[][..], &[""], &["receipts"], &["return=receipt"], &["x; receipt"], &["no-receipt"]] {
+            assert!(!preferred(no), "{no:?}");
+        }
+    }
+}
