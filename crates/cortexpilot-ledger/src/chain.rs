@@ -2,7 +2,7 @@
 //! Pure; the bytes come from [`crate::follow`].
 
 use cortexpilot_core::codec::decision;
-use cortexpilot_core::codec::line::{self, Adopted, Line, Repaired};
+use cortexpilot_core::codec::line::{self, Adopted, Line, Repaired, SealedLine};
 use cortexpilot_core::domain::governance::DecisionEvent;
 use cortexpilot_core::domain::id::Sha256Digest;
 use cortexpilot_core::domain::ledger::{self, HASH_MEMBER, LINE_MAX};
@@ -187,6 +187,24 @@ impl Chain {
         Ok(entry)
     }
 
+    /// Takes a line that this process has just made to follow the chain, and that says what was judged at this time. It is
+    /// neither read nor hashed once more.
+    ///
+    /// # Errors
+    /// As [`Chain::feed`]: where this line completes what a checkpoint covers, and not as that says.
+    pub(crate) fn made(&mut self, line: &SealedLine, ts: Timestamp) -> Result<(), String> {
+        if let Some(anchor) = &mut self.anchor
+            && anchor.reached(line.text.as_bytes())?
+        {
+            self.anchor = None;
+        }
+        self.link = Link::Begun(line.hash);
+        self.offset += line.text.len() as u64 + 1;
+        self.lines += 1;
+        self.saw(ts);
+        Ok(())
+    }
+
     fn ours(&mut self, line: &[u8], hash: Sha256Digest) -> Result<Entry, String> {
         let entry = match self.kind {
             FileKind::Queue => match line::decode(line).map_err(|problem| problem.to_string())? {
@@ -352,6 +370,21 @@ mod tests {
         assert_eq!(chain.judge_tail(&altered), Tail::Altered);
         assert_eq!(chain.judge_tail(LEGACY), Tail::Whole(LEGACY.len()));
         assert_eq!(chain.judge_tail(&LEGACY[..40]), Tail::Torn);
+    }
+
+    #[test]
+    fn a_line_that_was_made_here_leaves_the_chain_as_reading_it_does() {
+        for mut made in [Chain::new(FileKind::Queue), legacy()] {
+            let mut read = made.clone();
+            for _ in 0..2 {
+                let (text, hash) = ledger::seal(&made.head(), CANCEL);
+                let Ok(Entry::Event(event, Some(_))) = read.feed(text.as_bytes()) else { panic!("no event") };
+                made.made(&SealedLine { text, hash }, event.ts()).unwrap();
+            }
+            assert_eq!(made.position(), read.position());
+            assert_eq!((made.first_ts, made.last_ts), (read.first_ts, read.last_ts));
+            assert_eq!((made.legacy_lines, made.end()), (read.legacy_lines, read.end()));
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cortexpilot_core::codec::decision;
-use cortexpilot_core::codec::line::{SealedLine, encode};
+use cortexpilot_core::codec::line::{Line, SealedLine, decode, encode};
 use cortexpilot_core::domain::command::Command;
 use cortexpilot_core::domain::gate::{EnqueueFacts, EnqueueQuery};
 use cortexpilot_core::domain::governance::{GovernanceFacts, GovernanceQuery};
@@ -19,6 +19,9 @@ use jiff::Timestamp;
 
 use crate::chain::{Chain, Entry, FileKind};
 use crate::state::Shared;
+
+/// Bytes that most full batches fit into.
+const ROOM: usize = 300 * 1024;
 
 /// What a batch came to: the bytes to append, and what must be so before and after.
 #[derive(Default)]
@@ -56,7 +59,28 @@ impl Staged {
         !self.queue.is_empty() || self.decided
     }
 
-    /// Takes a line, and gives what a reader will take from its bytes: that, and nothing else, is what is folded.
+    /// Takes a line of the queue, which says what was judged at this time.
+    ///
+    /// That a reader takes from its bytes exactly what was judged, and is folded here, is held by a test over every event
+    /// that there can be, and in debug builds for every line that is written.
+    fn push_judged(&mut self, chain: &mut Chain, line: &SealedLine, event: &QueueEvent) -> Result<(), StoreError> {
+        debug_assert_eq!(
+            decode(line.text.as_bytes()),
+            Ok(Line::Event(event.clone())),
+            "invariant: the line of an event says that event"
+        );
+        let made = chain.made(line, event.ts());
+        made.map_err(|what| StoreError::Unavailable(format!("a new line {what}")))?;
+        // A lone line takes its own room alone; among many, growing step by step would copy all of them several times.
+        if !self.queue.is_empty() && self.queue.capacity() < ROOM {
+            self.queue.reserve_exact(ROOM - self.queue.len());
+        }
+        self.queue.extend_from_slice(line.text.as_bytes());
+        self.queue.push(b'\n');
+        Ok(())
+    }
+
+    /// Takes a line of the decisions, and gives what a reader will take from its bytes.
     fn push(lines: &mut Vec<u8>, chain: &mut Chain, line: &SealedLine) -> Result<Entry, StoreError> {
         let entry = chain.feed(line.text.as_bytes());
         let entry = entry.map_err(|what| StoreError::Unavailable(format!("a new line {what}")))?;
@@ -136,13 +160,13 @@ impl<'a> BatchTurn<'a> {
             let live = shared.state.queue.pin_is_live(&pin.sha256());
             self.staged.pins.entry(pin.sha256()).or_insert_with(|| (pin.clone(), live));
         }
-        let entry = Staged::push(&mut self.staged.queue, &mut shared.queue_file.chain, &sealed)?;
-        let Entry::Event(event, _) = entry else { panic!("invariant: the line of an event says that event") };
-        let applied = shared.state.apply(&event, Some(sealed.hash));
+        let event = judged.event();
+        self.staged.push_judged(&mut shared.queue_file.chain, &sealed, event)?;
+        let applied = shared.state.apply(event, Some(sealed.hash));
         applied.expect("invariant: a judged event fits the state it was judged on");
         let item = shared.state.queue.get(event.queue_id()).cloned();
         let item = item.expect("invariant: an applied event has its item");
-        if let Some(digest) = released(&event, &item) {
+        if let Some(digest) = released(event, &item) {
             self.staged.released.insert(digest);
         }
         Ok(item)

@@ -47,6 +47,6 @@ pub use keys::{KeyError, load_key, load_or_make_key};
 pub use reader::FileReader;
 pub use repair::{RepairError, RepairReport, RepairedFile, repair};
 pub use scrub::ScrubReport;
-pub use store::{FileStore, OpenError, StoreOptions};
+pub use store::{FileStore, IoCounts, OpenError, StoreOptions};
 pub use tracked::Damage;
 pub use verify::{FileReport, PinProblem, Torn, Verdict, VerifyError, VerifyReport, verify};

@@ -21,8 +21,8 @@ pub(crate) struct Shared {
     pub(crate) state: State,
     pub(crate) queue_file: Tracked,
     pub(crate) decisions_file: Tracked,
-    /// Set while this process's own writer has staged lines that are not durable yet. The lock is held meanwhile, so no
-    /// other process can have written, and nobody looks at the files.
+    /// Set while the fold holds what may not last: lines that this process's writer has staged, or lines of others in doubt
+    /// that it judged on.
     pub(crate) in_flight: Option<InFlight>,
     /// A write of this process failed: it acknowledges nothing more.
     pub(crate) failed: Option<String>,
@@ -30,13 +30,16 @@ pub(crate) struct Shared {
     pub(crate) generation: u64,
 }
 
-/// A commit under way.
+/// A turn of this process's writer, from judging until everything that it rests on is durable.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct InFlight {
     /// Its number in this process.
     pub(crate) commit: u64,
-    /// Whether the state holds lines of it.
+    /// Whether the state holds lines that may not last.
     pub(crate) changes_state: bool,
+    /// Whether the files hold what the fold does. Before that the writer has the ledger's lock: no other process can have
+    /// written, and looking at the files would confuse. Afterwards others may have written more, and acknowledged it.
+    pub(crate) written: bool,
 }
 
 impl Shared {
@@ -64,6 +67,11 @@ impl Shared {
             FileKind::Queue => (&mut self.queue_file, &mut self.state),
             FileKind::Decisions => (&mut self.decisions_file, &mut self.state),
         }
+    }
+
+    /// Whether the fold is ahead of the files, so that nobody may look at them.
+    fn is_ahead(&self) -> bool {
+        self.in_flight.is_some_and(|turn| !turn.written)
     }
 
     /// Whether there is nothing new: one look at each path.
@@ -128,7 +136,7 @@ impl Shared {
     }
 }
 
-/// The state with its lock. Readers share it; it is held for reading and folding, never over a sync of a commit.
+/// The state with its lock. Readers share it; it is held for reading, judging and folding, never over the flush of a batch.
 pub(crate) struct Engine {
     shared: RwLock<Shared>,
     marks: Marks,
@@ -153,17 +161,18 @@ impl Engine {
         self.shared.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Answers from the state after looking at the files, so that what another process acknowledged is in the answer. Beside
-    /// it stands what it rests on that is not durable yet.
+    /// Answers from the state after looking at the files, so that what another process acknowledged is in the answer: before
+    /// this process has written its batch nobody can have, since the batch was judged; afterwards the files are looked at as
+    /// ever. Beside the answer stands what it rests on that is not durable yet.
     pub(crate) fn look<T>(&self, answer: impl Fn(&Shared) -> T) -> Result<(T, Option<RestsOn>), StoreError> {
         {
             let shared = self.read();
-            if shared.in_flight.is_some() || shared.is_current().map_err(unavailable)? {
+            if shared.is_ahead() || shared.is_current().map_err(unavailable)? {
                 return Ok((answer(&shared), rests_on(&shared)));
             }
         }
         let mut shared = self.write();
-        if shared.in_flight.is_none() {
+        if !shared.is_ahead() {
             shared.catch_up(&self.marks).map_err(unavailable)?;
         }
         Ok((answer(&shared), rests_on(&shared)))

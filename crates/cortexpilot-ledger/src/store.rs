@@ -8,7 +8,6 @@ use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use cortexpilot_core::Verdict;
 use cortexpilot_core::domain::command::Command;
 use cortexpilot_core::domain::gate::{EnqueueFacts, EnqueueQuery};
 use cortexpilot_core::domain::governance::{ApprovalFilter, GovernanceFacts, GovernanceQuery};
@@ -19,15 +18,15 @@ use cortexpilot_core::domain::token::TokenRecord;
 use cortexpilot_core::port::{ApprovalListing, BoxFuture, Clock, Store, StoreError, StoreHealth, StoreRead};
 use tokio::sync::{oneshot, watch};
 
-use crate::disk::Disk;
+use crate::disk::{Counts, Disk};
 use crate::lock::{LockFile, LockProblem};
 use crate::pins::{self, Pins};
 use crate::reader::{approvals, list};
 use crate::scrub::{self, ScrubReport};
 use crate::state::{Engine, Shared};
-use crate::writer::{Waiting, Writer};
+use crate::writer::{Answer, Answered, BATCH_MAX, Waiting, Writer};
 
-/// Commands that may wait at once. Surfaces bound their callers far below; past this, a command is not taken at all.
+/// Commands, or groups of commands, that may wait at once. Surfaces bound their callers far below; past this, a command is not taken at all.
 const WAITING_MAX: usize = 4096;
 
 /// Where and how a store is opened.
@@ -46,6 +45,17 @@ impl StoreOptions {
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into(), lock_wait: Duration::from_secs(10), idle: Duration::from_mins(1) }
     }
+}
+
+/// What a store has issued to the disk. The lock file's records, which are never flushed, are not in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IoCounts {
+    /// Batches of lines that were appended, to either file.
+    pub commits: u64,
+    /// Flushes of files and of directories.
+    pub syncs: u64,
+    /// Bytes written: lines, contracts, and bytes of other processes that were in doubt and written once more.
+    pub bytes: u64,
 }
 
 /// Why a store could not be opened. Damage is no such reason: a damaged ledger opens, answers reads and refuses writes.
@@ -95,6 +105,7 @@ pub struct FileStore {
     /// The last of this process's own commits that came to its end.
     ended: watch::Receiver<u64>,
     unrecorded: Arc<AtomicU64>,
+    counts: Arc<Counts>,
     commands: Option<SyncSender<Waiting>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -124,6 +135,7 @@ impl FileStore {
         let (ending, ended) = watch::channel(0);
         let unrecorded = Arc::new(AtomicU64::new(0));
         let pins = Pins::new(&root, disk.clone());
+        let counts = disk.counts.clone();
         let mut writer = Writer::new(engine.clone(), lock, pins, disk, clock, ending, unrecorded.clone(), idle);
         writer.begin(&root)?;
         if let Some(error) = engine.read().off_checkpoint() {
@@ -134,7 +146,7 @@ impl FileStore {
             .name("ledger-writer".into())
             .spawn(move || writer.run(&waiting))
             .map_err(problem)?;
-        Ok(Self { root, engine, ended, unrecorded, commands: Some(commands), thread: Some(thread) })
+        Ok(Self { root, engine, ended, unrecorded, counts, commands: Some(commands), thread: Some(thread) })
     }
 
     /// Reads both files again from their beginning and verifies them, in bounded memory. Blocking; for a background
@@ -150,6 +162,13 @@ impl FileStore {
     /// Refusals that could not be written down since the store was opened. They stand all the same.
     pub fn unrecorded_refusals(&self) -> u64 {
         self.unrecorded.load(Ordering::Relaxed)
+    }
+
+    /// What this store has issued to the disk since it was opened, opening included.
+    pub fn io_counts(&self) -> IoCounts {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let Counts { commits, syncs, bytes } = &*self.counts;
+        IoCounts { commits: read(commits), syncs: read(syncs), bytes: read(bytes) }
     }
 
     /// Answers when what the answer rests on is durable.
@@ -210,28 +229,66 @@ impl StoreRead for FileStore {
 }
 
 impl Store for FileStore {
-    fn execute(&self, command: Command) -> BoxFuture<'_, Result<Verdict, StoreError>> {
-        let (answer, answered) = oneshot::channel();
-        let sent = match &self.commands {
-            Some(commands) => commands.try_send(Waiting { command, answer }),
-            None => return ready(Err(StoreError::Unavailable("the store is closed".into()))),
-        };
-        match sent {
-            Ok(()) => {}
-            Err(TrySendError::Full(_)) => {
-                let why = format!("{WAITING_MAX} commands wait already");
-                return ready(Err(StoreError::Unavailable(why)));
+    fn execute(&self, command: Command) -> BoxFuture<'_, Answer> {
+        let answered = self.submit(vec![command]);
+        Box::pin(async move {
+            let mut answered = answered?.await.map_err(|_| stopped())?;
+            answered.answers.pop().unwrap_or_else(|| Err(stopped()))
+        })
+    }
+
+    fn execute_all(&self, commands: Vec<Command>) -> BoxFuture<'_, Vec<Answer>> {
+        // Sent before anything is awaited, so that more than one batch of them keep their order, too.
+        let mut groups = Vec::new();
+        let mut refused = None;
+        let mut commands = commands.into_iter();
+        loop {
+            let group: Vec<Command> = commands.by_ref().take(BATCH_MAX).collect();
+            if group.is_empty() {
+                break;
             }
-            Err(TrySendError::Disconnected(_)) => {
-                return ready(Err(StoreError::Unavailable("the writer stopped".into())));
-            }
+            let count = group.len();
+            // What comes behind commands that were not taken rests on them: it is not taken either.
+            let answered = match &refused {
+                Some(why) => Err(StoreError::clone(why)),
+                None => self.submit(group),
+            };
+            refused = refused.or(answered.as_ref().err().cloned());
+            groups.push((count, answered));
         }
         Box::pin(async move {
-            answered.await.unwrap_or_else(|_| Err(StoreError::OutcomeUnknown("the writer stopped".into())))
+            let mut answers = Vec::new();
+            for (count, answered) in groups {
+                match answered {
+                    Ok(answered) => match answered.await {
+                        Ok(some) => answers.extend(some.answers),
+                        Err(_) => answers.extend((0..count).map(|_| Err(stopped()))),
+                    },
+                    Err(why) => answers.extend((0..count).map(|_| Err(why.clone()))),
+                }
+            }
+            answers
         })
     }
 }
 
-fn ready<'a>(answer: Result<Verdict, StoreError>) -> BoxFuture<'a, Result<Verdict, StoreError>> {
-    Box::pin(std::future::ready(answer))
+impl FileStore {
+    /// Hands commands to the writer, to be judged one after the other in one commit.
+    fn submit(&self, commands: Vec<Command>) -> Result<oneshot::Receiver<Answered>, StoreError> {
+        let (answers, answered) = oneshot::channel();
+        let unavailable = |why: String| Err(StoreError::Unavailable(why));
+        match &self.commands {
+            Some(waiting) => match waiting.try_send(Waiting { commands, answers }) {
+                Ok(()) => Ok(answered),
+                Err(TrySendError::Full(_)) => unavailable(format!("{WAITING_MAX} commands wait already")),
+                Err(TrySendError::Disconnected(_)) => unavailable("the writer stopped".into()),
+            },
+            None => unavailable("the store is closed".into()),
+        }
+    }
+}
+
+/// The writer took the commands and is gone.
+fn stopped() -> StoreError {
+    StoreError::OutcomeUnknown("the writer stopped".into())
 }

@@ -119,12 +119,18 @@ impl Tracked {
     /// Looks at the path and opens the file there. If it is another one, shorter than what was read, or written to without
     /// having grown, it is read again from its beginning. `None` when there is no file.
     pub(crate) fn attend(&mut self, state: &mut State) -> io::Result<Option<Stat>> {
+        self.attend_while(false, state)
+    }
+
+    /// The same. While bytes are in doubt writers of ours write them again as they are: then it tells nothing that the file
+    /// was written to.
+    pub(crate) fn attend_while(&mut self, in_doubt: bool, state: &mut State) -> io::Result<Option<Stat>> {
         self.take_anchor()?;
         let Some(stat) = disk::stat(&self.path)? else {
             self.lose();
             return Ok(None);
         };
-        if !self.suspect && self.open.as_ref().is_some_and(|(_, identity)| self.continues(*identity, stat)) {
+        if !self.suspect && self.open.as_ref().is_some_and(|(_, identity)| self.continues(*identity, stat, in_doubt)) {
             return Ok(Some(stat));
         }
         let Some((file, _)) = disk::open(&self.path)? else {
@@ -179,9 +185,9 @@ impl Tracked {
         Ok(matches!(self.chain.judge_tail(&bytes), Tail::Whole(_)))
     }
 
-    fn continues(&self, identity: Identity, stat: Stat) -> bool {
+    fn continues(&self, identity: Identity, stat: Stat, in_doubt: bool) -> bool {
         let touched = self.seen.is_some_and(|seen| seen.size == stat.size && seen.modified != stat.modified);
-        stat.identity == identity && stat.size >= self.chain.offset && !touched
+        stat.identity == identity && stat.size >= self.chain.offset && (in_doubt || !touched)
     }
 
     /// The file is gone. What it held stays in the fold, and nobody may write as if it had not been.
@@ -250,14 +256,15 @@ impl Tracked {
         let mut look = marks.look()?;
         for _ in 0..ATTEMPTS {
             let before = look.record(kind)?;
-            let Some(stat) = self.attend(state)? else { return Ok(()) };
+            let in_doubt = matches!(before.mark, Mark::Set { .. });
+            let Some(stat) = self.attend_while(in_doubt, state)? else { return Ok(()) };
             let after = look.record(kind)?;
             if before.epoch != after.epoch {
                 continue;
             }
             let durable = match after.mark {
                 Mark::Unknown | Mark::Clear => stat.size,
-                Mark::From(from) => from.min(stat.size),
+                Mark::Set { from, .. } => from.min(stat.size),
             };
             let holds = &mut || Ok(look.record(kind)?.epoch == after.epoch);
             if self.advance(stat, durable, holds, state)?.is_some() {
@@ -428,10 +435,10 @@ mod tests {
                 let mut epoch = 0;
                 while !done.load(Ordering::SeqCst) {
                     epoch += 1;
-                    mark(Mark::From(begins), epoch).unwrap();
+                    mark(Mark::Set { from: begins, upto: u64::MAX }, epoch).unwrap();
                     file.set_len(begins).unwrap();
                     mark(Mark::Clear, epoch).unwrap();
-                    mark(Mark::From(begins), epoch).unwrap();
+                    mark(Mark::Set { from: begins, upto: u64::MAX }, epoch).unwrap();
                     file.write_all_at(&second, begins).unwrap();
                     file.set_len(begins).unwrap();
                     file.write_all_at(&torn, begins).unwrap();

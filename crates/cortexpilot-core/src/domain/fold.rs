@@ -3,7 +3,9 @@
 //! Keyed by `queue_id`. The same fold serves every store, so a state cannot mean one thing in a file and another in a
 //! database.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -251,13 +253,13 @@ impl Queue {
         self.live_pins.keys()
     }
 
-    fn enqueue(&mut self, event: &Enqueued, line_hash: Option<Sha256Digest>) -> Result<(), Oddity> {
-        if self.by_id.contains_key(&event.queue_id) {
-            return Err(Oddity::DuplicateId);
-        }
+    fn enqueue(&mut self, event: &Arc<Enqueued>, line_hash: Option<Sha256Digest>) -> Result<(), Oddity> {
         let at = self.items.len();
+        match self.by_id.entry(event.queue_id.clone()) {
+            Entry::Occupied(_) => return Err(Oddity::DuplicateId),
+            Entry::Vacant(free) => free.insert(at),
+        };
         let item = QueueItem { seq: at as u64, enqueued: event.clone(), line_hash, state: ItemState::Pending };
-        self.by_id.insert(event.queue_id.clone(), at);
         self.pending_by_run.entry(event.source_run_id.clone()).or_default().insert(at);
         if let Some(provenance) = &event.provenance {
             if let Some(key) = &provenance.idempotency_key {

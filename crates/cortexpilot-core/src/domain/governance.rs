@@ -432,6 +432,9 @@ impl Governance {
 
     /// The item of a request is in the queue, or (with `false`) is not known to be any more.
     pub(super) fn queued(&mut self, queue_id: &QueueItemId, queued: bool) {
+        if self.by_id.is_empty() {
+            return;
+        }
         let Some(at) = self.by_id.get(&ApprovalId::of(queue_id)).copied() else { return };
         self.requests[at].queued = queued;
         if queued {

@@ -19,15 +19,24 @@ const TAIL: usize = HASH_MEMBER.len() + 64 + 2;
 pub fn link(prev: &Sha256Digest, body: &[u8]) -> Sha256Digest {
     use sha2::Digest as _;
     let mut hasher = sha2::Sha256::new();
-    hasher.update(prev.to_string().as_bytes());
+    hasher.update(prev.digits());
     hasher.update(body);
     Sha256Digest::from_bytes(hasher.finalize().into())
 }
 
 /// Completes an object's text without its closing brace into a chained line (no newline), and gives its hash.
 pub fn seal(prev: &Sha256Digest, body: &str) -> (String, Sha256Digest) {
-    let hash = link(prev, body.as_bytes());
-    (format!("{body}{HASH_MEMBER}{hash}\"}}"), hash)
+    complete(prev, body.to_owned())
+}
+
+/// [`seal`] for a text that nobody needs any more.
+pub(crate) fn complete(prev: &Sha256Digest, body: String) -> (String, Sha256Digest) {
+    let mut line = body;
+    let hash = link(prev, line.as_bytes());
+    line.push_str(HASH_MEMBER);
+    line.push_str(hash.digits_text(&mut [0; 64]));
+    line.push_str("\"}");
+    (line, hash)
 }
 
 /// Splits a line into its body and the hash it claims; `None` when it has no hash member at its end.

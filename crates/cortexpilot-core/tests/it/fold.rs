@@ -1,6 +1,7 @@
 //! The fold: every state times every event, and its indexes against a model that has none.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use cortexpilot_core::domain::command::Limits;
 use cortexpilot_core::domain::fold::{Oddity, Queue, State};
@@ -57,7 +58,7 @@ fn enqueued(number: u8) -> Enqueued {
 }
 
 fn enqueue(number: u8) -> QueueEvent {
-    QueueEvent::Enqueued(Box::new(enqueued(number)))
+    QueueEvent::Enqueued(Arc::new(enqueued(number)))
 }
 
 fn cancel(number: u8) -> QueueEvent {
@@ -159,7 +160,7 @@ fn a_legacy_done_with_a_foreign_id_closes_the_item_of_its_task_that_was_claimed_
         enqueue(1),
         enqueue(2),
         enqueue(3),
-        QueueEvent::Enqueued(Box::new(other_task)),
+        QueueEvent::Enqueued(Arc::new(other_task)),
         claim(4),
         // Not in the order in which they were enqueued.
         claim(2),
@@ -307,7 +308,7 @@ fn in_time(steps: &mut [Step], seconds_between: &[i64]) {
     for (step, between) in steps.iter_mut().zip(seconds_between) {
         if let Step::Event(QueueEvent::Enqueued(event)) = step {
             ts += seconds(*between);
-            event.ts = ts;
+            Arc::make_mut(event).ts = ts;
         }
     }
 }
@@ -321,7 +322,7 @@ fn an_enqueue() -> impl Strategy<Value = QueueEvent> {
                 let at = (at > 0).then(|| start() + seconds(at));
                 When { text: at.map_or("next tuesday".into(), |at| at.to_string()), at }
             });
-            QueueEvent::Enqueued(Box::new(Enqueued {
+            QueueEvent::Enqueued(Arc::new(Enqueued {
                 task_id: format!("task_{task}"),
                 source_run_id: format!("run_{run}"),
                 priority,
@@ -451,7 +452,7 @@ fn a_list_can_be_of_one_workflow() {
     let mut queue = Queue::default();
     for (number, workflow) in [(1, "wf-a"), (2, "wf-b"), (3, "wf-a")] {
         let event = Enqueued { workflow_id: workflow.into(), ..enqueued(number) };
-        queue.apply(&QueueEvent::Enqueued(Box::new(event)), None).expect("new");
+        queue.apply(&QueueEvent::Enqueued(Arc::new(event)), None).expect("new");
     }
     let filter = QueueFilter { workflow_id: Some("wf-a".into()), ..QueueFilter::default() };
     let found: Vec<u64> = queue.list(&filter).items.iter().map(|item| item.seq).collect();
@@ -464,7 +465,7 @@ fn the_largest_limit_that_can_be_configured_holds() {
     let mut usage = |number: u32, at: i64| {
         let queue_id = QueueItemId::parse(&number.to_string()).expect("an id");
         let event = Enqueued { queue_id, ts: start() + SignedDuration::from_millis(at), ..enqueued(0) };
-        state.apply(&QueueEvent::Enqueued(Box::new(event)), None).expect("new");
+        state.apply(&QueueEvent::Enqueued(Arc::new(event)), None).expect("new");
         let now = start() + SignedDuration::from_millis(at);
         let (by_preview, by_key, source_run_id) = (None, None, None);
         let principal = "p0".into();
@@ -491,7 +492,7 @@ fn a_deep_backlog_is_claimed_in_order_without_walking_it() {
         let priority = i64::from(number % 7);
         order.insert(queue_id.clone(), (-priority, number));
         let event = Enqueued { queue_id, priority, ..enqueued(0) };
-        queue.apply(&QueueEvent::Enqueued(Box::new(event)), None).expect("new");
+        queue.apply(&QueueEvent::Enqueued(Arc::new(event)), None).expect("new");
     }
     let mut claimed = Vec::new();
     while let Some(next) =

@@ -6,6 +6,7 @@ mod pending;
 mod processes;
 mod producers;
 mod regime;
+mod thread;
 mod verify;
 mod work;
 
@@ -38,6 +39,7 @@ pub(crate) struct Case {
 pub(crate) const CASES: &[Case] = &[
     Case { name: "lone", run: lone::run },
     Case { name: "producers", run: producers::run },
+    Case { name: "thread", run: thread::run },
     Case { name: "work", run: work::run },
     Case { name: "pending", run: pending::run },
     Case { name: "processes", run: processes::run },
