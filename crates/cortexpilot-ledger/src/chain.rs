@@ -50,6 +50,8 @@ pub(crate) struct Chain {
     pub(crate) lines: u64,
     /// How many of them are the original's.
     pub(crate) legacy_lines: u64,
+    /// Where the first line of ours begins, and what it chains onto; `None` until there is one.
+    pub(crate) began: Option<(u64, Sha256Digest)>,
     /// Time of the first line that has one.
     pub(crate) first_ts: Option<Timestamp>,
     /// Time of the last line that has one.
@@ -113,7 +115,17 @@ impl Chain {
             // The original knows no such file, so it cannot begin with lines of the original.
             FileKind::Decisions => Link::Begun(Sha256Digest::ZERO),
         };
-        Self { kind, link, anchor: None, offset: 0, lines: 0, legacy_lines: 0, first_ts: None, last_ts: None }
+        let began = match kind {
+            FileKind::Queue => None,
+            FileKind::Decisions => Some((0, Sha256Digest::ZERO)),
+        };
+        Self { kind, link, anchor: None, offset: 0, lines: 0, legacy_lines: 0, began, first_ts: None, last_ts: None }
+    }
+
+    /// A chain of ours that goes on behind this line.
+    pub(crate) fn behind(kind: FileKind, position: Position) -> Self {
+        let Position { offset, lines, head } = position;
+        Self { link: Link::Begun(head), offset, lines, ..Self::new(kind) }
     }
 
     /// What the next line of ours chains onto: 64 zeros at the beginning, the prefix's hash after lines of the original.
@@ -168,6 +180,9 @@ impl Chain {
         let entry = match verified {
             Some(hash) => {
                 let entry = self.ours(line, hash)?;
+                if !begun {
+                    self.began = Some((self.offset, self.head()));
+                }
                 self.link = Link::Begun(hash);
                 entry
             }

@@ -85,7 +85,7 @@ impl<'a> BatchTurn<'a> {
         let before = self.staged.queue.len();
         self.judged_a_decision = false;
         let verdict = cortexpilot_core::judge(self, command).now_or_never();
-        let verdict = verdict.expect("invariant: this turn answers from memory and never waits");
+        let verdict = verdict.expect("invariant: this turn answers at once and never waits");
         let staging = match (self.staged.queue.len() > before, self.judged_a_decision) {
             (true, _) => Staging::Queue,
             (false, true) => Staging::Decision,
@@ -121,9 +121,11 @@ impl<'a> BatchTurn<'a> {
     fn append_decision(&mut self, judged: &JudgedDecision) -> Result<(), StoreError> {
         let shared = &mut *self.shared;
         let sealed = decision::encode(judged, &shared.decisions_file.chain.head());
+        let at = shared.decisions_file.chain.offset;
         let entry = Staged::push(&mut self.staged.decisions, &mut shared.decisions_file.chain, &sealed)?;
         let Entry::Decision(event) = entry else { panic!("invariant: the line of a decision says that decision") };
         shared.state.decide(&event).expect("invariant: a judged decision fits the state it was judged on");
+        shared.decisions_file.changes.push(at);
         self.staged.decided = true;
         self.judged_a_decision = true;
         Ok(())
@@ -136,9 +138,10 @@ impl<'a> BatchTurn<'a> {
             let live = shared.state.queue.pin_is_live(&pin.sha256());
             self.staged.pins.entry(pin.sha256()).or_insert_with(|| (pin.clone(), live));
         }
+        let at = shared.queue_file.chain.offset;
         let entry = Staged::push(&mut self.staged.queue, &mut shared.queue_file.chain, &sealed)?;
         let Entry::Event(event, _) = entry else { panic!("invariant: the line of an event says that event") };
-        let applied = shared.state.apply(&event, Some(sealed.hash));
+        let applied = shared.state.apply_at(&event, Some(sealed.hash), at);
         applied.expect("invariant: a judged event fits the state it was judged on");
         let item = shared.state.queue.get(event.queue_id()).cloned();
         let item = item.expect("invariant: an applied event has its item");
@@ -169,7 +172,7 @@ impl Turn for BatchTurn<'_> {
     }
 
     fn enqueue_facts<'a>(&'a mut self, query: &'a EnqueueQuery) -> BoxFuture<'a, Result<EnqueueFacts, StoreError>> {
-        ready(Ok(self.shared.state.facts(query)))
+        ready(self.shared.facts(query))
     }
 
     fn last_decision_ts(&self) -> Option<Timestamp> {
@@ -181,7 +184,7 @@ impl Turn for BatchTurn<'_> {
     }
 
     fn item<'a>(&'a mut self, id: &'a QueueItemId) -> BoxFuture<'a, Result<Option<QueueItem>, StoreError>> {
-        ready(Ok(self.shared.state.queue.get(id).cloned()))
+        ready(self.shared.item(id))
     }
 
     fn next_eligible(&mut self, now: Timestamp) -> BoxFuture<'_, Result<Option<QueueItem>, StoreError>> {
@@ -227,7 +230,7 @@ impl<'a> RefusingTurn<'a> {
     /// an empty queue would be an acknowledgement.
     pub(crate) fn judge(&mut self, command: &Command) -> Result<Verdict, StoreError> {
         let verdict = cortexpilot_core::judge(self, command).now_or_never();
-        match verdict.expect("invariant: this turn answers from memory and never waits")? {
+        match verdict.expect("invariant: this turn answers at once and never waits")? {
             denied @ Verdict::Denied(_) => Ok(denied),
             Verdict::Enqueued(_)
             | Verdict::AlreadyApplied(_)
@@ -248,7 +251,7 @@ impl Turn for RefusingTurn<'_> {
     }
 
     fn enqueue_facts<'a>(&'a mut self, query: &'a EnqueueQuery) -> BoxFuture<'a, Result<EnqueueFacts, StoreError>> {
-        ready(Ok(self.shared.state.facts(query)))
+        ready(self.shared.facts(query))
     }
 
     fn last_decision_ts(&self) -> Option<Timestamp> {
@@ -260,7 +263,7 @@ impl Turn for RefusingTurn<'_> {
     }
 
     fn item<'a>(&'a mut self, id: &'a QueueItemId) -> BoxFuture<'a, Result<Option<QueueItem>, StoreError>> {
-        ready(Ok(self.shared.state.queue.get(id).cloned()))
+        ready(self.shared.item(id))
     }
 
     fn next_eligible(&mut self, now: Timestamp) -> BoxFuture<'_, Result<Option<QueueItem>, StoreError>> {

@@ -33,7 +33,7 @@ mod bundle;
 mod receipt;
 mod record;
 
-pub(crate) use anchor::{Anchor, set_log_aside};
+pub(crate) use anchor::{Anchor, set_log_aside, stored};
 pub use anchor::{LOG_DIR, StoredLog};
 pub use bundle::{
     BUNDLE_FORMAT, BundleError, BundleLine, BundleReport, BundleWriter, Section, SectionReport, Trust, verify_bundle,

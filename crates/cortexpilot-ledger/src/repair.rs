@@ -121,7 +121,7 @@ pub(crate) fn repair_on(
     }
     let queue_is_new = shared.queue_file.damage.is_some();
     let live = |item: &&QueueItem| queue_is_new && matches!(item.state, ItemState::Pending | ItemState::Claimed(_));
-    let lost = shared.state.queue.items().iter().filter(live).cloned().collect();
+    let lost = shared.state.queue.held().filter(live).cloned().collect();
     Ok(RepairReport { files, lost })
 }
 

@@ -20,9 +20,10 @@ use cortexpilot_core::port::{ApprovalListing, BoxFuture, Clock, Store, StoreErro
 use tokio::sync::{oneshot, watch};
 
 use crate::disk::Disk;
+use crate::index::{Background, IndexOptions};
 use crate::lock::{LockFile, LockProblem};
 use crate::pins::{self, Pins};
-use crate::reader::{approvals, list};
+use crate::reader::approvals;
 use crate::scrub::{self, ScrubReport};
 use crate::state::{Engine, Shared};
 use crate::writer::{Waiting, Writer};
@@ -39,12 +40,15 @@ pub struct StoreOptions {
     pub lock_wait: Duration,
     /// How often an idle process writes down refusals that were only counted.
     pub idle: Duration,
+    /// When this process brings the index up to date.
+    pub index: IndexOptions,
 }
 
 impl StoreOptions {
     /// A runtime root with the usual times: 10 s for the lock, one minute for counted refusals.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), lock_wait: Duration::from_secs(10), idle: Duration::from_mins(1) }
+        let (lock_wait, idle) = (Duration::from_secs(10), Duration::from_mins(1));
+        Self { root: root.into(), lock_wait, idle, index: IndexOptions::default() }
     }
 }
 
@@ -97,6 +101,8 @@ pub struct FileStore {
     unrecorded: Arc<AtomicU64>,
     commands: Option<SyncSender<Waiting>>,
     thread: Option<JoinHandle<()>>,
+    /// Ended last: what this process wrote may make the index due.
+    indexing: Option<Background>,
 }
 
 impl FileStore {
@@ -111,7 +117,7 @@ impl FileStore {
     }
 
     pub(crate) fn open_on(options: StoreOptions, clock: Arc<dyn Clock>, disk: Disk) -> Result<Self, OpenError> {
-        let StoreOptions { root, lock_wait, idle } = options;
+        let StoreOptions { root, lock_wait, idle, index } = options;
         let problem = |source| OpenError::Root { path: root.clone(), source };
         disk.make_dirs(&root.join(pins::DIR)).map_err(problem)?;
         let engine = Arc::new(Engine::new(&root));
@@ -124,6 +130,7 @@ impl FileStore {
         let (ending, ended) = watch::channel(0);
         let unrecorded = Arc::new(AtomicU64::new(0));
         let pins = Pins::new(&root, disk.clone());
+        let builder_disk = disk.clone();
         let mut writer = Writer::new(engine.clone(), lock, pins, disk, clock, ending, unrecorded.clone(), idle);
         writer.begin(&root)?;
         if let Some(error) = engine.read().off_checkpoint() {
@@ -134,7 +141,13 @@ impl FileStore {
             .name("ledger-writer".into())
             .spawn(move || writer.run(&waiting))
             .map_err(problem)?;
-        Ok(Self { root, engine, ended, unrecorded, commands: Some(commands), thread: Some(thread) })
+        let indexing = Background::start(index, &root, &engine, builder_disk).map_err(problem)?;
+        Ok(Self { root, engine, ended, unrecorded, commands: Some(commands), thread: Some(thread), indexing })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
     }
 
     /// Reads both files again from their beginning and verifies them, in bounded memory. Blocking; for a background
@@ -153,7 +166,7 @@ impl FileStore {
     }
 
     /// Answers when what the answer rests on is durable.
-    async fn answer<T>(&self, answer: impl Fn(&Shared) -> T) -> Result<T, StoreError> {
+    async fn answer<T>(&self, answer: impl Fn(&Shared) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let mut ended = self.ended.clone();
         loop {
             let (value, rests_on) = self.engine.look(&answer)?;
@@ -176,36 +189,37 @@ impl Drop for FileStore {
             // It catches panics and reports them itself.
             let _ = thread.join();
         }
+        drop(self.indexing.take());
     }
 }
 
 impl StoreRead for FileStore {
     fn enqueue_facts<'a>(&'a self, query: &'a EnqueueQuery) -> BoxFuture<'a, Result<EnqueueFacts, StoreError>> {
-        Box::pin(self.answer(|shared| shared.state.facts(query)))
+        Box::pin(self.answer(|shared| shared.facts(query)))
     }
 
     fn item<'a>(&'a self, id: &'a QueueItemId) -> BoxFuture<'a, Result<Option<QueueItem>, StoreError>> {
-        Box::pin(self.answer(|shared| shared.state.queue.get(id).cloned()))
+        Box::pin(self.answer(|shared| shared.item(id)))
     }
 
     fn items<'a>(&'a self, filter: &'a QueueFilter) -> BoxFuture<'a, Result<QueueListing, StoreError>> {
-        Box::pin(self.answer(|shared| list(shared, filter)))
+        Box::pin(self.answer(|shared| shared.list(filter)))
     }
 
     fn governance<'a>(&'a self, query: &'a GovernanceQuery) -> BoxFuture<'a, Result<GovernanceFacts, StoreError>> {
-        Box::pin(self.answer(|shared| shared.state.governance().facts(query)))
+        Box::pin(self.answer(|shared| Ok(shared.state.governance().facts(query))))
     }
 
     fn approvals<'a>(&'a self, filter: &'a ApprovalFilter) -> BoxFuture<'a, Result<ApprovalListing, StoreError>> {
-        Box::pin(self.answer(|shared| approvals(shared, filter)))
+        Box::pin(self.answer(|shared| Ok(approvals(shared, filter))))
     }
 
     fn tokens(&self) -> BoxFuture<'_, Result<Vec<TokenRecord>, StoreError>> {
-        Box::pin(self.answer(|shared| shared.state.governance().tokens().cloned().collect()))
+        Box::pin(self.answer(|shared| Ok(shared.state.governance().tokens().cloned().collect())))
     }
 
     fn health(&self) -> BoxFuture<'_, Result<StoreHealth, StoreError>> {
-        Box::pin(self.answer(Shared::health))
+        Box::pin(self.answer(|shared| Ok(shared.health())))
     }
 }
 

@@ -44,8 +44,23 @@ pub(crate) struct Tracked {
     pub(crate) off_checkpoint: bool,
     /// Whether the last checkpoint was looked for since reading began.
     anchored: bool,
+    /// Where the lines stand that changed what operators decided.
+    pub(crate) changes: Vec<u64>,
+    /// How often reading began anew.
+    pub(crate) restarts: u64,
     /// Whether events are applied to the fold. Without, nothing is kept but the position.
     folds: bool,
+}
+
+/// A file of which the lines before a position are known without having been read; see [`crate::index`].
+pub(crate) struct Resumed {
+    pub(crate) file: File,
+    pub(crate) identity: Identity,
+    pub(crate) chain: Chain,
+    pub(crate) repaired: Option<Repaired>,
+    pub(crate) adopted: Option<Adopted>,
+    pub(crate) odd: Vec<FileProblem>,
+    pub(crate) odd_total: u64,
 }
 
 /// How often a reader begins anew when a file is cut or replaced under it before it says so.
@@ -80,6 +95,8 @@ impl Tracked {
             suspect: false,
             off_checkpoint: false,
             anchored: false,
+            changes: Vec::new(),
+            restarts: 0,
             folds: true,
         }
     }
@@ -87,6 +104,19 @@ impl Tracked {
     /// A file whose lines are verified and not kept.
     pub(crate) fn unfolded(root: &Path, kind: FileKind) -> Self {
         Self { folds: false, ..Self::new(root, kind) }
+    }
+
+    /// Goes on behind lines that were read and verified before, by this process or another.
+    pub(crate) fn resume(&mut self, resumed: Resumed) {
+        let Resumed { file, identity, chain, repaired, adopted, odd, odd_total } = resumed;
+        self.open = Some((file, identity));
+        (self.chain, self.repaired, self.adopted) = (chain, repaired, adopted);
+        (self.odd, self.odd_total, self.anchored) = (odd, odd_total, true);
+    }
+
+    /// Whether nothing was read of it, and nothing is wrong with it.
+    pub(crate) fn is_unread(&self) -> bool {
+        self.chain.lines == 0 && self.damage.is_none() && self.expected.is_none() && !self.suspect
     }
 
     /// Has the file read again from its beginning.
@@ -207,7 +237,7 @@ impl Tracked {
     /// Begins anew.
     pub(crate) fn forget(&mut self, state: &mut State) {
         let root = self.path.parent().unwrap_or(Path::new("")).to_owned();
-        *self = Self { folds: self.folds, ..Self::new(&root, self.kind) };
+        *self = Self { folds: self.folds, restarts: self.restarts + 1, ..Self::new(&root, self.kind) };
         match self.kind {
             FileKind::Queue => state.forget_queue(),
             FileKind::Decisions => state.forget_decisions(),
@@ -326,7 +356,7 @@ impl Tracked {
         holds: &mut dyn FnMut() -> io::Result<bool>,
         state: &mut State,
     ) -> io::Result<Option<u64>> {
-        let Self { open, chain, damage, newer, repaired, adopted, odd, odd_total, kind, folds, .. } = self;
+        let Self { open, chain, damage, newer, repaired, adopted, odd, odd_total, changes, kind, folds, .. } = self;
         let (Some((file, _)), None) = (open, &damage) else { return Ok(Some(0)) };
         let mut note = |line: u64, problem: String| {
             *odd_total += 1;
@@ -334,17 +364,16 @@ impl Tracked {
                 odd.push(FileProblem { file: kind.name().to_owned(), line, problem });
             }
         };
-        let visit = &mut |line: u64, entry: Entry| match entry {
+        let visit = &mut |line: u64, at: u64, entry: Entry| match entry {
             Entry::Event(event, hash) if *folds => {
-                if let Err(oddity) = state.apply(&event, hash) {
+                if let Err(oddity) = state.apply_at(&event, hash, at) {
                     note(line, oddity.to_string());
                 }
             }
-            Entry::Decision(event) if *folds => {
-                if let Err(oddity) = state.decide(&event) {
-                    note(line, oddity.to_string());
-                }
-            }
+            Entry::Decision(event) if *folds => match state.decide(&event) {
+                Ok(()) => changes.push(at),
+                Err(oddity) => note(line, oddity.to_string()),
+            },
             Entry::Odd(problem) => note(line, problem),
             Entry::Unknown(event) => {
                 newer.get_or_insert((line, event));

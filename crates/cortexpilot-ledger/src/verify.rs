@@ -243,7 +243,7 @@ fn inspect_pins(root: &Path, marks: &Marks, file: &mut Tracked, state: &mut Stat
             let live = matches!(item.state, ItemState::Pending | ItemState::Claimed(_));
             live && item.enqueued.provenance.as_ref().is_some_and(|stamps| stamps.contract_sha256 == sha256)
         };
-        let items = state.queue.items().iter().filter(rests).map(|item| item.queue_id().clone()).collect();
+        let items = state.queue.held().filter(rests).map(|item| item.queue_id().clone()).collect();
         PinProblem { sha256, altered: pin == Pin::Altered, items }
     };
     Ok(suspects.into_iter().map(problem).collect())

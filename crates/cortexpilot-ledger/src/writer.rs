@@ -189,6 +189,7 @@ impl Writer {
     }
 
     fn settle(&mut self, held: &Held) -> Result<(), Obstacle> {
+        self.engine.write().drop_broken_index();
         for (slot, kind) in FileKind::ALL.into_iter().enumerate() {
             let mut shared = self.engine.write();
             let (file, state) = shared.split(kind);
@@ -270,6 +271,7 @@ impl Writer {
         if !staged.is_empty() {
             self.engine.write().in_flight = None;
             self.ended.send_replace(self.commits);
+            self.engine.committed();
         }
     }
 

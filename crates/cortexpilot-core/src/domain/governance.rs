@@ -441,6 +441,11 @@ impl Governance {
         }
     }
 
+    /// Items of requests that are in the queue, whatever became of them.
+    pub(super) fn queued_ids(&self) -> impl Iterator<Item = &QueueItemId> {
+        self.requests.iter().filter(|request| request.queued).map(|request| &request.asked.queue_id)
+    }
+
     /// Nothing is known of the queue any more.
     pub(super) fn forget_queue(&mut self) {
         let queued: Vec<QueueItemId> = self

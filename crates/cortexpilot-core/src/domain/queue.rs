@@ -263,6 +263,14 @@ impl QueueItem {
         matches!(self.state, ItemState::Pending)
     }
 
+    /// Whether it is pending or claimed: what can still change.
+    pub fn is_live(&self) -> bool {
+        match self.state {
+            ItemState::Pending | ItemState::Claimed(_) => true,
+            ItemState::Closed { .. } | ItemState::Cancelled { .. } => false,
+        }
+    }
+
     /// The status word of the item view.
     pub fn status(&self) -> &str {
         match &self.state {

@@ -117,6 +117,11 @@ impl Anchor {
         }))
     }
 
+    /// What must come behind lines that were read before: this is their tree.
+    pub(crate) fn behind(frontier: Frontier, size: u64, root: Sha256Digest) -> Self {
+        Self { frontier, size, root, broken: false }
+    }
+
     /// How many lines are under the checkpoint.
     pub(crate) fn size(&self) -> u64 {
         self.size
