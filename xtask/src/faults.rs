@@ -71,6 +71,13 @@ const CAMPAIGNS: &[Campaign] = &[
         needs: &[],
     },
     Campaign {
+        name: "index",
+        about: "each bit of the derived index is flipped and each of its files cut anywhere; it is deleted, stale, another's",
+        tests: "package(cortexpilot-ledger) & test(/^index::damage::/)",
+        optimised: true,
+        needs: &[],
+    },
+    Campaign {
         name: "calls",
         about: "each write, sync, rename, link and cut of the real binary fails with EIO and with ENOSPC, or writes less",
         tests: "package(cortexpilot) & binary(traced) & test(traced_steps)",

@@ -12,6 +12,7 @@ use crate::domain::command::{
 use crate::domain::decide::{Verdict, query};
 use crate::domain::gate::Denial;
 use crate::domain::id::{QueueItemId, RunId, hex};
+use crate::domain::preview::Sealed;
 use crate::domain::principal::{Caller, StatedRole};
 use crate::domain::queue::{FinalStatus, QueueItem};
 use crate::domain::run::RunProblem;
@@ -411,12 +412,13 @@ impl App {
         let run_id = request.run_id.as_ref().map_or("", RunId::as_str);
         match token.map(str::trim).filter(|token| !token.is_empty()) {
             None => match self.memory.latest(principal, run_id, &request.parameters) {
-                Some((seen, shown)) => Presented::Seen { seen, shown: Some(Box::new(shown)) },
+                Some((seen, shown)) => Presented::Seen { seen, shown: Some(shown) },
                 None => Presented::Nothing,
             },
             Some(token) => match self.key.as_ref().and_then(|key| key.read_preview_token(principal, token)) {
                 Some(seen) => {
-                    let shown = self.memory.shown(principal, &seen.nonce).map(Box::new);
+                    let shown = self.memory.shown(principal, &seen.nonce);
+                    let shown = shown.or_else(|| Sealed::recognise(request, &seen));
                     Presented::Seen { seen, shown }
                 }
                 None => Presented::Invalid,

@@ -161,4 +161,20 @@ pub trait Store: StoreRead {
     /// # Errors
     /// [`StoreError`]; a denial is a [`Verdict`], not an error.
     fn execute(&self, command: Command) -> BoxFuture<'_, Result<Verdict, StoreError>>;
+
+    /// Judges commands one after the other, each in the state that those before it left, and answers all of them together,
+    /// in their order, when they are durable. Up to 256 of them share one commit; each is judged for itself, so that a
+    /// denial among them stops nothing. It is how many items are queued at once, and how a worker hands in one item and
+    /// takes the next for one flush.
+    ///
+    /// Commands of other callers may come between two of them in a store that does not override this.
+    fn execute_all(&self, commands: Vec<Command>) -> BoxFuture<'_, Vec<Result<Verdict, StoreError>>> {
+        Box::pin(async move {
+            let mut answers = Vec::with_capacity(commands.len());
+            for command in commands {
+                answers.push(self.execute(command).await);
+            }
+            answers
+        })
+    }
 }

@@ -170,7 +170,7 @@ fn adopt_on(order: &Order<'_>, disk: &Disk) -> Result<Adoption, AdoptError> {
         read_on(&held, file, state).map_err(failed)
     };
     let found = look(FileKind::Queue)?;
-    look(FileKind::Decisions)?;
+    let decisions = look(FileKind::Decisions)?;
     let read = shared.queue_file.chain.lines;
     let mut judged = judge(root, order.source, &shared);
     let torn = judged.as_ref().ok().map(Source::torn).transpose()?.flatten();
@@ -191,6 +191,11 @@ fn adopt_on(order: &Order<'_>, disk: &Disk) -> Result<Adoption, AdoptError> {
         }
     }
     let source = judged?;
+    // It was judged on them: no line of the queue rests on a decision that is not durable.
+    if let Some(unsettled) = decisions.unsettled {
+        let (file, state) = shared.split(FileKind::Decisions);
+        make_durable(&held, disk, file, state, unsettled).map_err(failed)?;
+    }
     let (record, line) = record(order, &source.survey);
     let mut torn_as = None;
     if let Some((offset, bytes)) = torn {
@@ -199,7 +204,7 @@ fn adopt_on(order: &Order<'_>, disk: &Disk) -> Result<Adoption, AdoptError> {
         torn_as = kept.file_name().map(|name| name.to_string_lossy().into_owned());
     }
     if source.survey.in_place {
-        append(&held, disk, &shared, &source, &line, found.epoch).map_err(failed)?;
+        append(&held, disk, &shared, &source, &line).map_err(failed)?;
     } else {
         copy(root, disk, &source, &line)?;
         put(root, &held, disk).map_err(failed)?;
@@ -283,7 +288,7 @@ fn record(order: &Order<'_>, survey: &Survey) -> (Adopted, SealedLine) {
 }
 
 /// Appends the record where the lines stand: mark, one write, one sync, mark.
-fn append(held: &Held, disk: &Disk, shared: &Shared, source: &Source, line: &SealedLine, epoch: u64) -> io::Result<()> {
+fn append(held: &Held, disk: &Disk, shared: &Shared, source: &Source, line: &SealedLine) -> io::Result<()> {
     let (kind, survey) = (FileKind::Queue, &source.survey);
     let chain = &shared.queue_file.chain;
     let (file, stat) = disk.open_append(&source.path)?;
@@ -292,10 +297,11 @@ fn append(held: &Held, disk: &Disk, shared: &Shared, source: &Source, line: &Sea
     {
         return Err(io::Error::other("the ledger changed while it was read: stop the program that writes to it"));
     }
-    held.set(kind, survey.bytes, epoch)?;
+    let end = survey.bytes + line.text.len() as u64 + 1;
+    let record = held.set(kind, survey.bytes, end)?;
     disk.append(&file, format!("{}\n", line.text).as_bytes())?;
     disk.sync(&file)?;
-    held.clear(kind, epoch)
+    held.records.publish(kind, end, record.epoch)
 }
 
 /// Writes lines and record under a name of their own, durable.
@@ -333,11 +339,10 @@ fn copy(root: &Path, disk: &Disk, source: &Source, line: &SealedLine) -> Result<
 /// Gives the copy the ledger's name. A reader that looks meanwhile must not mix the empty ledger with this one.
 fn put(root: &Path, held: &Held, disk: &Disk) -> io::Result<()> {
     let kind = FileKind::Queue;
-    let epoch = held.record(kind)?.epoch + 1;
-    held.set(kind, 0, epoch)?;
+    held.raise_epoch(kind, 0)?;
     disk.rename(&part(root), &root.join(kind.name()))?;
     disk.sync_dir(root)?;
-    held.clear(kind, epoch)
+    held.clear(kind)
 }
 
 #[cfg(test)]

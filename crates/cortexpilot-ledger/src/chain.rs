@@ -2,7 +2,7 @@
 //! Pure; the bytes come from [`crate::follow`].
 
 use cortexpilot_core::codec::decision;
-use cortexpilot_core::codec::line::{self, Adopted, Line, Outline, OutlineLine, Repaired};
+use cortexpilot_core::codec::line::{self, Adopted, Line, Outline, OutlineLine, Repaired, SealedLine};
 use cortexpilot_core::domain::governance::DecisionEvent;
 use cortexpilot_core::domain::id::Sha256Digest;
 use cortexpilot_core::domain::ledger::{self, HASH_MEMBER, LINE_MAX};
@@ -53,6 +53,8 @@ pub(crate) struct Chain {
     pub(crate) lines: u64,
     /// How many of them are the original's.
     pub(crate) legacy_lines: u64,
+    /// Where the first line of ours begins, and what it chains onto; `None` until there is one.
+    pub(crate) began: Option<(u64, Sha256Digest)>,
     /// Time of the first line that has one.
     pub(crate) first_ts: Option<Timestamp>,
     /// Time of the last line that has one.
@@ -127,6 +129,10 @@ impl Chain {
             // The original knows no such file, so it cannot begin with lines of the original.
             FileKind::Decisions => Link::Begun(Sha256Digest::ZERO),
         };
+        let began = match kind {
+            FileKind::Queue => None,
+            FileKind::Decisions => Some((0, Sha256Digest::ZERO)),
+        };
         Self {
             kind,
             link,
@@ -135,9 +141,16 @@ impl Chain {
             offset: 0,
             lines: 0,
             legacy_lines: 0,
+            began,
             first_ts: None,
             last_ts: None,
         }
+    }
+
+    /// A chain of ours that goes on behind this line.
+    pub(crate) fn behind(kind: FileKind, position: Position) -> Self {
+        let Position { offset, lines, head } = position;
+        Self { link: Link::Begun(head), offset, lines, ..Self::new(kind) }
     }
 
     /// What the next line of ours chains onto: 64 zeros at the beginning, the prefix's hash after lines of the original.
@@ -240,6 +253,14 @@ impl Chain {
     }
 
     fn step(&mut self, line: &[u8], said: Said, hash: Option<Sha256Digest>) -> Entry {
+        self.goes_on(line, hash, said.ts);
+        said.entry
+    }
+
+    fn goes_on(&mut self, line: &[u8], hash: Option<Sha256Digest>, ts: Option<Timestamp>) {
+        if hash.is_some() && self.began.is_none() {
+            self.began = Some((self.offset, self.head()));
+        }
         match (hash, &mut self.link) {
             (Some(hash), link) => *link = Link::Begun(hash),
             (None, Link::Prefix(hasher)) => {
@@ -249,11 +270,23 @@ impl Chain {
             }
             (None, Link::Begun(_)) => {}
         }
-        self.first_ts = self.first_ts.or(said.ts);
-        self.last_ts = said.ts.or(self.last_ts);
+        self.first_ts = self.first_ts.or(ts);
+        self.last_ts = ts.or(self.last_ts);
         self.offset += line.len() as u64 + 1;
         self.lines += 1;
-        said.entry
+    }
+
+    /// Takes a line that this process has just made to follow the chain, and that says what was judged at this time. It is
+    /// neither read nor hashed once more.
+    ///
+    /// # Errors
+    /// As [`Chain::feed`]: where this line completes what a checkpoint covers, and not as that says.
+    pub(crate) fn made(&mut self, line: &SealedLine, ts: Timestamp) -> Result<(), String> {
+        if self.anchor.is_some() {
+            self.reached(leaf_hash(line.text.as_bytes()))?;
+        }
+        self.goes_on(line.text.as_bytes(), Some(line.hash), Some(ts));
+        Ok(())
     }
 
     /// Only ever the first line of ours, and it says what stands before it: whoever reads it need not count.
@@ -473,6 +506,21 @@ mod tests {
         assert_eq!(chain.judge_tail(&altered), Tail::Altered);
         assert_eq!(chain.judge_tail(LEGACY), Tail::Whole(LEGACY.len()));
         assert_eq!(chain.judge_tail(&LEGACY[..40]), Tail::Torn);
+    }
+
+    #[test]
+    fn a_line_that_was_made_here_leaves_the_chain_as_reading_it_does() {
+        for mut made in [Chain::new(FileKind::Queue), legacy()] {
+            let mut read = made.clone();
+            for _ in 0..2 {
+                let (text, hash) = ledger::seal(&made.head(), CANCEL);
+                let Ok(Entry::Event(event, Some(_))) = read.feed(text.as_bytes()) else { panic!("no event") };
+                made.made(&SealedLine { text, hash }, event.ts()).unwrap();
+            }
+            assert_eq!(made.position(), read.position());
+            assert_eq!((made.first_ts, made.last_ts), (read.first_ts, read.last_ts));
+            assert_eq!((made.legacy_lines, made.end()), (read.legacy_lines, read.end()));
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use cortexpilot_core::codec::decision;
-use cortexpilot_core::codec::line::{SealedLine, encode};
+use cortexpilot_core::codec::line::{Line, SealedLine, decode, encode};
 use cortexpilot_core::domain::command::Command;
 use cortexpilot_core::domain::gate::{EnqueueFacts, EnqueueQuery};
 use cortexpilot_core::domain::governance::{GovernanceFacts, GovernanceQuery};
@@ -20,6 +20,9 @@ use jiff::Timestamp;
 
 use crate::chain::{Chain, Entry, FileKind};
 use crate::state::Shared;
+
+/// Bytes that most full batches fit into.
+const ROOM: usize = 300 * 1024;
 
 /// What a batch came to: the bytes to append, and what must be so before and after.
 #[derive(Default)]
@@ -57,7 +60,28 @@ impl Staged {
         !self.queue.is_empty() || self.decided
     }
 
-    /// Takes a line, and gives what a reader will take from its bytes: that, and nothing else, is what is folded.
+    /// Takes a line of the queue, which says what was judged at this time.
+    ///
+    /// That a reader takes from its bytes exactly what was judged, and is folded here, is held by a test over every event
+    /// that there can be, and in debug builds for every line that is written.
+    fn push_judged(&mut self, chain: &mut Chain, line: &SealedLine, event: &QueueEvent) -> Result<(), StoreError> {
+        debug_assert_eq!(
+            decode(line.text.as_bytes()),
+            Ok(Line::Event(event.clone())),
+            "invariant: the line of an event says that event"
+        );
+        let made = chain.made(line, event.ts());
+        made.map_err(|what| StoreError::Unavailable(format!("a new line {what}")))?;
+        // A lone line takes its own room alone; among many, growing step by step would copy all of them several times.
+        if !self.queue.is_empty() && self.queue.capacity() < ROOM {
+            self.queue.reserve_exact(ROOM - self.queue.len());
+        }
+        self.queue.extend_from_slice(line.text.as_bytes());
+        self.queue.push(b'\n');
+        Ok(())
+    }
+
+    /// Takes a line of the decisions, and gives what a reader will take from its bytes.
     fn push(lines: &mut Vec<u8>, chain: &mut Chain, line: &SealedLine) -> Result<Entry, StoreError> {
         let entry = chain.feed(line.text.as_bytes());
         let entry = entry.map_err(|what| StoreError::Unavailable(format!("a new line {what}")))?;
@@ -86,7 +110,7 @@ impl<'a> BatchTurn<'a> {
         let before = self.staged.queue.len();
         self.judged_a_decision = false;
         let verdict = cortexpilot_core::judge(self, command).now_or_never();
-        let verdict = verdict.expect("invariant: this turn answers from memory and never waits");
+        let verdict = verdict.expect("invariant: this turn answers at once and never waits");
         let staging = match (self.staged.queue.len() > before, self.judged_a_decision) {
             (true, _) => Staging::Queue,
             (false, true) => Staging::Decision,
@@ -136,9 +160,11 @@ impl<'a> BatchTurn<'a> {
     fn append_decision(&mut self, judged: &JudgedDecision) -> Result<(), StoreError> {
         let shared = &mut *self.shared;
         let sealed = decision::encode(judged, &shared.decisions_file.chain.head());
+        let at = shared.decisions_file.chain.offset;
         let entry = Staged::push(&mut self.staged.decisions, &mut shared.decisions_file.chain, &sealed)?;
         let Entry::Decision(event) = entry else { panic!("invariant: the line of a decision says that decision") };
         shared.state.decide(&event).expect("invariant: a judged decision fits the state it was judged on");
+        shared.decisions_file.changes.push(at);
         self.staged.decided = true;
         self.judged_a_decision = true;
         Ok(())
@@ -151,13 +177,14 @@ impl<'a> BatchTurn<'a> {
             let live = shared.state.queue.pin_is_live(&pin.sha256());
             self.staged.pins.entry(pin.sha256()).or_insert_with(|| (pin.clone(), live));
         }
-        let entry = Staged::push(&mut self.staged.queue, &mut shared.queue_file.chain, &sealed)?;
-        let Entry::Event(event, _) = entry else { panic!("invariant: the line of an event says that event") };
-        let applied = shared.state.apply(&event, Some(sealed.hash));
+        let event = judged.event();
+        let at = shared.queue_file.chain.offset;
+        self.staged.push_judged(&mut shared.queue_file.chain, &sealed, event)?;
+        let applied = shared.state.apply_at(event, Some(sealed.hash), at);
         applied.expect("invariant: a judged event fits the state it was judged on");
         let item = shared.state.queue.get(event.queue_id()).cloned();
         let item = item.expect("invariant: an applied event has its item");
-        if let Some(digest) = released(&event, &item) {
+        if let Some(digest) = released(event, &item) {
             self.staged.released.insert(digest);
         }
         Ok(item)
@@ -184,7 +211,7 @@ impl Turn for BatchTurn<'_> {
     }
 
     fn enqueue_facts<'a>(&'a mut self, query: &'a EnqueueQuery) -> BoxFuture<'a, Result<EnqueueFacts, StoreError>> {
-        ready(Ok(self.shared.state.facts(query)))
+        ready(self.shared.facts(query))
     }
 
     fn last_decision_ts(&self) -> Option<Timestamp> {
@@ -196,7 +223,7 @@ impl Turn for BatchTurn<'_> {
     }
 
     fn item<'a>(&'a mut self, id: &'a QueueItemId) -> BoxFuture<'a, Result<Option<QueueItem>, StoreError>> {
-        ready(Ok(self.shared.state.queue.get(id).cloned()))
+        ready(self.shared.item(id))
     }
 
     fn next_eligible(&mut self, now: Timestamp) -> BoxFuture<'_, Result<Option<QueueItem>, StoreError>> {
@@ -242,7 +269,7 @@ impl<'a> RefusingTurn<'a> {
     /// an empty queue would be an acknowledgement.
     pub(crate) fn judge(&mut self, command: &Command) -> Result<Verdict, StoreError> {
         let verdict = cortexpilot_core::judge(self, command).now_or_never();
-        match verdict.expect("invariant: this turn answers from memory and never waits")? {
+        match verdict.expect("invariant: this turn answers at once and never waits")? {
             denied @ Verdict::Denied(_) => Ok(denied),
             Verdict::Enqueued(_)
             | Verdict::AlreadyApplied(_)
@@ -263,7 +290,7 @@ impl Turn for RefusingTurn<'_> {
     }
 
     fn enqueue_facts<'a>(&'a mut self, query: &'a EnqueueQuery) -> BoxFuture<'a, Result<EnqueueFacts, StoreError>> {
-        ready(Ok(self.shared.state.facts(query)))
+        ready(self.shared.facts(query))
     }
 
     fn last_decision_ts(&self) -> Option<Timestamp> {
@@ -275,7 +302,7 @@ impl Turn for RefusingTurn<'_> {
     }
 
     fn item<'a>(&'a mut self, id: &'a QueueItemId) -> BoxFuture<'a, Result<Option<QueueItem>, StoreError>> {
-        ready(Ok(self.shared.state.queue.get(id).cloned()))
+        ready(self.shared.item(id))
     }
 
     fn next_eligible(&mut self, now: Timestamp) -> BoxFuture<'_, Result<Option<QueueItem>, StoreError>> {

@@ -5,6 +5,8 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::fs::OFlags;
 
@@ -98,11 +100,23 @@ pub(crate) enum Step {
     Name,
 }
 
+/// What was issued to the disk since a store was opened.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    /// Batches of lines that were appended.
+    pub(crate) commits: AtomicU64,
+    /// Flushes of files and directories.
+    pub(crate) syncs: AtomicU64,
+    /// Bytes of lines and contracts. The lock file's records are never flushed, and do not count.
+    pub(crate) bytes: AtomicU64,
+}
+
 /// The writing half. In tests it can be told to fail.
 #[derive(Clone, Default)]
 pub(crate) struct Disk {
+    pub(crate) counts: Arc<Counts>,
     #[cfg(test)]
-    pub(crate) faults: Option<std::sync::Arc<crate::faults::Faults>>,
+    pub(crate) faults: Option<Arc<crate::faults::Faults>>,
 }
 
 impl Disk {
@@ -164,6 +178,7 @@ impl Disk {
         let mut options = OpenOptions::new();
         options.read(true).append(true).create(true).mode(FILE_MODE).custom_flags(bits(flags));
         let file = options.open(path)?;
+        self.opened(&file);
         let stat = regular(path, &file.metadata()?)?;
         Ok((file, stat))
     }
@@ -175,6 +190,7 @@ impl Disk {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(FILE_MODE).custom_flags(bits(flags));
         let file = options.open(path)?;
+        self.opened(&file);
         let stat = regular(path, &file.metadata()?)?;
         Ok((file, stat))
     }
@@ -203,8 +219,9 @@ impl Disk {
         }
         self.step(Step::Write)?;
         let written = file.write(bytes)?;
+        self.counts.bytes.fetch_add(written as u64, Ordering::Relaxed);
         if written == bytes.len() {
-            return Ok(());
+            return self.wrote(file, None, bytes.len() as u64);
         }
         Err(io::Error::other(format!("{written} of {} bytes were written", bytes.len())))
     }
@@ -216,13 +233,26 @@ impl Disk {
 
     /// Writes at a place.
     pub(crate) fn write_at(&self, file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
+        #[cfg(test)]
+        if self.faults.as_ref().is_some_and(|faults| faults.leaves_out_writing_again()) {
+            return Ok(());
+        }
+        self.step(Step::Write)?;
+        file.write_all_at(bytes, at)?;
+        self.counts.bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        self.wrote(file, Some(at), bytes.len() as u64)
+    }
+
+    /// Writes a record at a place. It is never synced, and so not counted.
+    pub(crate) fn mark_at(&self, file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
         self.step(Step::Write)?;
         file.write_all_at(bytes, at)
     }
 
     /// Returns when the file's bytes are on stable storage.
     pub(crate) fn sync(&self, file: &File) -> io::Result<()> {
-        self.step(Step::Sync)?;
+        self.step(Step::Sync).or_else(|error| self.not_synced(file, error))?;
+        self.counts.syncs.fetch_add(1, Ordering::Relaxed);
         file.sync_data()?;
         self.synced(file)
     }
@@ -230,6 +260,7 @@ impl Disk {
     /// Returns when the directory's entries are on stable storage.
     pub(crate) fn sync_dir(&self, path: &Path) -> io::Result<()> {
         self.step(Step::Sync)?;
+        self.counts.syncs.fetch_add(1, Ordering::Relaxed);
         File::open(path)?.sync_all()?;
         #[cfg(test)]
         if let Some(faults) = &self.faults {
@@ -243,8 +274,38 @@ impl Disk {
         self.step(Step::Write)?;
         file.set_len(size)?;
         self.step(Step::Sync)?;
+        self.counts.syncs.fetch_add(1, Ordering::Relaxed);
         file.sync_all()?;
         self.synced(file)
+    }
+
+    /// Tells a test's medium that a sync failed.
+    fn not_synced(&self, file: &File, error: io::Error) -> io::Result<()> {
+        #[cfg(test)]
+        if let Some(faults) = &self.faults {
+            faults.not_synced(file)?;
+        }
+        let _ = file;
+        Err(error)
+    }
+
+    /// Tells a test's medium that a file was opened for writing.
+    fn opened(&self, file: &File) {
+        #[cfg(test)]
+        if let Some(faults) = &self.faults {
+            faults.opened(file);
+        }
+        let _ = file;
+    }
+
+    /// Tells a test's medium what was written and not synced yet: at a place, or at the end.
+    fn wrote(&self, file: &File, at: Option<u64>, length: u64) -> io::Result<()> {
+        #[cfg(test)]
+        if let Some(faults) = &self.faults {
+            return faults.wrote(file, at, length);
+        }
+        let _ = (file, at, length);
+        Ok(())
     }
 
     /// Tells a test's medium what is durable.

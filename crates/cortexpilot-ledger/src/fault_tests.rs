@@ -30,6 +30,8 @@ use crate::store::{FileStore, OpenError, StoreOptions};
 use crate::verify::{Verdict as Sound, verify};
 
 mod campaign;
+mod interleaved;
+mod model;
 mod room;
 
 const KILLING: [Fault; 3] = [Fault::Fail, Fault::Stop, Fault::Tear];

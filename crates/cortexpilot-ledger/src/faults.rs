@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io;
-use std::os::fd::AsRawFd as _;
+use std::os::fd::{AsRawFd as _, RawFd};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -45,7 +45,8 @@ pub(crate) struct Faults {
     /// Changes wait while it is shut.
     gate: Mutex<Gate>,
     opened: Condvar,
-    medium: Option<Medium>,
+    medium: Option<Arc<Medium>>,
+    leaves_out_writing_again: bool,
     /// What the disk says of the room that is left, if a test says so.
     room: Mutex<Option<u64>>,
 }
@@ -60,6 +61,8 @@ struct Gate {
 struct Held {
     waits: bool,
     released: bool,
+    /// Nothing will be held any more.
+    finished: bool,
 }
 
 impl Faults {
@@ -75,8 +78,34 @@ impl Faults {
 
     /// The same, over a medium that can lose power. One that `lies` says that it synced and did not.
     pub(crate) fn over_medium(n: i64, fault: Fault, lies: bool) -> Arc<Self> {
-        let medium = Some(Medium { lies, kept: Mutex::default() });
+        let medium = Some(Arc::new(Medium { lies, kept: Mutex::default() }));
         Arc::new(Self { medium, ..Self::plain(n, fault, None) })
+    }
+
+    /// A process over the same medium that waits before the n-th change of this kind after [`Faults::arm`].
+    pub(crate) fn holding(&self, only: Step) -> Arc<Self> {
+        let medium = self.medium.clone();
+        Arc::new(Self { medium, ..Self::plain(i64::MAX, Fault::Hold, Some(only)) })
+    }
+
+    /// Another process over the same medium, whose n-th sync after [`Faults::arm`] fails. As a control it may leave out writing again what is in doubt.
+    pub(crate) fn beside(&self, leaves_out_writing_again: bool) -> Arc<Self> {
+        let medium = self.medium.clone();
+        let sync = Some(Step::Sync);
+        Arc::new(Self { medium, leaves_out_writing_again, ..Self::plain(i64::MAX, Fault::Fail, sync) })
+    }
+
+    pub(crate) fn leaves_out_writing_again(&self) -> bool {
+        self.leaves_out_writing_again
+    }
+
+    /// What the medium has of a file.
+    pub(crate) fn kept(&self, path: &Path) -> Vec<u8> {
+        let Some((medium, inode)) = self.medium.as_ref().zip(std::fs::metadata(path).ok().map(|meta| meta.ino()))
+        else {
+            return Vec::new();
+        };
+        medium.kept.lock().unwrap().bytes.get(&inode).cloned().unwrap_or_default()
     }
 
     fn new(n: i64, fault: Fault, only: Option<Step>) -> Arc<Self> {
@@ -95,6 +124,7 @@ impl Faults {
             gate: Mutex::default(),
             opened: Condvar::new(),
             medium: None,
+            leaves_out_writing_again: false,
             room: Mutex::default(),
         }
     }
@@ -134,6 +164,28 @@ impl Faults {
         assert!(!over.timed_out(), "nobody opened");
     }
 
+    /// A file was opened for writing.
+    pub(crate) fn opened(&self, file: &File) {
+        if let Some(medium) = &self.medium {
+            medium.opened(file);
+        }
+    }
+
+    /// These bytes were written and are not on stable storage yet.
+    pub(crate) fn wrote(&self, file: &File, at: Option<u64>, length: u64) -> io::Result<()> {
+        self.medium.as_ref().map_or(Ok(()), |medium| medium.wrote(file, at, length))
+    }
+
+    /// A sync did not happen. When it failed, what it should have written counts as clean from now on.
+    pub(crate) fn not_synced(&self, file: &File) -> io::Result<()> {
+        match self.fault {
+            Fault::Stop | Fault::Tear => Ok(()),
+            Fault::Fail | Fault::Hold | Fault::Errno(_) => {
+                self.medium.as_ref().map_or(Ok(()), |medium| medium.lose(file))
+            }
+        }
+    }
+
     /// These bytes are on stable storage now.
     pub(crate) fn synced(&self, file: &File) -> io::Result<()> {
         self.medium.as_ref().map_or(Ok(()), |medium| medium.keep(file))
@@ -151,7 +203,7 @@ impl Faults {
 
     /// A disk that they strike.
     pub(crate) fn disk(self: &Arc<Self>) -> Disk {
-        Disk { faults: Some(self.clone()) }
+        Disk { faults: Some(self.clone()), ..Disk::default() }
     }
 
     /// Counts from now on.
@@ -177,6 +229,21 @@ impl Faults {
             assert!(!over.timed_out(), "nothing was held");
             held = next;
         }
+    }
+
+    /// What could have been held is over.
+    pub(crate) fn finished(&self) {
+        self.held.lock().unwrap().finished = true;
+        self.changed.notify_all();
+    }
+
+    /// Returns when a change is being held, or with `false` when everything is over without that.
+    pub(crate) fn is_held_before_the_end(&self) -> bool {
+        let held = self.held.lock().unwrap();
+        let undecided = |held: &mut Held| !held.waits && !held.finished;
+        let (held, over) = self.changed.wait_timeout_while(held, PATIENCE, undecided).unwrap();
+        assert!(!over.timed_out(), "neither held nor over");
+        held.waits
     }
 
     /// So many more changes of the kind work, the one that is being held included; then none does.
@@ -253,16 +320,64 @@ struct Kept {
     bytes: HashMap<u64, Vec<u8>>,
     /// By directory: names and inodes.
     names: HashMap<PathBuf, BTreeMap<PathBuf, u64>>,
+    /// By inode: what was written since the last sync, and what a sync that failed left clean and not kept.
+    dirty: HashMap<u64, Vec<(u64, u64)>>,
+    lost: HashMap<u64, Vec<(u64, u64)>>,
+    /// By inode: how many syncs failed; by descriptor: how many of them it has been told of.
+    failed: HashMap<u64, u64>,
+    told: HashMap<RawFd, u64>,
 }
 
 impl Medium {
-    fn keep(&self, file: &File) -> io::Result<()> {
-        if !self.lies {
-            // The handle may not be one for reading.
-            let bytes = std::fs::read(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
-            self.kept.lock().unwrap().bytes.insert(file.metadata()?.ino(), bytes);
-        }
+    fn opened(&self, file: &File) {
+        let mut kept = self.kept.lock().unwrap();
+        let inode = file.metadata().unwrap().ino();
+        let failed = kept.failed.get(&inode).copied().unwrap_or(0);
+        kept.told.insert(file.as_raw_fd(), failed);
+    }
+
+    fn wrote(&self, file: &File, at: Option<u64>, length: u64) -> io::Result<()> {
+        let meta = file.metadata()?;
+        let begin = at.unwrap_or(meta.len() - length);
+        let end = begin + length;
+        let mut kept = self.kept.lock().unwrap();
+        kept.dirty.entry(meta.ino()).or_default().push((begin, end));
+        let lost = kept.lost.entry(meta.ino()).or_default();
+        *lost = lost.iter().flat_map(|(from, to)| [(*from, (*to).min(begin)), ((*from).max(end), *to)]).collect();
+        lost.retain(|(from, to)| from < to);
         Ok(())
+    }
+
+    /// As after a failed `fdatasync`: what was dirty is clean, the medium does not have it, and every handle that is open is
+    /// told once.
+    fn lose(&self, file: &File) -> io::Result<()> {
+        let inode = file.metadata()?.ino();
+        let mut kept = self.kept.lock().unwrap();
+        let dirty = kept.dirty.remove(&inode).unwrap_or_default();
+        kept.lost.entry(inode).or_default().extend(dirty);
+        *kept.failed.entry(inode).or_default() += 1;
+        Ok(())
+    }
+
+    fn keep(&self, file: &File) -> io::Result<()> {
+        if self.lies {
+            return Ok(());
+        }
+        // The handle may not be one for reading.
+        let mut bytes = std::fs::read(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
+        let inode = file.metadata()?.ino();
+        let mut kept = self.kept.lock().unwrap();
+        let had = kept.bytes.get(&inode).cloned().unwrap_or_default();
+        for (from, to) in kept.lost.get(&inode).into_iter().flatten() {
+            for at in usize::try_from(*from).unwrap()..usize::try_from(*to).unwrap().min(bytes.len()) {
+                bytes[at] = had.get(at).copied().unwrap_or(0);
+            }
+        }
+        kept.bytes.insert(inode, bytes);
+        kept.dirty.remove(&inode);
+        let failed = kept.failed.get(&inode).copied().unwrap_or(0);
+        let told = kept.told.insert(file.as_raw_fd(), failed).unwrap_or(failed);
+        if told < failed { Err(io::Error::other("a write-back failed since this file was opened")) } else { Ok(()) }
     }
 
     /// A liar keeps names: a control that loses whole files would be too easily noticed.

@@ -42,7 +42,7 @@ pub(crate) enum End {
 }
 
 /// Feeds the complete lines between the chain's offset and `limit` (a byte offset) to the chain, and each to `visit` with
-/// its number.
+/// its number and the offset at which it begins.
 ///
 /// `holds` is asked after each read from the file and before its bytes are used: whether the limit still means the same
 /// bytes. See [`crate::marks`] for why that is needed.
@@ -51,7 +51,7 @@ pub(crate) fn follow(
     chain: &mut Chain,
     limit: u64,
     holds: &mut dyn FnMut() -> io::Result<bool>,
-    visit: &mut dyn FnMut(u64, Entry),
+    visit: &mut dyn FnMut(u64, u64, Entry),
 ) -> io::Result<End> {
     follow_as(file, chain, limit, holds, visit, Plan::USUAL)
 }
@@ -61,7 +61,7 @@ fn follow_as(
     chain: &mut Chain,
     limit: u64,
     holds: &mut dyn FnMut() -> io::Result<bool>,
-    visit: &mut dyn FnMut(u64, Entry),
+    visit: &mut dyn FnMut(u64, u64, Entry),
     plan: Plan,
 ) -> io::Result<End> {
     loop {
@@ -81,7 +81,7 @@ fn follow_as(
 fn alone(
     window: Window<'_>,
     chain: &mut Chain,
-    visit: &mut dyn FnMut(u64, Entry),
+    visit: &mut dyn FnMut(u64, u64, Entry),
     plan: Plan,
 ) -> io::Result<Option<End>> {
     let (begin, limit) = (window.at, window.limit);
@@ -97,10 +97,10 @@ fn alone(
         if let Err(error) = reader.by_ref().take(bound).read_until(b'\n', &mut line) {
             return if reader.get_ref().moved { Ok(Some(End::Moved)) } else { Err(error) };
         }
-        let number = chain.lines + 1;
+        let (number, at) = (chain.lines + 1, chain.offset);
         match line.strip_suffix(b"\n") {
             Some(line) if line.len() <= most => match chain.feed(line) {
-                Ok(entry) => visit(number, entry),
+                Ok(entry) => visit(number, at, entry),
                 Err(what) => return Ok(Some(End::Damaged(what))),
             },
             None if line.len() <= most => return Ok(Some(End::Reached { tail: line.len() as u64 })),
@@ -168,7 +168,7 @@ mod tests {
     fn entries(bytes: &[u8], limit: u64) -> (Vec<String>, End) {
         let mut chain = Chain::new(FileKind::Queue);
         let mut seen = Vec::new();
-        let visit = &mut |number, entry| {
+        let visit = &mut |number, _, entry| {
             let what = match entry {
                 Entry::Blank => "blank".to_owned(),
                 Entry::Odd(_) => "odd".to_owned(),
@@ -205,7 +205,7 @@ mod tests {
     fn nothing_is_used_once_the_limit_lost_its_meaning() {
         let mut chain = Chain::new(FileKind::Queue);
         let file = file(b"[]\n[]\n");
-        let end = follow(&file, &mut chain, 6, &mut || Ok(false), &mut |_, _| panic!("used")).unwrap();
+        let end = follow(&file, &mut chain, 6, &mut || Ok(false), &mut |_, _, _| panic!("used")).unwrap();
         assert_eq!((end, chain.lines), (End::Moved, 0));
     }
 
@@ -213,7 +213,7 @@ mod tests {
     fn a_line_longer_than_ours_can_be_is_damage_once_the_chain_has_begun() {
         let mut chain = Chain::new(FileKind::Decisions);
         let long = vec![b'x'; 70_000];
-        let end = follow(&file(&long), &mut chain, 70_000, &mut || Ok(true), &mut |_, _| ()).unwrap();
+        let end = follow(&file(&long), &mut chain, 70_000, &mut || Ok(true), &mut |_, _, _| ()).unwrap();
         assert!(matches!(end, End::Damaged(what) if what.contains("longer")));
     }
 }

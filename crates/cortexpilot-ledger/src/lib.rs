@@ -3,8 +3,8 @@
 //! Reading order: `chain` (what a line says and whether it continues the chain), `census` (what verification keeps of them),
 //! `follow` (lines out of a file), `marks`
 //! (which bytes are durable, and why a reader without the lock may believe it), `lock`, `tracked` and `state` (what this
-//! process knows), `commit` (one batch, judged), `settle` (what a writer that died left behind), `reserve`
-//! (what a full disk leaves possible), `writer` (the one thread
+//! process knows), `index` (how it need not read the history), `commit` (one batch, judged), `settle` (what a writer that
+//! died left behind), `reserve` (what a full disk leaves possible), `writer` (the one thread
 //! that writes); then what is used from outside: [`FileStore`], [`FileReader`], [`verify()`], [`repair()`],
 //! [`adopt()`] and the key. [`log`] is the Merkle tree over the lines, its checkpoints and proofs.
 //!
@@ -19,6 +19,7 @@ mod follow;
 mod lock;
 mod marks;
 
+mod index;
 mod state;
 mod tracked;
 
@@ -47,10 +48,11 @@ mod faults;
 mod fault_tests;
 
 pub use adopt::{AdoptError, Adoption, Found, Order, SourceTail, Survey, adopt, survey};
+pub use index::IndexOptions;
 pub use keys::{KeyError, load_key, load_or_make_key};
 pub use reader::FileReader;
 pub use repair::{RepairError, RepairReport, RepairedFile, repair};
 pub use scrub::ScrubReport;
-pub use store::{FileStore, OpenError, StoreOptions};
+pub use store::{FileStore, IoCounts, OpenError, StoreOptions};
 pub use tracked::Damage;
 pub use verify::{FileReport, PinProblem, Torn, Verdict, VerifyError, VerifyReport, verify};

@@ -1,9 +1,12 @@
-//! The one lock that all processes which write share, for both files.
+//! The one lock that all processes which write share, for both files; and the small one, under which records change.
 //!
-//! `flock(2)` on `ledger.lock`: the kernel drops it when its process ends, however that ends. Before it stand two
-//! turnstiles, locks on two directories: one waits for the next place only while holding the one before. So those who
-//! wait stand in line, and whoever has just let go of the ledger's lock must go to its end: a busy process cannot keep the
-//! others out.
+//! `flock(2)` on `ledger.lock`: the kernel drops it when its process ends, however that ends. Before it stands a turnstile,
+//! a lock on a directory: who waits for the ledger's lock holds the turnstile while it waits. So whoever has just let go of
+//! the lock must get past somebody who is next in line already: a busy process cannot keep the others out.
+//!
+//! The small lock is `flock(2)` on the runtime root itself. It is held for one read and one write of 126 bytes, never over
+//! anything that waits for a disk, and taken after the ledger's lock or without it, never before. [`crate::marks`] says what
+//! for.
 
 use std::fs::File;
 use std::io;
@@ -22,20 +25,29 @@ use crate::pins;
 /// The lock file's name in the runtime root.
 pub(crate) const LOCK_NAME: &str = "ledger.lock";
 
-/// The directories whose locks are the turnstiles, from the runtime root, in the order in which they are passed.
-const TURNSTILES: [&str; 2] = [pins::DIR, "."];
+/// The directory whose lock is the turnstile, in the runtime root.
+const TURNSTILE: &str = pins::DIR;
 
-/// Between two looks at the next place in line. Commits take from a fifth of a millisecond to some ten.
-const PAUSE_INSIDE: Duration = Duration::from_micros(100);
+/// Looks that only give way to others before the first sleep. The lock is held for some ten microseconds by a writer that
+/// appends a line, and a sleep takes sixty at least.
+const YIELDS: u32 = 20;
 
-/// Between two looks at the first turnstile, by those who are not in line yet. It is free for a moment only, and who looks
-/// most often gets it: so who has waited longer looks more often.
+/// How long to wait for a flush of others before their bytes are flushed again. Only what a dead writer left costs that time.
+const PATIENCE: Duration = if cfg!(test) { Duration::from_millis(1) } else { Duration::from_millis(20) };
+
+/// Between two looks of who is next in line. A writer that must flush under the lock holds it for up to some ten
+/// milliseconds.
+const PAUSE_INSIDE: Duration = Duration::from_micros(30);
+
+/// Between two looks at the turnstile, by those who are not in line yet. It is free for a moment only, and who looks most
+/// often gets it: so who has waited longer looks more often.
 fn pause_outside(waited: Duration) -> Duration {
     match waited.as_millis() {
-        0..20 => Duration::from_micros(600),
-        20..100 => Duration::from_micros(300),
-        100..400 => Duration::from_micros(150),
-        400.. => Duration::from_micros(60),
+        0..5 => Duration::from_micros(300),
+        5..20 => Duration::from_micros(200),
+        20..100 => Duration::from_micros(100),
+        100..400 => Duration::from_micros(60),
+        400.. => Duration::from_micros(30),
     }
 }
 
@@ -43,11 +55,10 @@ fn pause_outside(waited: Duration) -> Duration {
 pub(crate) struct LockFile {
     root: PathBuf,
     path: PathBuf,
-    turnstiles: Vec<Arc<File>>,
-    file: Arc<File>,
+    turnstile: Option<File>,
+    records: Records,
     identity: Identity,
     wait: Duration,
-    disk: Disk,
 }
 
 /// Why the lock was not taken.
@@ -65,19 +76,25 @@ pub(crate) enum LockProblem {
     DoesNotLock(PathBuf),
 }
 
-/// A place in line, held until the next one is reached.
-struct Place(Arc<File>);
+/// A lock that is let go when this is dropped.
+struct Place<'a>(&'a File);
 
-impl Drop for Place {
+impl Drop for Place<'_> {
     fn drop(&mut self) {
-        let _ = flock(&self.0, FlockOperation::Unlock);
+        // Closing the file would do it too; nothing can be done about a failure.
+        let _ = flock(self.0, FlockOperation::Unlock);
     }
 }
 
 /// The lock, held until dropped.
 pub(crate) struct Held {
-    file: Arc<File>,
-    disk: Disk,
+    pub(crate) records: Records,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let _ = flock(&*self.records.file, FlockOperation::Unlock);
+    }
 }
 
 impl LockFile {
@@ -85,73 +102,120 @@ impl LockFile {
     pub(crate) fn open(root: &Path, wait: Duration, disk: Disk) -> Result<Self, LockProblem> {
         let path = root.join(LOCK_NAME);
         let problem = |error| LockProblem::Io(path.clone(), error);
-        let mut turnstiles = Vec::new();
-        for name in TURNSTILES {
-            match File::open(root.join(name)) {
-                Ok(file) => turnstiles.push(Arc::new(file)),
-                // Without it the line is shorter.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(problem(error)),
-            }
-        }
         let (file, stat) = disk.open_in_place(&path).map_err(problem)?;
-        let root = root.to_owned();
-        Ok(Self { root, path, turnstiles, file: Arc::new(file), identity: stat.identity, wait, disk })
+        let records = Records::open(root, file, wait, disk).map_err(problem)?;
+        let turnstile = match File::open(root.join(TURNSTILE)) {
+            Ok(file) => Some(file),
+            // Without it the line has no place to stand in.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(problem(error)),
+        };
+        Ok(Self { root: root.to_owned(), path, turnstile, records, identity: stat.identity, wait })
     }
 
     /// Takes the lock, waiting for other processes up to the bound.
     pub(crate) fn acquire(&mut self) -> Result<Held, LockProblem> {
         let until = Instant::now() + self.wait;
-        let mut passed: Option<Place> = None;
-        for turnstile in &self.turnstiles {
-            let pause = if passed.is_none() { pause_outside } else { |_| PAUSE_INSIDE };
-            // Where directories cannot be locked, the lock is still the lock, it is only less fair.
-            if self.poll(turnstile, until, pause)? {
-                passed = Some(Place(turnstile.clone()));
-            }
-        }
-        let held = self.acquire_file(until);
-        drop(passed);
+        let turnstile = self.turnstile.take();
+        let held = self.acquire_in_line(turnstile.as_ref(), until);
+        self.turnstile = turnstile;
         held
     }
 
-    fn acquire_file(&mut self, until: Instant) -> Result<Held, LockProblem> {
+    fn acquire_in_line(&mut self, turnstile: Option<&File>, until: Instant) -> Result<Held, LockProblem> {
+        let _place = match turnstile {
+            // Where directories cannot be locked, the lock is still the lock, it is only less fair.
+            Some(turnstile) => self.poll(turnstile, until, pause_outside)?.then(|| Place(turnstile)),
+            None => None,
+        };
         loop {
-            if !self.poll(&self.file, until, |_| PAUSE_INSIDE)? {
+            if !self.poll(&self.records.file, until, |_| PAUSE_INSIDE)? {
                 return Err(LockProblem::DoesNotLock(self.root.clone()));
             }
-            let held = Held { file: self.file.clone(), disk: self.disk.clone() };
-            // Somebody may have deleted the file while it was waited for: then another process locks another file.
-            match disk::stat(&self.path).map_err(|error| self.problem(error))? {
-                Some(stat) if stat.identity == self.identity => return Ok(held),
-                Some(_) | None => {
-                    drop(held);
-                    let opened = self.disk.open_in_place(&self.path);
-                    let (file, stat) = opened.map_err(|error| self.problem(error))?;
-                    (self.file, self.identity) = (Arc::new(file), stat.identity);
-                }
+            if let Some(held) = self.still_here(Held { records: self.records.clone() })? {
+                return Ok(held);
+            }
+        }
+    }
+
+    /// Takes the lock if nobody holds it and nobody waits for it.
+    pub(crate) fn try_acquire(&mut self) -> Result<Option<Held>, LockProblem> {
+        let free = |file: &File| flock(file, FlockOperation::NonBlockingLockExclusive).is_ok();
+        let Some(turnstile) = self.turnstile.take() else { return Ok(None) };
+        let held = if free(&turnstile) {
+            let _place = Place(&turnstile);
+            let held = free(&self.records.file).then(|| Held { records: self.records.clone() });
+            held.map_or(Ok(None), |held| self.still_here(held))
+        } else {
+            Ok(None)
+        };
+        self.turnstile = Some(turnstile);
+        held
+    }
+
+    /// Somebody may have deleted the file while it was waited for: then another process locks another file.
+    fn still_here(&mut self, held: Held) -> Result<Option<Held>, LockProblem> {
+        match disk::stat(&self.path).map_err(|error| self.problem(error))? {
+            Some(stat) if stat.identity == self.identity => Ok(Some(held)),
+            Some(_) | None => {
+                drop(held);
+                let disk = self.records.disk.clone();
+                let (file, stat) = disk.open_in_place(&self.path).map_err(|error| self.problem(error))?;
+                // The root may be another one as well.
+                let records = Records::open(&self.root, file, self.wait, disk);
+                (self.records, self.identity) = (records.map_err(|error| self.problem(error))?, stat.identity);
+                Ok(None)
             }
         }
     }
 
     /// `Ok(false)`: this file cannot be locked here.
     fn poll(&self, file: &File, until: Instant, pause: impl Fn(Duration) -> Duration) -> Result<bool, LockProblem> {
-        let began = Instant::now();
-        loop {
-            match flock(file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => return Ok(true),
-                Err(Errno::WOULDBLOCK) if Instant::now() < until => std::thread::sleep(pause(began.elapsed())),
-                Err(Errno::WOULDBLOCK) => return Err(LockProblem::Busy(self.path.clone(), self.wait)),
-                Err(Errno::INTR) => {}
-                Err(Errno::OPNOTSUPP | Errno::INVAL | Errno::NOLCK | Errno::NOSYS | Errno::BADF) => return Ok(false),
-                Err(error) => return Err(self.problem(error.into())),
-            }
+        match take(file, until, pause) {
+            Ok(Taken::Yes) => Ok(true),
+            Ok(Taken::CannotBe) => Ok(false),
+            Ok(Taken::Busy) => Err(LockProblem::Busy(self.path.clone(), self.wait)),
+            Err(error) => Err(self.problem(error)),
         }
     }
 
     fn problem(&self, error: io::Error) -> LockProblem {
         LockProblem::Io(self.path.clone(), error)
     }
+}
+
+enum Taken {
+    Yes,
+    Busy,
+    /// This file cannot be locked here.
+    CannotBe,
+}
+
+/// Waits for a lock by looking again and again: a blocking `flock` has no time limit.
+fn take(file: &File, until: Instant, pause: impl Fn(Duration) -> Duration) -> io::Result<Taken> {
+    let mut began = None;
+    for look in 0_u32.. {
+        match flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(Taken::Yes),
+            Err(Errno::INTR) => {}
+            Err(Errno::OPNOTSUPP | Errno::INVAL | Errno::NOLCK | Errno::NOSYS | Errno::BADF) => {
+                return Ok(Taken::CannotBe);
+            }
+            Err(Errno::WOULDBLOCK) => {
+                let now = Instant::now();
+                if now >= until {
+                    break;
+                }
+                if look < YIELDS {
+                    std::thread::yield_now();
+                } else {
+                    std::thread::sleep(pause(now - *began.get_or_insert(now)));
+                }
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(Taken::Busy)
 }
 
 impl Held {
@@ -161,31 +225,97 @@ impl Held {
         let path = root.join(LOCK_NAME);
         let second = File::open(&path).map_err(|error| LockProblem::Io(path, error))?;
         match flock(&second, FlockOperation::NonBlockingLockExclusive) {
-            Err(Errno::WOULDBLOCK) => Ok(()),
-            Ok(()) | Err(_) => Err(LockProblem::DoesNotLock(root.to_owned())),
+            Err(Errno::WOULDBLOCK) => {}
+            Ok(()) | Err(_) => return Err(LockProblem::DoesNotLock(root.to_owned())),
         }
+        match take(&self.records.small, Instant::now() + self.records.wait, |_| PAUSE_INSIDE) {
+            Ok(Taken::Yes) => drop(Place(&self.records.small)),
+            Ok(Taken::Busy) => return Err(LockProblem::Busy(root.to_owned(), self.records.wait)),
+            Ok(Taken::CannotBe) | Err(_) => return Err(LockProblem::DoesNotLock(root.to_owned())),
+        }
+        Ok(())
     }
 
     /// A file's record. What makes no sense is what nothing is known of.
     pub(crate) fn record(&self, kind: FileKind) -> io::Result<Record> {
-        Ok(marks::read(&self.file, kind)?.unwrap_or(Record { mark: Mark::Unknown, epoch: 0 }))
+        // Read in the middle of somebody's publishing it makes no sense either; under the small lock that is not so.
+        match marks::read(&self.records.file, kind)? {
+            Some(record) => Ok(record),
+            None => self.records.change(kind, |record| record),
+        }
     }
 
-    /// Sets a file's mark: bytes from this offset on may not be durable.
-    pub(crate) fn set(&self, kind: FileKind, from: u64, epoch: u64) -> io::Result<()> {
-        marks::write(&self.disk, &self.file, kind, Record { mark: Mark::From(from), epoch })
+    /// Says that this process is about to write from `begin` to `end`, and gives the record.
+    pub(crate) fn set(&self, kind: FileKind, begin: u64, end: u64) -> io::Result<Record> {
+        self.records.change(kind, |record| record.set(begin, end))
     }
 
-    /// Clears a file's mark: all its bytes are durable.
-    pub(crate) fn clear(&self, kind: FileKind, epoch: u64) -> io::Result<()> {
-        marks::write(&self.disk, &self.file, kind, Record { mark: Mark::Clear, epoch })
+    /// Begins to change bytes that could have been read, from `from` on. Everything before must have been published under
+    /// the epoch that ends here.
+    pub(crate) fn raise_epoch(&self, kind: FileKind, from: u64) -> io::Result<u64> {
+        let mark = Mark::Set { from, upto: u64::MAX };
+        let raised = self.records.change(kind, |record| Record { mark, epoch: record.epoch + 1 })?;
+        Ok(raised.epoch)
+    }
+
+    /// Says that all of a file's bytes are durable. Only who has raised the epoch under this lock knows.
+    pub(crate) fn clear(&self, kind: FileKind) -> io::Result<()> {
+        self.records.change(kind, |record| Record { mark: Mark::Clear, ..record }).map(drop)
     }
 }
 
-impl Drop for Held {
-    fn drop(&mut self) {
-        // Closing the file would do it too; nothing can be done about a failure.
-        let _ = flock(&self.file, FlockOperation::Unlock);
+/// The records of both files, changed under the small lock.
+#[derive(Clone)]
+pub(crate) struct Records {
+    file: Arc<File>,
+    /// The runtime root: its lock is the small lock.
+    small: Arc<File>,
+    wait: Duration,
+    disk: Disk,
+}
+
+impl Records {
+    fn open(root: &Path, file: File, wait: Duration, disk: Disk) -> io::Result<Self> {
+        Ok(Self { file: Arc::new(file), small: Arc::new(File::open(root)?), wait, disk })
+    }
+
+    /// Says that everything before `end` is durable, which was written under this epoch.
+    pub(crate) fn publish(&self, kind: FileKind, end: u64, epoch: u64) -> io::Result<()> {
+        self.change(kind, |record| record.published(end, epoch)).map(drop)
+    }
+
+    /// Waits until others have published everything before `end`, as it was written under this epoch; not for ever, because
+    /// they may be dead.
+    pub(crate) fn wait_until_published(&self, kind: FileKind, end: u64, epoch: u64) -> io::Result<bool> {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            if marks::read(&self.file, kind)?.is_some_and(|record| record.covers(end, epoch)) {
+                return Ok(true);
+            }
+            if Instant::now() >= until {
+                return Ok(false);
+            }
+            std::thread::sleep(PAUSE_INSIDE);
+        }
+    }
+
+    /// Changes a record under the small lock; gives the new one. What stays the same is not written.
+    fn change(&self, kind: FileKind, change: impl FnOnce(Record) -> Record) -> io::Result<Record> {
+        let _small = match take(&self.small, Instant::now() + self.wait, |_| PAUSE_INSIDE)? {
+            Taken::Yes => Place(&self.small),
+            Taken::Busy => {
+                let why = "another process has held the lock of the runtime root for long";
+                return Err(io::Error::new(io::ErrorKind::TimedOut, why));
+            }
+            Taken::CannotBe => return Err(io::Error::other("the runtime root cannot be locked")),
+        };
+        // What makes no sense stays so for readers until bytes are settled: to them `unknown` hides nothing.
+        let before = marks::read(&self.file, kind)?.unwrap_or(Record::UNKNOWN);
+        let after = change(before);
+        if before != after {
+            marks::write(&self.disk, &self.file, kind, after)?;
+        }
+        Ok(after)
     }
 }
 
@@ -267,30 +397,91 @@ mod tests {
     }
 
     #[test]
-    fn those_who_wait_stand_in_line() {
+    fn who_stands_in_line_comes_before_who_comes_later() {
         let dir = tempfile::tempdir().unwrap();
-        std::fs::create_dir(dir.path().join(TURNSTILES[0])).unwrap();
+        std::fs::create_dir(dir.path().join(TURNSTILE)).unwrap();
         let patience = Duration::from_secs(60);
         let held = lock(dir.path(), patience).acquire().unwrap();
         let order = std::sync::Mutex::new(Vec::new());
         std::thread::scope(|scope| {
-            for (number, place) in [(1, "."), (2, TURNSTILES[0])] {
+            let wait = |number: u32| {
                 let (order, mut lock) = (&order, lock(dir.path(), patience));
                 scope.spawn(move || {
                     let held = lock.acquire().unwrap();
                     order.lock().unwrap().push(number);
                     drop(held);
                 });
-                wait_until_locked(&dir.path().join(place));
-            }
+            };
+            wait(1);
+            wait_until_locked(&dir.path().join(TURNSTILE));
+            wait(2);
+            wait(3);
+            assert!(lock(dir.path(), patience).try_acquire().unwrap().is_none(), "others stand in line");
             drop(held);
         });
-        assert_eq!(order.into_inner().unwrap(), [1, 2]);
+        assert_eq!(order.into_inner().unwrap()[0], 1);
+        assert!(lock(dir.path(), patience).try_acquire().unwrap().is_some());
+    }
+
+    #[test]
+    fn a_record_that_another_process_holds_on_to_is_an_error_in_bounded_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let held = lock(dir.path(), Duration::from_millis(5)).acquire().unwrap();
+        let small = File::open(dir.path()).unwrap();
+        flock(&small, FlockOperation::LockExclusive).unwrap();
+        assert!(held.set(FileKind::Queue, 0, 10).is_err());
+        assert_eq!(held.record(FileKind::Queue).unwrap(), Record::UNKNOWN);
+        drop(small);
+        let set = held.set(FileKind::Queue, 0, 10).unwrap();
+        assert_eq!((set.mark, held.record(FileKind::Queue).unwrap()), (Mark::Set { from: 0, upto: 10 }, set));
+    }
+
+    #[test]
+    fn a_record_that_makes_no_sense_is_not_made_one_that_hides_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let held = lock(dir.path(), Duration::from_secs(60)).acquire().unwrap();
+        std::fs::write(dir.path().join(LOCK_NAME), [b'x'; 300]).unwrap();
+        assert_eq!(held.record(FileKind::Queue).unwrap(), Record::UNKNOWN);
+        held.records.publish(FileKind::Queue, 10, 0).unwrap();
+        assert_eq!(
+            std::fs::read(dir.path().join(LOCK_NAME)).unwrap(),
+            [b'x'; 300],
+            "readers still see that it is unclear"
+        );
+    }
+
+    #[test]
+    fn no_change_of_a_record_is_lost() {
+        let dir = tempfile::tempdir().unwrap();
+        let held = lock(dir.path(), Duration::from_secs(60)).acquire().unwrap();
+        held.clear(FileKind::Queue).unwrap();
+        held.set(FileKind::Queue, 0, 801).unwrap();
+        std::thread::scope(|scope| {
+            for first in 0..4 {
+                let records = lock(dir.path(), Duration::from_secs(60)).records;
+                scope.spawn(move || {
+                    for end in (first..=800).step_by(4) {
+                        records.publish(FileKind::Queue, end, 0).unwrap();
+                        let Mark::Set { from, .. } = marks::read(&records.file, FileKind::Queue)
+                            .unwrap()
+                            .map_or(Mark::Set { from: u64::MAX, upto: 0 }, |record| record.mark)
+                        else {
+                            panic!("cleared before its end")
+                        };
+                        assert!(from >= end, "{from} after {end}");
+                    }
+                });
+            }
+        });
+        assert_eq!(held.record(FileKind::Queue).unwrap().mark, Mark::Set { from: 800, upto: 801 });
+        held.records.publish(FileKind::Queue, 801, 0).unwrap();
+        assert_eq!(held.record(FileKind::Queue).unwrap().mark, Mark::Clear);
     }
 
     #[test]
     fn who_has_just_let_go_does_not_get_the_lock_before_who_waits() {
         let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join(TURNSTILE)).unwrap();
         let (mut busy, mut patient) = (lock(dir.path(), Duration::ZERO), lock(dir.path(), Duration::from_secs(60)));
         let held = busy.acquire().unwrap();
         let (done, wait) = std::sync::mpsc::channel::<()>();
@@ -299,7 +490,7 @@ mod tests {
                 let _held = patient.acquire().unwrap();
                 let _ = wait.recv();
             });
-            wait_until_locked(dir.path());
+            wait_until_locked(&dir.path().join(TURNSTILE));
             drop(held);
             assert!(matches!(busy.acquire(), Err(LockProblem::Busy(..))));
             drop(done);

@@ -40,7 +40,7 @@ mod seek;
 mod signer;
 mod turn;
 
-pub(crate) use anchor::{Anchor, set_log_aside};
+pub(crate) use anchor::{Anchor, set_log_aside, stored};
 pub use anchor::{LOG_DIR, StoredLog};
 pub use bundle::{
     BUNDLE_FORMAT, BundleError, BundleLine, BundleReport, BundleWriter, Section, SectionReport, Trust, verify_bundle,

@@ -1,20 +1,77 @@
-//! The lock file's two marks: from which offset the bytes of each chained file may not be durable.
+//! The lock file's two records: which bytes of each chained file are durable, while several processes write at once.
 //!
-//! A writer, under the lock: sets the mark to the file's length, appends, syncs, clears the mark. So:
+//! A record is `clear`, or `set from F upto U`: our writers have written bytes, or are about to, up to U, and those before F
+//! are on stable storage. Whoever may change a record holds the *small lock*, `flock(2)` on the runtime root, for a read and
+//! a write; so no change is lost. The *ledger's lock* ([`crate::lock`]) is what a writer holds from reading the files to the
+//! end of its write, but not over the flush.
 //!
-//! - While a mark is clear, every byte of its file is on stable storage. While it is set, every byte before it is.
-//! - Who takes the lock and finds a mark set, or cannot tell, follows a writer that died or failed between the two: it
-//!   writes those bytes again and syncs them before it trusts them. Syncing alone is not enough: after a failed sync the
-//!   kernel holds pages for clean that the medium does not have.
+//! # A commit
 //!
-//! The marks themselves are never synced. They matter between processes on a running machine; after a power failure
+//! Under the ledger's lock, in this order:
+//!
+//! 1. Read the record and read on to the file's end S. If the record is set, the bytes from F on are *in doubt*: whoever wrote
+//!    them is flushing them now, or failed, or is dead, and nothing tells which.
+//! 2. Judge. A line of the queue is written only when everything in `decisions.jsonl` is durable, and the contracts that it
+//!    pins are: what is missing is flushed now, under the lock.
+//! 3. Open a handle for appending, if bytes are in doubt a new one. Set the record: `upto` is where the batch will end; `from`
+//!    stays if it was set, and is S otherwise.
+//! 4. If it was set, write the bytes from `from` to S once more, as they are. After a failed flush the kernel holds pages for
+//!    clean that the medium does not have; only what is written again will be flushed again.
+//! 5. Append the batch with one write. Let go of the ledger's lock.
+//!
+//! Then, with no lock, `fdatasync`; then *publish*: under the small lock, unless the epoch has changed, `from` becomes the
+//! larger of itself and the batch's end, and the record is clear when that reaches `upto`. Then answer.
+//!
+//! A batch that wrote nothing to a file, but read bytes in doubt there, waits before it answers until another has published
+//! them. When nobody has for a while it takes the ledger's lock again and makes them durable itself: steps 3 and 4, a flush,
+//! publish. Whatever else needs the files durable under the lock (opening, a checkpoint, an import, a repair) does the same.
+//!
+//! A write, a flush or a change of a record that failed ends the process's writing for good; its record stays set.
+//!
+//! # Why it holds
+//!
+//! **D: bytes before `from`, and all bytes of a file whose record is clear, are durable.** `from` grows only by publishing.
+//! Who publishes E has read the record under the ledger's lock, F at that time, and S. By D the bytes before F were durable;
+//! those from F to S it has written again (or `from` had passed them by step 3, so that D speaks for them), and those from S
+//! to E are its own. All of its writes came before its flush, and its handle was open before the first of them: Linux tells
+//! a failed write-back to every handle that was open when it failed, whoever's flush it was, so that a flush that gives no
+//! error left none of these bytes behind. Two flushes side by side may each clean the other's pages; the one that fails is
+//! told to both, and both stop. (That the handle is a new one when bytes are in doubt is no matter of safety: an old one
+//! would report the failure that left them so, and end this process for nothing.)
+//!
+//! **U: while the record is set, no byte of ours stands at or behind `upto`.** Who sets `upto` holds the ledger's lock, so that
+//! nobody else is between setting and writing; and it knows the file's size, so that everything written before ends where
+//! its own bytes begin. Publishing clears only when it reaches `upto`, that is, the end of the last batch written, and by D
+//! everything before is durable then: clear is true.
+//!
+//! **What is acknowledged anywhere can be read everywhere.** It was published first; and `from` does not fall while the epoch
+//! stands. The epoch is raised only by a holder of the ledger's lock, and only when it has published everything in the file
+//! before: so who finds another epoch than the one it wrote under has nothing left to publish.
+//!
+//! **What is judged rests on durable bytes when it is answered.** A batch rests on what it read, up to S, and on what it wrote:
+//! its flush covers both. In a file that it did not write to it waits. When anything fails, what was read in doubt is read
+//! anew from what is durable, and refusals are judged anew on that.
+//!
+//! **Who is killed** between setting and publishing leaves the record set. What it wrote is in doubt for whoever comes next; it
+//! was never acknowledged, and becomes durable with the next batch. Half a line at the end can only be a dead writer's,
+//! because writers append under the lock: it is dealt with under the lock, at once ([`crate::settle`]).
+//!
+//! **The records themselves are never synced.** They matter between processes on a running machine; after a power failure
 //! whatever can be read was on the medium.
 //!
-//! A reader takes no lock. It reads the file's size first and the mark second. Every byte below that size was written by a
-//! commit that had set its mark before; if the mark reads as clear afterwards, that commit has synced. If it reads as set,
-//! the bytes before it are durable. This needs that bytes below a size never change, which is not so when a torn tail is
-//! cut or a repair puts another file in place. Whoever does that raises the epoch first; a reader reads the mark before
-//! the size and again after each read, and begins anew when the epoch has changed.
+//! # A reader takes no lock
+//!
+//! It reads the epoch, the file's size, then the record. Every byte below that size was written after its writer had set the
+//! record. If it is clear now, U and D say that those bytes are durable; if it is set, those before `from` are. Writing bytes
+//! again as they are changes nothing for it. It needs that bytes below a size never change otherwise, which is not so when a
+//! torn tail is cut or a repair puts another file in place. Whoever does that raises the epoch first; a reader looks at it
+//! again after each read, and begins anew when it has changed.
+//!
+//! A process that writes holds more than that in memory: bytes in doubt that it judged on, and its own batch. Readers in the
+//! same process wait for the batch's end ([`crate::state`]).
+//!
+//! `fault_tests/model.rs` runs through every interleaving of this with small numbers of writers, kills and failed flushes,
+//! and shows that leaving out any one of its parts is found.
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -28,7 +85,7 @@ use crate::chain::FileKind;
 use crate::disk::{self, Disk};
 
 /// A record's size in bytes, its newline included. Both are written in place, each with one write.
-const RECORD: usize = 100;
+const RECORD: usize = 126;
 
 /// One file's record in the lock file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,20 +102,56 @@ pub(crate) enum Mark {
     Unknown,
     /// All bytes are durable.
     Clear,
-    /// Those before this offset are.
-    From(u64),
+    /// Those before `from` are.
+    Set {
+        /// From here on bytes may not be durable.
+        from: u64,
+        /// No writer has written, or is about to write, here or behind.
+        upto: u64,
+    },
 }
 
 impl Record {
-    const UNKNOWN: Self = Self { mark: Mark::Unknown, epoch: 0 };
+    pub(crate) const UNKNOWN: Self = Self { mark: Mark::Unknown, epoch: 0 };
+
+    /// The record of a writer that holds the ledger's lock and is about to write from `begin` to `end`. What is in doubt
+    /// stays so.
+    pub(crate) fn set(self, begin: u64, end: u64) -> Self {
+        let from = match self.mark {
+            Mark::Unknown | Mark::Clear => begin,
+            Mark::Set { from, .. } => from,
+        };
+        Self { mark: Mark::Set { from, upto: end }, ..self }
+    }
+
+    /// The record after everything before `end` was made durable by one who wrote under this epoch.
+    pub(crate) fn published(self, end: u64, epoch: u64) -> Self {
+        match self.mark {
+            Mark::Set { from, upto } if self.epoch == epoch => {
+                let from = from.max(end);
+                Self { mark: if from >= upto { Mark::Clear } else { Mark::Set { from, upto } }, ..self }
+            }
+            Mark::Unknown | Mark::Clear | Mark::Set { .. } => self,
+        }
+    }
+
+    /// Whether everything before `end`, as it was written under this epoch, has been published.
+    pub(crate) fn covers(self, end: u64, epoch: u64) -> bool {
+        match self.mark {
+            Mark::Clear => true,
+            Mark::Unknown => false,
+            Mark::Set { from, .. } => self.epoch != epoch || from >= end,
+        }
+    }
 
     fn encode(self, kind: FileKind) -> String {
-        let (word, from) = match self.mark {
-            Mark::Unknown => ("unknown", 0),
-            Mark::Clear => ("clear", 0),
-            Mark::From(from) => ("set", from),
+        let (word, from, upto) = match self.mark {
+            Mark::Unknown => ("unknown", 0, 0),
+            Mark::Clear => ("clear", 0, 0),
+            Mark::Set { from, upto } => ("set", from, upto),
         };
-        let mut text = format!("{:<15} {word:<7} from {from:020} epoch {:020} check ", kind.name(), self.epoch);
+        let (name, epoch) = (kind.name(), self.epoch);
+        let mut text = format!("{name:<15} {word:<7} from {from:020} upto {upto:020} epoch {epoch:020} check ");
         let check = Sha256Digest::of(text.as_bytes()).to_string();
         // Writing to a String cannot fail.
         let _ = writeln!(text, "{}", &check[..16]);
@@ -74,12 +167,12 @@ impl Record {
         let mut words = text.split_whitespace();
         words.next().filter(|name| *name == kind.name())?;
         let word = words.next()?;
-        let from = words.nth(1)?.parse().ok()?;
-        let epoch = words.nth(1)?.parse().ok()?;
+        let mut number = || words.nth(1)?.parse().ok();
+        let (from, upto, epoch) = (number()?, number()?, number()?);
         let mark = match word {
             "unknown" => Mark::Unknown,
             "clear" => Mark::Clear,
-            "set" => Mark::From(from),
+            "set" => Mark::Set { from, upto },
             _ => return None,
         };
         let record = Self { mark, epoch };
@@ -108,12 +201,12 @@ pub(crate) fn read(file: &File, kind: FileKind) -> io::Result<Option<Record>> {
     Ok(Record::decode(kind, &bytes))
 }
 
-/// Writes a record. Only whoever holds the lock may.
+/// Writes a record. Only whoever holds the small lock may.
 pub(crate) fn write(disk: &Disk, file: &File, kind: FileKind, record: Record) -> io::Result<()> {
-    disk.write_at(file, record.encode(kind).as_bytes(), place(kind) as u64)
+    disk.mark_at(file, record.encode(kind).as_bytes(), place(kind) as u64)
 }
 
-/// How often a reader looks again at a record that makes no sense before it gives up: a write of 100 bytes takes far less.
+/// How often a reader looks again at a record that makes no sense before it gives up: a write of so few bytes takes far less.
 const LOOKS: usize = 1000;
 
 /// The marks as a reader without the lock sees them.
@@ -170,7 +263,12 @@ mod tests {
     #[test]
     fn records_have_one_size_and_read_back() {
         for kind in FileKind::ALL {
-            for mark in [Mark::Unknown, Mark::Clear, Mark::From(0), Mark::From(u64::MAX)] {
+            for mark in [
+                Mark::Unknown,
+                Mark::Clear,
+                Mark::Set { from: 0, upto: 7 },
+                Mark::Set { from: u64::MAX, upto: u64::MAX },
+            ] {
                 let record = Record { mark, epoch: 7 };
                 let text = record.encode(kind);
                 assert_eq!(text.len(), RECORD, "{text}");
@@ -181,7 +279,7 @@ mod tests {
 
     #[test]
     fn a_changed_record_makes_no_sense() {
-        let text = Record { mark: Mark::From(4096), epoch: 3 }.encode(FileKind::Queue).into_bytes();
+        let text = Record { mark: Mark::Set { from: 4096, upto: 5000 }, epoch: 3 }.encode(FileKind::Queue).into_bytes();
         assert_eq!(Record::decode(FileKind::Decisions, &text), None, "the other file's");
         for at in 0..text.len() {
             for bit in 0..8 {
@@ -190,8 +288,29 @@ mod tests {
                 assert_eq!(Record::decode(FileKind::Queue, &changed), None, "byte {at} bit {bit}");
             }
         }
-        let half = [&text[..40], &[0; 60]].concat();
+        let half = [&text[..40], &[0; RECORD - 40]].concat();
         assert_eq!(Record::decode(FileKind::Queue, &half), None, "half a write");
+    }
+
+    #[test]
+    fn who_publishes_takes_nothing_back_and_clears_only_what_is_whole() {
+        let clear = Record { mark: Mark::Clear, epoch: 4 };
+        let set = |from, upto| Record { mark: Mark::Set { from, upto }, epoch: 4 };
+        let (first, second) = (clear.set(10, 20), clear.set(10, 20).set(20, 30));
+        assert_eq!((first, second), (set(10, 20), set(10, 30)), "the earlier doubt stays");
+        assert_eq!(first.published(20, 4), clear);
+        assert_eq!(second.published(20, 4), set(20, 30), "the other's bytes are still in flight");
+        assert_eq!(second.published(30, 4), clear, "its flush covers both");
+        assert_eq!(second.published(30, 4).published(20, 4), clear);
+        assert_eq!(set(25, 30).published(20, 4), set(25, 30), "a slower flush takes nothing back");
+        assert_eq!(second.published(30, 3), second, "another file, perhaps");
+        assert_eq!(Record::UNKNOWN.published(30, 0), Record::UNKNOWN);
+        for (record, covers) in
+            [(clear, true), (set(20, 30), true), (set(19, 30), false), (Record { epoch: 5, ..set(0, 9) }, true)]
+        {
+            assert_eq!(record.covers(20, 4), covers, "{record:?}");
+        }
+        assert!(!Record::UNKNOWN.covers(20, 0), "of which nothing is known");
     }
 
     #[test]

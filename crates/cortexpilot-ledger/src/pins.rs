@@ -1,18 +1,20 @@
 //! Pinned contracts: `contracts/<sha256>.json`, the bytes that were approved, kept while a live item rests on them.
 //!
 //! Only whoever holds the ledger's lock writes here, so a temporary name can be fixed. A pin is durable (file, then
-//! directory) before the line that rests on it is written; it is removed after the line that releases it is durable. A
-//! crash between leaves a pin too many, never one too few; the next process that opens the store removes it.
+//! directory) before the line that rests on it is written; it is removed after the line that releases it is durable, by
+//! somebody who has read everything and finds that nothing in it is in doubt. A crash between leaves a pin too many, never
+//! one too few; the next process that opens the store removes it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use cortexpilot_core::domain::fold::Queue;
 use cortexpilot_core::domain::id::Sha256Digest;
 use cortexpilot_core::domain::run::Pinned;
 
-use crate::disk::{self, Disk, Trouble};
+use crate::disk::{self, Disk, Stat, Trouble};
 use crate::follow::read_range;
 
 /// The directory's name in the runtime root.
@@ -21,10 +23,15 @@ pub(crate) const DIR: &str = "contracts";
 /// New contracts of one batch that are synced side by side.
 const SYNCS_AT_ONCE: usize = 8;
 
+/// Pins that are remembered as compared. Items share few contracts, or none at all.
+const REMEMBERED_MAX: usize = 1024;
+
 /// The pinned contracts of a runtime root.
 pub(crate) struct Pins {
     dir: PathBuf,
     disk: Disk,
+    /// Pins as they stood when their bytes were compared, or written: one that still stands so is not read again.
+    compared: Mutex<HashMap<Sha256Digest, Stat>>,
 }
 
 /// How a pin stands.
@@ -37,7 +44,7 @@ pub(crate) enum Pin {
 
 impl Pins {
     pub(crate) fn new(root: &Path, disk: Disk) -> Self {
-        Self { dir: root.join(DIR), disk }
+        Self { dir: root.join(DIR), disk, compared: Mutex::default() }
     }
 
     fn path(&self, digest: &Sha256Digest) -> PathBuf {
@@ -96,6 +103,7 @@ impl Pins {
     /// Removes what no live item rests on any more.
     pub(crate) fn release<'a>(&self, released: impl Iterator<Item = &'a Sha256Digest>, queue: &Queue) {
         for digest in released.filter(|digest| !queue.pin_is_live(digest)) {
+            self.remembered().remove(digest);
             // What stays behind costs some bytes until the next start.
             if let Err(error) = self.disk.unlink(&self.path(digest)) {
                 tracing::warn!(%digest, %error, "a pinned contract that nothing rests on could not be removed");
@@ -104,11 +112,29 @@ impl Pins {
     }
 
     fn holds(&self, contract: &Pinned) -> io::Result<bool> {
-        let Some((file, stat)) = disk::open(&self.path(&contract.sha256()))? else { return Ok(false) };
-        if stat.size != contract.bytes().len() as u64 {
+        let (digest, path) = (contract.sha256(), self.path(&contract.sha256()));
+        let Some(stat) = disk::stat(&path)? else { return Ok(false) };
+        if self.remembered().get(&digest) == Some(&stat) {
+            return Ok(true);
+        }
+        let Some((file, stat)) = disk::open(&path)? else { return Ok(false) };
+        if stat.size != contract.bytes().len() as u64 || read_range(&file, 0, stat.size)? != contract.bytes() {
             return Ok(false);
         }
-        Ok(read_range(&file, 0, stat.size)? == contract.bytes())
+        self.remember(digest, stat);
+        Ok(true)
+    }
+
+    fn remember(&self, digest: Sha256Digest, stat: Stat) {
+        let mut remembered = self.remembered();
+        if remembered.len() >= REMEMBERED_MAX {
+            remembered.clear();
+        }
+        remembered.insert(digest, stat);
+    }
+
+    fn remembered(&self) -> MutexGuard<'_, HashMap<Sha256Digest, Stat>> {
+        self.compared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Nobody looks at a contract before a line rests on it, so it gets its own name at once: the file's sync then covers

@@ -26,38 +26,41 @@ impl FileReader {
         Self { engine: Engine::new(&root.into()) }
     }
 
-    fn answer<'a, T: Send + 'a>(&'a self, answer: impl Fn(&Shared) -> T) -> BoxFuture<'a, Result<T, StoreError>> {
+    fn answer<'a, T: Send + 'a>(
+        &'a self,
+        answer: impl Fn(&Shared) -> Result<T, StoreError>,
+    ) -> BoxFuture<'a, Result<T, StoreError>> {
         Box::pin(std::future::ready(self.engine.look(answer).map(|(answer, _)| answer)))
     }
 }
 
 impl StoreRead for FileReader {
     fn enqueue_facts<'a>(&'a self, query: &'a EnqueueQuery) -> BoxFuture<'a, Result<EnqueueFacts, StoreError>> {
-        self.answer(|shared| shared.state.facts(query))
+        self.answer(|shared| shared.facts(query))
     }
 
     fn item<'a>(&'a self, id: &'a QueueItemId) -> BoxFuture<'a, Result<Option<QueueItem>, StoreError>> {
-        self.answer(|shared| shared.state.queue.get(id).cloned())
+        self.answer(|shared| shared.item(id))
     }
 
     fn items<'a>(&'a self, filter: &'a QueueFilter) -> BoxFuture<'a, Result<QueueListing, StoreError>> {
-        self.answer(|shared| list(shared, filter))
+        self.answer(|shared| shared.list(filter))
     }
 
     fn governance<'a>(&'a self, query: &'a GovernanceQuery) -> BoxFuture<'a, Result<GovernanceFacts, StoreError>> {
-        self.answer(|shared| shared.state.governance().facts(query))
+        self.answer(|shared| Ok(shared.state.governance().facts(query)))
     }
 
     fn approvals<'a>(&'a self, filter: &'a ApprovalFilter) -> BoxFuture<'a, Result<ApprovalListing, StoreError>> {
-        self.answer(|shared| approvals(shared, filter))
+        self.answer(|shared| Ok(approvals(shared, filter)))
     }
 
     fn tokens(&self) -> BoxFuture<'_, Result<Vec<TokenRecord>, StoreError>> {
-        self.answer(|shared| shared.state.governance().tokens().cloned().collect())
+        self.answer(|shared| Ok(shared.state.governance().tokens().cloned().collect()))
     }
 
     fn health(&self) -> BoxFuture<'_, Result<StoreHealth, StoreError>> {
-        self.answer(Shared::health)
+        self.answer(|shared| Ok(shared.health()))
     }
 }
 
@@ -65,11 +68,4 @@ impl StoreRead for FileReader {
 pub(crate) fn approvals(shared: &Shared, filter: &ApprovalFilter) -> ApprovalListing {
     let (requests, more) = shared.state.governance().list(filter);
     ApprovalListing { requests, more }
-}
-
-/// A list carries what is wrong with the files that it comes from.
-pub(crate) fn list(shared: &Shared, filter: &QueueFilter) -> QueueListing {
-    let mut listing = shared.state.queue.list(filter);
-    listing.problems = shared.problems();
-    listing
 }

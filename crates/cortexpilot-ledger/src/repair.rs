@@ -19,7 +19,7 @@ use crate::disk::{self, Disk};
 use crate::follow::read_range;
 use crate::lock::{Held, LockFile, LockProblem};
 use crate::log::{NoTurn, SigningTurn, set_log_aside};
-use crate::settle::read_on;
+use crate::settle::{make_durable, read_on};
 use crate::state::Shared;
 use crate::tracked::{Damage, Tracked};
 
@@ -107,7 +107,11 @@ pub(crate) fn repair_on(
     let mut shared = Shared::new(root);
     for kind in FileKind::ALL {
         let (file, state) = shared.split(kind);
-        read_on(&held, file, state).map_err(failed)?;
+        let found = read_on(&held, file, state).map_err(failed)?;
+        // Somebody may be flushing lines of a file that is about to be replaced, and then say that they are durable.
+        if let (Some(unsettled), Some(_)) = (found.unsettled, &file.damage) {
+            make_durable(&held, disk, file, state, unsettled).map_err(failed)?;
+        }
     }
     let newer = FileKind::ALL.into_iter().find_map(|kind| shared.file(kind).newer.clone());
     if let Some((_, event)) = newer {
@@ -126,7 +130,7 @@ pub(crate) fn repair_on(
     }
     let queue_is_new = shared.queue_file.damage.is_some();
     let live = |item: &&QueueItem| queue_is_new && matches!(item.state, ItemState::Pending | ItemState::Claimed(_));
-    let lost = shared.state.queue.items().iter().filter(live).cloned().collect();
+    let lost = shared.state.queue.held().filter(live).cloned().collect();
     Ok(RepairReport { files, lost })
 }
 
@@ -170,15 +174,14 @@ fn replace(
     disk.sync(&new)?;
 
     // A reader that looks meanwhile must not mix what it read of one file with what it reads of the other.
-    let epoch = held.record(kind)?.epoch + 1;
-    held.set(kind, 0, epoch)?;
+    held.raise_epoch(kind, 0)?;
     disk.rename(&part, path)?;
     disk.sync_dir(root)?;
     // The new file is a new log: the old one's checkpoint goes with the old file. A reader that has seen the new file with
     // the old checkpoint begins anew once more.
     set_log_aside(disk, root, kind.name(), &kept_as)?;
-    held.set(kind, 0, epoch + 1)?;
-    held.clear(kind, epoch + 1)?;
+    held.raise_epoch(kind, 0)?;
+    held.clear(kind)?;
     Ok(RepairedFile {
         file: kind.name(),
         kept_as,

@@ -64,10 +64,10 @@ impl Reserve {
 
     /// Which commands of a batch are turned away because there is too little room, and why; for the others room is made. The
     /// caller holds the ledger's lock and has not judged them.
-    pub(crate) fn turn_away(&mut self, commands: &[Command]) -> Vec<Option<StoreError>> {
+    pub(crate) fn turn_away(&mut self, commands: &[&Command]) -> Vec<Option<StoreError>> {
         let mut room = self.look();
         let mut goes_on = 0;
-        let mut turn_away = |command| match room.take(command) {
+        let mut turn_away = |command: &&Command| match room.take(command) {
             Ok(needs) => {
                 goes_on += needs;
                 None

@@ -1,5 +1,5 @@
 //! What whoever takes the lock does before it trusts the files: it reads on, deals with what a writer that died or failed
-//! left behind, and makes what it has read durable.
+//! left behind, and, where it must, makes what it has read durable. [`crate::marks`] gives the reasoning.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -22,16 +22,29 @@ const CHUNK: u64 = 1024 * 1024;
 pub(crate) struct Unsettled {
     /// From here on bytes may not be durable.
     from: u64,
+    /// Where the complete lines end that were read.
+    whole: u64,
     /// The file's size; what stands behind its last newline is no complete line.
     size: u64,
-    tail: u64,
-    /// The epoch under which it is settled.
-    epoch: u64,
+    /// Under this lock file nothing is known of any of its bytes.
+    unknown: bool,
+}
+
+impl Unsettled {
+    /// Whether all of it are complete lines that another writer may be flushing just now.
+    pub(crate) fn may_be_in_flight(&self) -> bool {
+        !self.unknown && self.whole == self.size
+    }
+
+    /// Whether there are bytes in doubt at all; otherwise only the record is as a dead writer left it.
+    pub(crate) fn has_bytes(&self) -> bool {
+        self.from < self.size
+    }
 }
 
 /// How one file was found.
 pub(crate) struct Found {
-    /// The mark's epoch.
+    /// The record's epoch.
     pub(crate) epoch: u64,
     pub(crate) unsettled: Option<Unsettled>,
 }
@@ -40,13 +53,13 @@ pub(crate) struct Found {
 /// found in the tracked file.
 pub(crate) fn read_on(held: &Held, file: &mut Tracked, state: &mut State) -> io::Result<Found> {
     let record = held.record(file.kind)?;
-    let unclean = match record.mark {
-        Mark::Clear => None,
+    let (unclean, in_flight) = match record.mark {
+        Mark::Clear => (None, false),
         // The original never syncs, so nothing is known of a ledger that it wrote.
-        Mark::Unknown => Some(0),
-        Mark::From(from) => Some(from),
+        Mark::Unknown => (Some(0), false),
+        Mark::Set { from, .. } => (Some(from), true),
     };
-    let mut stat = file.attend(state)?;
+    let mut stat = file.attend_while(in_flight, state)?;
     if !file.still_ends_as_read()? {
         file.suspect();
         stat = file.attend(state)?;
@@ -56,21 +69,26 @@ pub(crate) fn read_on(held: &Held, file: &mut Tracked, state: &mut State) -> io:
         None => 0,
     };
     let size = stat.map_or(0, |stat| stat.size);
+    let epoch = record.epoch;
     if unclean.is_some_and(|from| from > size) {
         // The mark stays as it is: it is the only witness of what is gone.
         file.short_of_its_mark();
-        return Ok(Found { epoch: record.epoch, unsettled: None });
+        return Ok(Found { epoch, unsettled: None });
     }
     if tail == 0 && unclean.is_none() {
-        return Ok(Found { epoch: record.epoch, unsettled: None });
+        return Ok(Found { epoch, unsettled: None });
     }
-    let from = unclean.unwrap_or(file.chain.offset).min(file.chain.offset);
-    let epoch = record.epoch + 1;
-    Ok(Found { epoch, unsettled: Some(Unsettled { from, size, tail, epoch }) })
+    // Behind damage nothing is read, and no line is looked for.
+    let whole = if file.damage.is_some() { size } else { size - tail };
+    let from = unclean.unwrap_or(whole);
+    Ok(Found { epoch, unsettled: Some(Unsettled { from, whole, size, unknown: record.mark == Mark::Unknown }) })
 }
 
-/// Makes every byte of a file durable and clears its mark. Handles that were open before must not be synced again: they
-/// would report an old failure. A damaged file's bytes are made durable as they are.
+/// Makes every byte of a file durable and clears its record. What others may be flushing is waited for first: writing it
+/// again has every process that watches the file look at all of it.
+///
+/// Handles that were open before must not be synced again: they would report an old failure. A damaged file's bytes are
+/// made durable as they are.
 pub(crate) fn make_durable(
     held: &Held,
     disk: &Disk,
@@ -78,19 +96,32 @@ pub(crate) fn make_durable(
     state: &mut State,
     unsettled: Unsettled,
 ) -> io::Result<()> {
-    held.set(file.kind, unsettled.from, unsettled.epoch)?;
-    if unsettled.tail > 0 && file.damage.is_none() {
-        deal_with_tail(disk, file, unsettled.size)?;
+    let (kind, Unsettled { from, whole, size, .. }) = (file.kind, unsettled);
+    // Writers that are gone had been about to write behind it. Nobody is now.
+    let record = held.set(kind, from, size)?;
+    let in_flight = unsettled.may_be_in_flight() && unsettled.has_bytes();
+    if in_flight && held.records.wait_until_published(kind, size, record.epoch)? {
+        return Ok(());
     }
-    if file.file().is_some() {
-        rewrite(disk, file, unsettled.from)?;
-        // Nothing but this process has touched the file since it was read; what was completed is read now.
+    if file.file().is_some() && from < whole {
+        rewrite(disk, file, from, whole)?;
+        // Nothing but this process has touched the file since it was read.
         file.rewrote()?;
-        if let Some(stat) = file.attend(state)? {
-            file.advance(stat, stat.size, &mut || Ok(true), state)?;
-        }
     }
-    held.clear(file.kind, unsettled.epoch)
+    held.records.publish(kind, whole, record.epoch)?;
+    if whole == size {
+        return Ok(());
+    }
+    // All lines are published: from here on bytes change that somebody may have looked at.
+    held.raise_epoch(kind, whole)?;
+    deal_with_tail(disk, file, size)?;
+    rewrite(disk, file, whole, u64::MAX)?;
+    file.rewrote()?;
+    if let Some(stat) = file.attend(state)? {
+        // What was completed is read now.
+        file.advance(stat, stat.size, &mut || Ok(true), state)?;
+    }
+    held.clear(kind)
 }
 
 /// Completes a last line that lacks only its newline; sets a torn one aside and cuts it off. Damage stays as it is.
@@ -165,18 +196,24 @@ fn holds(path: &Path, bytes: &[u8]) -> io::Result<bool> {
     Ok(found == bytes)
 }
 
-/// Writes the bytes from an offset on again, as they are, and syncs them. The handle is new: one that was open while a sync
-/// failed would report that failure once more.
-fn rewrite(disk: &Disk, tracked: &Tracked, from: u64) -> io::Result<()> {
-    let (writable, stat) = disk.open_in_place(tracked.path())?;
-    let mut at = from;
-    while at < stat.size {
-        let bytes = read_range(&writable, at, (at + CHUNK).min(stat.size))?;
+/// Writes bytes again, as they are, and syncs them. The handle is new: one that was open while a sync failed would report
+/// that failure once more.
+fn rewrite(disk: &Disk, tracked: &Tracked, from: u64, to: u64) -> io::Result<()> {
+    let writable = write_again(disk, tracked.path(), from, to)?;
+    disk.sync(&writable)
+}
+
+/// Writes bytes again, as they are, for a sync to come. Ends where the file does.
+pub(crate) fn write_again(disk: &Disk, path: &Path, from: u64, to: u64) -> io::Result<File> {
+    let (writable, stat) = disk.open_in_place(path)?;
+    let (mut at, to) = (from, to.min(stat.size));
+    while at < to {
+        let bytes = read_range(&writable, at, (at + CHUNK).min(to))?;
         if bytes.is_empty() {
             break;
         }
         disk.write_at(&writable, &bytes, at)?;
         at += bytes.len() as u64;
     }
-    disk.sync(&writable)
+    Ok(writable)
 }

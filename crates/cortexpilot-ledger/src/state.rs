@@ -2,41 +2,59 @@
 //! nothing is answered from bytes that are not durable.
 
 use std::io;
-use std::path::Path;
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use cortexpilot_core::domain::fold::State;
-use cortexpilot_core::domain::listing::FileProblem;
+use cortexpilot_core::domain::gate::{EnqueueFacts, EnqueueQuery};
+use cortexpilot_core::domain::id::QueueItemId;
+use cortexpilot_core::domain::listing::{FileProblem, QueueFilter, QueueListing};
+use cortexpilot_core::domain::queue::QueueItem;
 use cortexpilot_core::port::{StoreError, StoreHealth};
 
 use crate::chain::FileKind;
+use crate::index::{Beginning, Index, Wake};
 use crate::lock::LOCK_NAME;
 use crate::marks::Marks;
 use crate::store::OpenError;
 use crate::tracked::Tracked;
+
+/// After how many bytes of the queue's file a process looks whether others have made a newer index.
+const LOOK_EVERY: u64 = 4 * 1024 * 1024;
 
 /// The state, as of what was read.
 pub(crate) struct Shared {
     pub(crate) state: State,
     pub(crate) queue_file: Tracked,
     pub(crate) decisions_file: Tracked,
-    /// Set while this process's own writer has staged lines that are not durable yet. The lock is held meanwhile, so no
-    /// other process can have written, and nobody looks at the files.
+    /// Set while the fold holds what may not last: lines that this process's writer has staged, or lines of others in doubt
+    /// that it judged on.
     pub(crate) in_flight: Option<InFlight>,
     /// A write of this process failed: it acknowledges nothing more.
     pub(crate) failed: Option<String>,
+    /// Where closed items are that the fold does not hold, and after how many restarts of the queue's file that began to
+    /// hold: a fold that was read anew holds them all.
+    index: Option<(Arc<Index>, u64)>,
+    /// Whether reading may begin with an index.
+    resumable: bool,
+    /// How far the queue's file was read when a newer index was last looked for.
+    looked_at: u64,
+    root: PathBuf,
     /// Raised whenever staged lines were taken back: what was answered from them does not hold.
     pub(crate) generation: u64,
 }
 
-/// A commit under way.
+/// A turn of this process's writer, from judging until everything that it rests on is durable.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct InFlight {
     /// Its number in this process.
     pub(crate) commit: u64,
-    /// Whether the state holds lines of it.
+    /// Whether the state holds lines that may not last.
     pub(crate) changes_state: bool,
+    /// Whether the files hold what the fold does. Before that the writer has the ledger's lock: no other process can have
+    /// written, and looking at the files would confuse. Afterwards others may have written more, and acknowledged it.
+    pub(crate) written: bool,
 }
 
 impl Shared {
@@ -47,6 +65,10 @@ impl Shared {
             decisions_file: Tracked::new(root, FileKind::Decisions),
             in_flight: None,
             failed: None,
+            index: None,
+            resumable: false,
+            looked_at: 0,
+            root: root.to_owned(),
             generation: 0,
         }
     }
@@ -66,6 +88,11 @@ impl Shared {
         }
     }
 
+    /// Whether the fold is ahead of the files, so that nobody may look at them.
+    fn is_ahead(&self) -> bool {
+        self.in_flight.is_some_and(|turn| !turn.written)
+    }
+
     /// Whether there is nothing new: one look at each path.
     pub(crate) fn is_current(&self) -> io::Result<bool> {
         Ok(self.queue_file.is_current()? && self.decisions_file.is_current()?)
@@ -73,16 +100,111 @@ impl Shared {
 
     /// Reads on in both files, as far as they are durable, without the lock.
     pub(crate) fn catch_up(&mut self, marks: &Marks) -> io::Result<()> {
+        self.drop_broken_index();
+        if self.resumable && self.queue_file.is_unread() && self.decisions_file.is_unread() {
+            self.resumable = false;
+            self.begin_with_index(marks);
+        }
         self.queue_file.catch_up(marks, &mut self.state)?;
-        self.decisions_file.catch_up(marks, &mut self.state)
+        self.decisions_file.catch_up(marks, &mut self.state)?;
+        if self.queue_file.chain.offset >= self.looked_at.saturating_add(LOOK_EVERY) {
+            self.take_newer_index();
+        }
+        Ok(())
+    }
+
+    fn begin_with_index(&mut self, marks: &Marks) {
+        let Some(beginning) = Beginning::find(&self.root, marks) else { return };
+        let Beginning { state, queue_file, decisions_file, index } = beginning;
+        (self.state, self.queue_file, self.decisions_file) = (state, queue_file, decisions_file);
+        self.looked_at = index.queue.offset;
+        self.index = Some((Arc::new(index), self.queue_file.restarts));
+    }
+
+    #[cfg(test)]
+    pub(crate) fn begin_without_index(&mut self) {
+        self.resumable = false;
+    }
+
+    /// Lets go of closed items that a newer index has, if there is one of these lines.
+    pub(crate) fn take_newer_index(&mut self) {
+        self.looked_at = self.queue_file.chain.offset;
+        let than = self.index().map_or(0, |index| index.queue.offset);
+        match Index::newer(&self.root, &self.queue_file, than) {
+            Ok(Some(index)) => self.use_index(index),
+            Ok(None) => {}
+            Err(why) => tracing::debug!(%why, "there is no newer index to use"),
+        }
+    }
+
+    /// From here on items that were closed before the index's position are found there. It is of these very lines.
+    pub(crate) fn use_index(&mut self, index: Index) {
+        self.state.archive(index.queue.offset);
+        self.index = Some((Arc::new(index), self.queue_file.restarts));
+    }
+
+    /// The index in use, if the fold rests on one.
+    pub(crate) fn index(&self) -> Option<&Arc<Index>> {
+        self.index.as_ref().filter(|(_, since)| *since == self.queue_file.restarts).map(|(index, _)| index)
+    }
+
+    /// Has everything read anew where the index turned out to be damaged.
+    pub(crate) fn drop_broken_index(&mut self) {
+        if self.in_flight.is_none() && self.index().is_some_and(|index| index.is_broken()) {
+            self.index = None;
+            self.queue_file.suspect();
+        }
+    }
+
+    /// What an apply or preview rests on: the fold's answer, completed with closed items that it does not hold.
+    pub(crate) fn facts(&self, query: &EnqueueQuery) -> Result<EnqueueFacts, StoreError> {
+        let mut facts = self.state.facts(query);
+        let Some(index) = self.index() else { return Ok(facts) };
+        if let (None, Some(id)) = (&facts.by_preview, &query.by_preview) {
+            facts.by_preview = index.item(id)?;
+        }
+        if let Some(key) = &query.by_key {
+            let closed = index.by_key(&query.principal, key)?;
+            facts.by_key = facts.by_key.into_iter().chain(closed).max_by_key(|item| item.seq);
+        }
+        if let Some(run) = query.source_run_id.as_deref() {
+            let held = self.state.queue.by_run_at(run).map(|(_, at)| at);
+            if let Some((item, at)) = index.by_run(run)?
+                && held.is_none_or(|held| held < at)
+            {
+                facts.parent = Some(item);
+            }
+        }
+        Ok(facts)
+    }
+
+    /// The item of this id, live or closed.
+    pub(crate) fn item(&self, id: &QueueItemId) -> Result<Option<QueueItem>, StoreError> {
+        match (self.state.queue.get(id), self.index()) {
+            (Some(item), _) => Ok(Some(item.clone())),
+            (None, Some(index)) => index.item(id),
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// Items in enqueue order, with what is wrong with the files that they come from.
+    pub(crate) fn list(&self, filter: &QueueFilter) -> Result<QueueListing, StoreError> {
+        let mut listing = match self.index() {
+            Some(index) => index.list(&self.state.queue, filter)?,
+            None => self.state.queue.list(filter),
+        };
+        listing.problems = self.problems();
+        Ok(listing)
     }
 
     /// Begins anew with both files, after lines were staged that may not be durable.
     pub(crate) fn take_back(&mut self) {
         self.generation += 1;
         self.in_flight = None;
+        self.resumable = true;
         self.queue_file.forget(&mut self.state);
         self.decisions_file.forget(&mut self.state);
+        self.looked_at = 0;
     }
 
     /// Why nothing can be written to these files, if so.
@@ -128,15 +250,25 @@ impl Shared {
     }
 }
 
-/// The state with its lock. Readers share it; it is held for reading and folding, never over a sync of a commit.
+/// The state with its lock. Readers share it; it is held for reading, judging and folding, never over the flush of a batch.
 pub(crate) struct Engine {
     shared: RwLock<Shared>,
     marks: Marks,
+    /// Whoever builds the index in this process.
+    pub(crate) builder: OnceLock<Wake>,
 }
 
 impl Engine {
     pub(crate) fn new(root: &Path) -> Self {
-        Self { shared: RwLock::new(Shared::new(root)), marks: Marks::new(root.join(LOCK_NAME)) }
+        let shared = Shared { resumable: true, ..Shared::new(root) };
+        Self { shared: RwLock::new(shared), marks: Marks::new(root.join(LOCK_NAME)), builder: OnceLock::new() }
+    }
+
+    /// A commit of this process came to its end: the index may be due.
+    pub(crate) fn committed(&self) {
+        if let Some(builder) = self.builder.get() {
+            builder.committed(self);
+        }
     }
 
     pub(crate) fn marks(&self) -> &Marks {
@@ -153,20 +285,25 @@ impl Engine {
         self.shared.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Answers from the state after looking at the files, so that what another process acknowledged is in the answer. Beside
-    /// it stands what it rests on that is not durable yet.
-    pub(crate) fn look<T>(&self, answer: impl Fn(&Shared) -> T) -> Result<(T, Option<RestsOn>), StoreError> {
+    /// Answers from the state after looking at the files, so that what another process acknowledged is in the answer: before
+    /// this process has written its batch nobody can have, since the batch was judged; afterwards the files are looked at as
+    /// ever. Beside the answer stands what it rests on that is not durable yet.
+    pub(crate) fn look<T>(
+        &self,
+        answer: impl Fn(&Shared) -> Result<T, StoreError>,
+    ) -> Result<(T, Option<RestsOn>), StoreError> {
         {
             let shared = self.read();
-            if shared.in_flight.is_some() || shared.is_current().map_err(unavailable)? {
-                return Ok((answer(&shared), rests_on(&shared)));
+            let sound = || shared.index().is_none_or(|index| !index.is_broken());
+            if shared.is_ahead() || (sound() && shared.is_current().map_err(unavailable)?) {
+                return Ok((answer(&shared)?, rests_on(&shared)));
             }
         }
         let mut shared = self.write();
-        if shared.in_flight.is_none() {
+        if !shared.is_ahead() {
             shared.catch_up(&self.marks).map_err(unavailable)?;
         }
-        Ok((answer(&shared), rests_on(&shared)))
+        Ok((answer(&shared)?, rests_on(&shared)))
     }
 }
 

@@ -8,7 +8,6 @@ use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use cortexpilot_core::Verdict;
 use cortexpilot_core::domain::command::Command;
 use cortexpilot_core::domain::gate::{EnqueueFacts, EnqueueQuery};
 use cortexpilot_core::domain::governance::{ApprovalFilter, GovernanceFacts, GovernanceQuery};
@@ -19,16 +18,17 @@ use cortexpilot_core::domain::token::TokenRecord;
 use cortexpilot_core::port::{ApprovalListing, BoxFuture, Clock, Store, StoreError, StoreHealth, StoreRead};
 use tokio::sync::{oneshot, watch};
 
-use crate::disk::Disk;
+use crate::disk::{Counts, Disk};
+use crate::index::{Background, IndexOptions};
 use crate::lock::{LockFile, LockProblem};
 use crate::pins::{self, Pins};
-use crate::reader::{approvals, list};
+use crate::reader::approvals;
 use crate::reserve::Reserve;
 use crate::scrub::{self, ScrubReport};
 use crate::state::{Engine, Shared};
-use crate::writer::{Waiting, Writer};
+use crate::writer::{Answer, Answered, BATCH_MAX, Waiting, Writer};
 
-/// Commands that may wait at once. Surfaces bound their callers far below; past this, a command is not taken at all.
+/// Commands, or groups of commands, that may wait at once. Surfaces bound their callers far below; past this, a command is not taken at all.
 const WAITING_MAX: usize = 4096;
 
 /// Where and how a store is opened.
@@ -40,13 +40,27 @@ pub struct StoreOptions {
     pub lock_wait: Duration,
     /// How often an idle process writes down refusals that were only counted.
     pub idle: Duration,
+    /// When this process brings the index up to date.
+    pub index: IndexOptions,
 }
 
 impl StoreOptions {
     /// A runtime root with the usual times: 10 s for the lock, one minute for counted refusals.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), lock_wait: Duration::from_secs(10), idle: Duration::from_mins(1) }
+        let (lock_wait, idle) = (Duration::from_secs(10), Duration::from_mins(1));
+        Self { root: root.into(), lock_wait, idle, index: IndexOptions::default() }
     }
+}
+
+/// What a store has issued to the disk. The lock file's records, which are never flushed, are not in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IoCounts {
+    /// Batches of lines that were appended, to either file.
+    pub commits: u64,
+    /// Flushes of files and of directories.
+    pub syncs: u64,
+    /// Bytes written: lines, contracts, and bytes of other processes that were in doubt and written once more.
+    pub bytes: u64,
 }
 
 /// Why a store could not be opened. Damage is no such reason: a damaged ledger opens, answers reads and refuses writes.
@@ -100,8 +114,11 @@ pub struct FileStore {
     /// The last of this process's own commits that came to its end.
     ended: watch::Receiver<u64>,
     unrecorded: Arc<AtomicU64>,
+    counts: Arc<Counts>,
     commands: Option<SyncSender<Waiting>>,
     thread: Option<JoinHandle<()>>,
+    /// Ended last: what this process wrote may make the index due.
+    indexing: Option<Background>,
 }
 
 impl FileStore {
@@ -116,7 +133,7 @@ impl FileStore {
     }
 
     pub(crate) fn open_on(options: StoreOptions, clock: Arc<dyn Clock>, disk: Disk) -> Result<Self, OpenError> {
-        let StoreOptions { root, lock_wait, idle } = options;
+        let StoreOptions { root, lock_wait, idle, index } = options;
         let problem = |source| OpenError::Root { path: root.clone(), source };
         disk.make_dirs(&root.join(pins::DIR)).map_err(problem)?;
         let engine = Arc::new(Engine::new(&root));
@@ -129,6 +146,8 @@ impl FileStore {
         let (ending, ended) = watch::channel(0);
         let unrecorded = Arc::new(AtomicU64::new(0));
         let pins = Pins::new(&root, disk.clone());
+        let counts = disk.counts.clone();
+        let builder_disk = disk.clone();
         let reserve = Reserve::new(&root, disk.clone());
         let mut writer =
             Writer::new(engine.clone(), lock, pins, reserve, disk, clock, ending, unrecorded.clone(), idle);
@@ -141,7 +160,14 @@ impl FileStore {
             .name("ledger-writer".into())
             .spawn(move || writer.run(&waiting))
             .map_err(problem)?;
-        Ok(Self { root, engine, ended, unrecorded, commands: Some(commands), thread: Some(thread) })
+        let indexing = Background::start(index, &root, &engine, builder_disk).map_err(problem)?;
+        let (commands, thread) = (Some(commands), Some(thread));
+        Ok(Self { root, engine, ended, unrecorded, counts, commands, thread, indexing })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
     }
 
     /// Reads both files again from their beginning and verifies them, in bounded memory. Blocking; for a background
@@ -187,8 +213,15 @@ impl FileStore {
         self.unrecorded.load(Ordering::Relaxed)
     }
 
+    /// What this store has issued to the disk since it was opened, opening included.
+    pub fn io_counts(&self) -> IoCounts {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let Counts { commits, syncs, bytes } = &*self.counts;
+        IoCounts { commits: read(commits), syncs: read(syncs), bytes: read(bytes) }
+    }
+
     /// Answers when what the answer rests on is durable.
-    async fn answer<T>(&self, answer: impl Fn(&Shared) -> T) -> Result<T, StoreError> {
+    async fn answer<T>(&self, answer: impl Fn(&Shared) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let mut ended = self.ended.clone();
         loop {
             let (value, rests_on) = self.engine.look(&answer)?;
@@ -211,62 +244,101 @@ impl Drop for FileStore {
             // It catches panics and reports them itself.
             let _ = thread.join();
         }
+        drop(self.indexing.take());
     }
 }
 
 impl StoreRead for FileStore {
     fn enqueue_facts<'a>(&'a self, query: &'a EnqueueQuery) -> BoxFuture<'a, Result<EnqueueFacts, StoreError>> {
-        Box::pin(self.answer(|shared| shared.state.facts(query)))
+        Box::pin(self.answer(|shared| shared.facts(query)))
     }
 
     fn item<'a>(&'a self, id: &'a QueueItemId) -> BoxFuture<'a, Result<Option<QueueItem>, StoreError>> {
-        Box::pin(self.answer(|shared| shared.state.queue.get(id).cloned()))
+        Box::pin(self.answer(|shared| shared.item(id)))
     }
 
     fn items<'a>(&'a self, filter: &'a QueueFilter) -> BoxFuture<'a, Result<QueueListing, StoreError>> {
-        Box::pin(self.answer(|shared| list(shared, filter)))
+        Box::pin(self.answer(|shared| shared.list(filter)))
     }
 
     fn governance<'a>(&'a self, query: &'a GovernanceQuery) -> BoxFuture<'a, Result<GovernanceFacts, StoreError>> {
-        Box::pin(self.answer(|shared| shared.state.governance().facts(query)))
+        Box::pin(self.answer(|shared| Ok(shared.state.governance().facts(query))))
     }
 
     fn approvals<'a>(&'a self, filter: &'a ApprovalFilter) -> BoxFuture<'a, Result<ApprovalListing, StoreError>> {
-        Box::pin(self.answer(|shared| approvals(shared, filter)))
+        Box::pin(self.answer(|shared| Ok(approvals(shared, filter))))
     }
 
     fn tokens(&self) -> BoxFuture<'_, Result<Vec<TokenRecord>, StoreError>> {
-        Box::pin(self.answer(|shared| shared.state.governance().tokens().cloned().collect()))
+        Box::pin(self.answer(|shared| Ok(shared.state.governance().tokens().cloned().collect())))
     }
 
     fn health(&self) -> BoxFuture<'_, Result<StoreHealth, StoreError>> {
-        Box::pin(self.answer(Shared::health))
+        Box::pin(self.answer(|shared| Ok(shared.health())))
     }
 }
 
 impl Store for FileStore {
-    fn execute(&self, command: Command) -> BoxFuture<'_, Result<Verdict, StoreError>> {
-        let (answer, answered) = oneshot::channel();
-        let sent = match &self.commands {
-            Some(commands) => commands.try_send(Waiting { command, answer }),
-            None => return ready(Err(StoreError::Unavailable("the store is closed".into()))),
-        };
-        match sent {
-            Ok(()) => {}
-            Err(TrySendError::Full(_)) => {
-                let why = format!("{WAITING_MAX} commands wait already");
-                return ready(Err(StoreError::Unavailable(why)));
+    fn execute(&self, command: Command) -> BoxFuture<'_, Answer> {
+        let answered = self.submit(vec![command]);
+        Box::pin(async move {
+            let mut answered = answered?.await.map_err(|_| stopped())?;
+            answered.answers.pop().unwrap_or_else(|| Err(stopped()))
+        })
+    }
+
+    fn execute_all(&self, commands: Vec<Command>) -> BoxFuture<'_, Vec<Answer>> {
+        // Sent before anything is awaited, so that more than one batch of them keep their order, too.
+        let mut groups = Vec::new();
+        let mut refused = None;
+        let mut commands = commands.into_iter();
+        loop {
+            let group: Vec<Command> = commands.by_ref().take(BATCH_MAX).collect();
+            if group.is_empty() {
+                break;
             }
-            Err(TrySendError::Disconnected(_)) => {
-                return ready(Err(StoreError::Unavailable("the writer stopped".into())));
-            }
+            let count = group.len();
+            // What comes behind commands that were not taken rests on them: it is not taken either.
+            let answered = match &refused {
+                Some(why) => Err(StoreError::clone(why)),
+                None => self.submit(group),
+            };
+            refused = refused.or(answered.as_ref().err().cloned());
+            groups.push((count, answered));
         }
         Box::pin(async move {
-            answered.await.unwrap_or_else(|_| Err(StoreError::OutcomeUnknown("the writer stopped".into())))
+            let mut answers = Vec::new();
+            for (count, answered) in groups {
+                match answered {
+                    Ok(answered) => match answered.await {
+                        Ok(some) => answers.extend(some.answers),
+                        Err(_) => answers.extend((0..count).map(|_| Err(stopped()))),
+                    },
+                    Err(why) => answers.extend((0..count).map(|_| Err(why.clone()))),
+                }
+            }
+            answers
         })
     }
 }
 
-fn ready<'a>(answer: Result<Verdict, StoreError>) -> BoxFuture<'a, Result<Verdict, StoreError>> {
-    Box::pin(std::future::ready(answer))
+impl FileStore {
+    /// Hands commands to the writer, to be judged one after the other in one commit.
+    fn submit(&self, commands: Vec<Command>) -> Result<oneshot::Receiver<Answered>, StoreError> {
+        let (answers, answered) = oneshot::channel();
+        let unavailable = |why: String| Err(StoreError::Unavailable(why));
+        match &self.commands {
+            Some(waiting) => match waiting.try_send(Waiting { commands, answers }) {
+                Ok(()) => Ok(answered),
+                Err(TrySendError::Full(_)) => unavailable(format!("{WAITING_MAX} commands wait already")),
+                Err(TrySendError::Disconnected(_)) => unavailable("the writer stopped".into()),
+            },
+            None => unavailable("the store is closed".into()),
+        }
+    }
+}
+
+/// The writer took the commands and is gone.
+fn stopped() -> StoreError {
+    StoreError::OutcomeUnknown("the writer stopped".into())
 }

@@ -45,10 +45,25 @@ pub(crate) struct Tracked {
     pub(crate) off_checkpoint: bool,
     /// Whether the last checkpoint was looked for since reading began.
     anchored: bool,
+    /// Where the lines stand that changed what operators decided.
+    pub(crate) changes: Vec<u64>,
+    /// How often reading began anew.
+    pub(crate) restarts: u64,
     /// Whether events are applied to the fold. Without, nothing is kept but the position.
     folds: bool,
     /// Where the queue's events are applied to instead, in brief.
     pub(crate) census: Option<Box<Census>>,
+}
+
+/// A file of which the lines before a position are known without having been read; see [`crate::index`].
+pub(crate) struct Resumed {
+    pub(crate) file: File,
+    pub(crate) identity: Identity,
+    pub(crate) chain: Chain,
+    pub(crate) repaired: Option<Repaired>,
+    pub(crate) adopted: Option<Adopted>,
+    pub(crate) odd: Vec<FileProblem>,
+    pub(crate) odd_total: u64,
 }
 
 /// How often a reader begins anew when a file is cut or replaced under it before it says so.
@@ -83,6 +98,8 @@ impl Tracked {
             suspect: false,
             off_checkpoint: false,
             anchored: false,
+            changes: Vec::new(),
+            restarts: 0,
             folds: true,
             census: None,
         }
@@ -101,6 +118,19 @@ impl Tracked {
             FileKind::Queue => Self { census: Some(Box::default()), ..Self::unfolded(root, kind) },
             FileKind::Decisions => Self::new(root, kind),
         }
+    }
+
+    /// Goes on behind lines that were read and verified before, by this process or another.
+    pub(crate) fn resume(&mut self, resumed: Resumed) {
+        let Resumed { file, identity, chain, repaired, adopted, odd, odd_total } = resumed;
+        self.open = Some((file, identity));
+        (self.chain, self.repaired, self.adopted) = (chain, repaired, adopted);
+        (self.odd, self.odd_total, self.anchored) = (odd, odd_total, true);
+    }
+
+    /// Whether nothing was read of it, and nothing is wrong with it.
+    pub(crate) fn is_unread(&self) -> bool {
+        self.chain.lines == 0 && self.damage.is_none() && self.expected.is_none() && !self.suspect
     }
 
     /// Has the file read again from its beginning.
@@ -133,12 +163,18 @@ impl Tracked {
     /// Looks at the path and opens the file there. If it is another one, shorter than what was read, or written to without
     /// having grown, it is read again from its beginning. `None` when there is no file.
     pub(crate) fn attend(&mut self, state: &mut State) -> io::Result<Option<Stat>> {
+        self.attend_while(false, state)
+    }
+
+    /// The same. While bytes are in doubt writers of ours write them again as they are: then it tells nothing that the file
+    /// was written to.
+    pub(crate) fn attend_while(&mut self, in_doubt: bool, state: &mut State) -> io::Result<Option<Stat>> {
         self.take_anchor()?;
         let Some(stat) = disk::stat(&self.path)? else {
             self.lose();
             return Ok(None);
         };
-        if !self.suspect && self.open.as_ref().is_some_and(|(_, identity)| self.continues(*identity, stat)) {
+        if !self.suspect && self.open.as_ref().is_some_and(|(_, identity)| self.continues(*identity, stat, in_doubt)) {
             return Ok(Some(stat));
         }
         let Some((file, _)) = disk::open(&self.path)? else {
@@ -193,9 +229,9 @@ impl Tracked {
         Ok(matches!(self.chain.judge_tail(&bytes), Tail::Whole(_)))
     }
 
-    fn continues(&self, identity: Identity, stat: Stat) -> bool {
+    fn continues(&self, identity: Identity, stat: Stat, in_doubt: bool) -> bool {
         let touched = self.seen.is_some_and(|seen| seen.size == stat.size && seen.modified != stat.modified);
-        stat.identity == identity && stat.size >= self.chain.offset && !touched
+        stat.identity == identity && stat.size >= self.chain.offset && (in_doubt || !touched)
     }
 
     /// The file is gone. What it held stays in the fold, and nobody may write as if it had not been.
@@ -221,11 +257,13 @@ impl Tracked {
     /// Begins anew.
     pub(crate) fn forget(&mut self, state: &mut State) {
         let root = self.path.parent().unwrap_or(Path::new("")).to_owned();
+        let restarts = self.restarts + 1;
         *self = match (self.folds, &self.census) {
             (true, _) => Self::new(&root, self.kind),
             (false, None) => Self::unfolded(&root, self.kind),
             (false, Some(_)) => Self::counted(&root, self.kind),
         };
+        self.restarts = restarts;
         match self.kind {
             FileKind::Queue => state.forget_queue(),
             FileKind::Decisions => state.forget_decisions(),
@@ -268,14 +306,15 @@ impl Tracked {
         let mut look = marks.look()?;
         for _ in 0..ATTEMPTS {
             let before = look.record(kind)?;
-            let Some(stat) = self.attend(state)? else { return Ok(()) };
+            let in_doubt = matches!(before.mark, Mark::Set { .. });
+            let Some(stat) = self.attend_while(in_doubt, state)? else { return Ok(()) };
             let after = look.record(kind)?;
             if before.epoch != after.epoch {
                 continue;
             }
             let durable = match after.mark {
                 Mark::Unknown | Mark::Clear => stat.size,
-                Mark::From(from) => from.min(stat.size),
+                Mark::Set { from, .. } => from.min(stat.size),
             };
             let holds = &mut || Ok(look.record(kind)?.epoch == after.epoch);
             if self.advance(stat, durable, holds, state)?.is_some() {
@@ -344,7 +383,9 @@ impl Tracked {
         holds: &mut dyn FnMut() -> io::Result<bool>,
         state: &mut State,
     ) -> io::Result<Option<u64>> {
-        let Self { open, chain, damage, newer, repaired, adopted, odd, odd_total, kind, folds, census, .. } = self;
+        let Self {
+            open, chain, damage, newer, repaired, adopted, odd, odd_total, changes, kind, folds, census, ..
+        } = self;
         let (Some((file, _)), None) = (open, &damage) else { return Ok(Some(0)) };
         let mut note = |line: u64, problem: String| {
             *odd_total += 1;
@@ -352,17 +393,16 @@ impl Tracked {
                 odd.push(FileProblem { file: kind.name().to_owned(), line, problem });
             }
         };
-        let visit = &mut |line: u64, entry: Entry| match entry {
+        let visit = &mut |line: u64, at: u64, entry: Entry| match entry {
             Entry::Event(event, hash) if *folds => {
-                if let Err(oddity) = state.apply(&event, hash) {
+                if let Err(oddity) = state.apply_at(&event, hash, at) {
                     note(line, oddity.to_string());
                 }
             }
-            Entry::Decision(event) if *folds => {
-                if let Err(oddity) = state.decide(&event) {
-                    note(line, oddity.to_string());
-                }
-            }
+            Entry::Decision(event) if *folds => match state.decide(&event) {
+                Ok(()) => changes.push(at),
+                Err(oddity) => note(line, oddity.to_string()),
+            },
             Entry::Brief(event) => {
                 if let Some(Err(oddity)) = census.as_mut().map(|census| census.apply(event)) {
                     note(line, oddity.to_string());
@@ -451,10 +491,10 @@ mod tests {
                 let mut epoch = 0;
                 while !done.load(Ordering::SeqCst) {
                     epoch += 1;
-                    mark(Mark::From(begins), epoch).unwrap();
+                    mark(Mark::Set { from: begins, upto: u64::MAX }, epoch).unwrap();
                     file.set_len(begins).unwrap();
                     mark(Mark::Clear, epoch).unwrap();
-                    mark(Mark::From(begins), epoch).unwrap();
+                    mark(Mark::Set { from: begins, upto: u64::MAX }, epoch).unwrap();
                     file.write_all_at(&second, begins).unwrap();
                     file.set_len(begins).unwrap();
                     file.write_all_at(&torn, begins).unwrap();

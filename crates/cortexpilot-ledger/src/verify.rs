@@ -15,13 +15,16 @@ use crate::chain::{FileKind, Tail};
 use crate::disk::Disk;
 use crate::follow::read_range;
 use crate::lock::{LOCK_NAME, is_held};
-use crate::marks::Marks;
+use crate::marks::{Mark, Marks};
 use crate::pins::{Pin, Pins};
 use crate::tracked::{Damage, Tracked};
 
 /// How often, and how long apart, a file is looked at again while a running process is in the middle of a write.
 const LOOKS: usize = 200;
 const PAUSE: Duration = Duration::from_millis(2);
+
+/// How many of these looks wait for a flush of somebody who does not hold the lock any more, or is dead.
+const FLUSHES: usize = 10;
 
 /// What was found.
 #[derive(Debug, Clone)]
@@ -148,8 +151,9 @@ fn inspect_file(root: &Path, marks: &Marks, file: &mut Tracked, state: &mut Stat
         if file.damage.is_some() || file.chain.offset == size {
             break;
         }
-        if is_held(root)? {
-            // Somebody is writing just now. What is not durable yet is not ours to judge.
+        let in_doubt = |mark| matches!(mark, Mark::Set { from, .. } if from < size);
+        if is_held(root)? || (look <= FLUSHES && in_doubt(marks.look()?.record(file.kind)?.mark)) {
+            // Somebody is writing or flushing just now. What is not durable yet is not ours to judge.
             if look == LOOKS {
                 return Ok(FileReport { in_flight: size - file.chain.offset, ..report(file, None) });
             }

@@ -1,8 +1,10 @@
-//! The one thread of a process that writes: it takes waiting commands in batches, judges them under the lock, makes their
-//! lines durable and answers.
+//! The one thread of a process that writes: it takes waiting commands in batches, judges them under the lock and appends
+//! their lines, makes them durable without it, and answers. [`crate::marks`] says why that is safe among several processes.
 //!
-//! While one batch is being synced the next gathers in the channel: that is all there is to group commit.
+//! While one batch is being flushed the next gathers in the channel, and other processes append theirs: that is all there is
+//! to group commit.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,10 +12,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cortexpilot_core::Verdict;
 use cortexpilot_core::domain::command::Command;
+use cortexpilot_core::domain::id::Sha256Digest;
 use cortexpilot_core::domain::refusal::{CountLine, RefusalMeter};
 use cortexpilot_core::port::{Clock, StoreError};
 use tokio::sync::{oneshot, watch};
@@ -21,22 +24,37 @@ use tokio::sync::{oneshot, watch};
 use crate::chain::FileKind;
 use crate::commit::{BatchTurn, RefusingTurn, Staged, Staging};
 use crate::disk::{self, Disk, Identity, Stat, Trouble};
-use crate::lock::{Held, LockFile, LockProblem};
+use crate::lock::{Held, LockFile, LockProblem, Records};
+use crate::marks::Mark;
 use crate::pins::Pins;
 use crate::reserve::{self, Reserve};
 use crate::settle;
-use crate::state::{Engine, InFlight, unavailable};
+use crate::state::{Engine, InFlight, Shared, unavailable};
 
 /// Commands judged under one lock. Beyond that the state would stay locked for readers too long.
-const BATCH_MAX: usize = 256;
+pub(crate) const BATCH_MAX: usize = 256;
 
-/// A command and where its answer goes. Whoever waited may be gone; the command is carried out all the same.
+/// From here on a flush is slow: then batches that find half of the callers still being woken are worth waiting for.
+const SLOW_FLUSH: Duration = Duration::from_millis(1);
+
+/// How long a batch waits for callers that the last one has just woken.
+const LINGER: Duration = Duration::from_millis(1);
+
+/// Commands that are judged one after the other in one commit, at most [`BATCH_MAX`], and where their answers go. Whoever
+/// waited may be gone; the commands are carried out all the same.
 pub(crate) struct Waiting {
-    pub(crate) command: Command,
-    pub(crate) answer: oneshot::Sender<Answer>,
+    pub(crate) commands: Vec<Command>,
+    pub(crate) answers: oneshot::Sender<Answered>,
 }
 
-type Answer = Result<Verdict, StoreError>;
+/// The answers, in the order of the commands; and these, so that whoever made them takes them apart and not the thread that
+/// everybody waits for.
+pub(crate) struct Answered {
+    pub(crate) answers: Vec<Answer>,
+    pub(crate) _commands: Vec<Command>,
+}
+
+pub(crate) type Answer = Result<Verdict, StoreError>;
 
 /// The writing half of a store. Lives on its own thread.
 pub(crate) struct Writer {
@@ -51,9 +69,14 @@ pub(crate) struct Writer {
     pub(crate) idle: Duration,
     meter: RefusalMeter,
     appenders: [Option<Appender>; 2],
-    epochs: [u64; 2],
     commits: u64,
     failed: Option<String>,
+    /// Contracts that durable lines of this process have released, and that were not removed yet.
+    releasing: BTreeSet<Sha256Digest>,
+    /// How many callers the last batch answered.
+    woke: usize,
+    /// How long flushes take, the newest counting for a quarter.
+    flush_time: Duration,
 }
 
 /// A file open for appending.
@@ -73,6 +96,29 @@ enum Obstacle {
     Failed(String),
 }
 
+/// What a batch was judged on in a file that may not last: everything before `end`, read under this epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Doubt {
+    end: u64,
+    epoch: u64,
+}
+
+/// A batch that was judged under the lock.
+struct Turn {
+    held: Held,
+    staged: Staged,
+    /// By file.
+    doubts: [Option<Doubt>; 2],
+}
+
+/// Lines that were written and must be flushed.
+struct Written {
+    kind: FileKind,
+    appender: Appender,
+    end: u64,
+    epoch: u64,
+}
+
 /// Where writing out a batch stopped.
 struct Broken {
     why: String,
@@ -80,6 +126,8 @@ struct Broken {
     fatal: bool,
     /// Whether its refusals and decisions are durable.
     decisions_durable: bool,
+    /// Whether it was judged on lines of others that may not last.
+    doubted: bool,
     /// Whether bytes of the queue may have been written: then the outcome is unknown.
     queue_touched: bool,
 }
@@ -109,9 +157,11 @@ impl Writer {
             idle,
             meter: RefusalMeter::default(),
             appenders: [None, None],
-            epochs: [0, 0],
             commits: 0,
             failed: None,
+            releasing: BTreeSet::new(),
+            woke: 0,
+            flush_time: Duration::ZERO,
         }
     }
 
@@ -120,13 +170,16 @@ impl Writer {
         loop {
             match commands.recv_timeout(self.idle) {
                 Ok(first) => {
-                    let mut batch = vec![first];
-                    batch.extend(commands.try_iter().take(BATCH_MAX - 1));
+                    let batch = self.gather(first, commands);
+                    self.woke = batch.len();
                     self.serve(batch);
                 }
                 Err(RecvTimeoutError::Timeout) => {
                     let counts = self.meter.due(self.clock.now());
                     self.record_counts(&counts);
+                    if !self.releasing.is_empty() {
+                        self.serve(Vec::new());
+                    }
                 }
                 Err(RecvTimeoutError::Disconnected) => break,
             }
@@ -135,9 +188,34 @@ impl Writer {
         self.record_counts(&counts);
     }
 
+    /// What waits by now. Where flushes are slow, whoever was answered a moment ago may still be on the way back: without
+    /// waiting for them two half batches would take turns for ever. A caller that is alone never waits.
+    fn gather(&self, first: Waiting, waiting: &Receiver<Waiting>) -> Vec<Waiting> {
+        let mut count = first.commands.len();
+        let mut batch = vec![first];
+        let mut until = None;
+        // Commands that wait together stay together, so a batch may end up to one such group above the limit.
+        while count < BATCH_MAX {
+            let next = match waiting.try_recv() {
+                Ok(next) => next,
+                Err(_) if batch.len() >= self.woke || self.flush_time <= SLOW_FLUSH => break,
+                Err(_) => {
+                    let now = Instant::now();
+                    let left = until.get_or_insert(now + LINGER).saturating_duration_since(now);
+                    match waiting.recv_timeout(left) {
+                        Ok(next) => next,
+                        Err(_) => break,
+                    }
+                }
+            };
+            count += next.commands.len();
+            batch.push(next);
+        }
+        batch
+    }
+
     fn serve(&mut self, batch: Vec<Waiting>) {
-        let (commands, answers): (Vec<_>, Vec<_>) =
-            batch.into_iter().map(|waiting| (waiting.command, waiting.answer)).unzip();
+        let commands: Vec<&Command> = batch.iter().flat_map(|waiting| &waiting.commands).collect();
         let served = catch_unwind(AssertUnwindSafe(|| self.answers(&commands)));
         let verdicts = served.unwrap_or_else(|_| {
             // Half a batch may be staged, or written. What is durable is read again; nothing more is written here.
@@ -145,14 +223,24 @@ impl Writer {
             self.fail(&why);
             commands.iter().map(|_| Err(StoreError::OutcomeUnknown(why.clone()))).collect()
         });
-        for (answer, verdict) in answers.into_iter().zip(verdicts) {
-            let _ = answer.send(verdict);
+        let mut verdicts = verdicts.into_iter();
+        for Waiting { commands, answers } in batch {
+            let answered = Answered { answers: verdicts.by_ref().take(commands.len()).collect(), _commands: commands };
+            let _ = answers.send(answered);
         }
     }
 
-    fn answers(&mut self, commands: &[Command]) -> Vec<Answer> {
-        let held = match self.prepare() {
-            Ok(held) => held,
+    fn answers(&mut self, commands: &[&Command]) -> Vec<Answer> {
+        let unrecorded = self.unrecorded.clone();
+        let judge = |turn: &mut BatchTurn<'_>, full: &[Option<StoreError>]| {
+            let judged = commands.iter().zip(full).map(|(command, full)| match full {
+                None => turn.judge(command),
+                Some(error) => turn.only_refuse(command, error, &unrecorded),
+            });
+            judged.collect()
+        };
+        let (judged, turn): (Vec<_>, Turn) = match self.take_turn(commands, judge) {
+            Ok(turn) => turn,
             Err(Obstacle::Refuses(error)) => return commands.iter().map(|_| Err(error.clone())).collect(),
             Err(Obstacle::Unavailable(error)) => {
                 return commands.iter().map(|one| self.only_refuse(one, &error)).collect();
@@ -163,123 +251,272 @@ impl Writer {
                 return commands.iter().map(|one| self.only_refuse(one, &error)).collect();
             }
         };
-        let full = self.reserve.turn_away(commands);
-        let (judged, staged) = self.judge(commands, &full);
-        match self.write_out(&held, &staged) {
+        match self.write_out(turn) {
             Ok(()) => {
-                self.done(&staged);
-                drop(held);
+                self.done();
                 judged.into_iter().map(|(answer, _)| answer).collect()
             }
             Err(broken) => {
-                drop(held);
                 self.break_off(&broken);
                 self.after_failure(commands, judged, &broken)
             }
         }
     }
 
-    /// Takes the lock and brings the state up to everything that is in the files, all of it durable.
-    fn prepare(&mut self) -> Result<Held, Obstacle> {
+    /// Takes the lock, brings the state up to everything that is in the files, and judges; beside each command stands why
+    /// there is no room for it, if there is none. From then on the fold may hold what does not last, and says so.
+    fn take_turn<T>(
+        &mut self,
+        commands: &[&Command],
+        judge: impl FnOnce(&mut BatchTurn<'_>, &[Option<StoreError>]) -> T,
+    ) -> Result<(T, Turn), Obstacle> {
         if let Some(why) = &self.failed {
             return Err(Obstacle::Unavailable(StoreError::Unavailable(why.clone())));
         }
         let held = self.lock.acquire();
         let held = held.map_err(|problem| Obstacle::Unavailable(StoreError::Unavailable(problem.to_string())))?;
-        self.settle(&held)?;
-        match self.engine.read().refuses_writes() {
-            Some(error) => Err(Obstacle::Refuses(error)),
-            None => Ok(held),
+        let engine = self.engine.clone();
+        // Held from reading on to judging: between the two a reader that looked at the files would take doubts back.
+        let mut shared = engine.write();
+        shared.drop_broken_index();
+        let doubts = self.read_on(&held, &mut shared).inspect_err(|_| self.forget(&mut shared))?;
+        if let Some(error) = shared.refuses_writes() {
+            // Nobody here will flush anything: what is in doubt is settled like what a dead writer left.
+            self.settle(&held, &mut shared).inspect_err(|_| self.forget(&mut shared))?;
+            return Err(Obstacle::Refuses(error));
         }
+        if doubts == [None, None] && !self.releasing.is_empty() {
+            self.pins.release(self.releasing.iter(), &shared.state.queue);
+            self.releasing.clear();
+        }
+        let full = self.reserve.turn_away(commands);
+        self.commits += 1;
+        let commit = self.commits;
+        // Also for as long as judging may panic, and leave half a batch in the fold.
+        shared.in_flight = Some(InFlight { commit, changes_state: true, written: false });
+        let mut turn = BatchTurn::new(&mut shared, &mut self.meter);
+        let judged = judge(&mut turn, &full);
+        let staged = turn.finish();
+        let doubted = doubts != [None, None];
+        shared.in_flight = (doubted || !staged.is_empty()).then(|| InFlight {
+            commit,
+            changes_state: doubted || staged.changes_state(),
+            written: staged.is_empty(),
+        });
+        Ok((judged, Turn { held, staged, doubts }))
     }
 
-    fn settle(&mut self, held: &Held) -> Result<(), Obstacle> {
-        for (slot, kind) in FileKind::ALL.into_iter().enumerate() {
-            let mut shared = self.engine.write();
+    /// Reads both files to their ends. What is no matter of waiting for others is settled at once.
+    fn read_on(&mut self, held: &Held, shared: &mut Shared) -> Result<[Option<Doubt>; 2], Obstacle> {
+        let mut doubts = [None, None];
+        for kind in FileKind::ALL {
             let (file, state) = shared.split(kind);
-            let found =
-                settle::read_on(held, file, state).map_err(|error| Obstacle::Unavailable(unavailable(error)))?;
-            self.epochs[slot] = found.epoch;
+            let found = settle::read_on(held, file, state);
+            let found = found.map_err(|error| Obstacle::Unavailable(unavailable(error)))?;
+            match found.unsettled {
+                Some(unsettled) if unsettled.may_be_in_flight() => {
+                    let doubt = Doubt { end: file.chain.offset, epoch: found.epoch };
+                    doubts[slot(kind)] = unsettled.has_bytes().then_some(doubt);
+                }
+                Some(unsettled) => {
+                    self.appenders[slot(kind)] = None;
+                    self.reserve.make_way(reserve::SETTLING);
+                    settle::make_durable(held, &self.disk, file, state, unsettled)
+                        .map_err(|error| settling_failed(kind, error))?;
+                }
+                None => {}
+            }
+        }
+        Ok(doubts)
+    }
+
+    /// Reads both files to their ends and makes everything in them durable, under the lock.
+    fn settle(&mut self, held: &Held, shared: &mut Shared) -> Result<(), Obstacle> {
+        for kind in FileKind::ALL {
+            let (file, state) = shared.split(kind);
+            let found = settle::read_on(held, file, state);
+            let found = found.map_err(|error| Obstacle::Unavailable(unavailable(error)))?;
             if let Some(unsettled) = found.unsettled {
-                self.appenders[slot] = None;
+                self.appenders[slot(kind)] = None;
                 self.reserve.make_way(reserve::SETTLING);
-                let durable = settle::make_durable(held, &self.disk, file, state, unsettled);
-                let why = |error| failure(&format!("settling {}", kind.name()), Trouble::During(error)).1;
-                durable.map_err(|error| Obstacle::Failed(why(error)))?;
+                settle::make_durable(held, &self.disk, file, state, unsettled)
+                    .map_err(|error| settling_failed(kind, error))?;
             }
         }
         Ok(())
-    }
-
-    fn judge(&mut self, commands: &[Command], full: &[Option<StoreError>]) -> (Vec<(Answer, Staging)>, Staged) {
-        let mut shared = self.engine.write();
-        let mut turn = BatchTurn::new(&mut shared, &mut self.meter);
-        let judged = commands.iter().zip(full).map(|(command, full)| match full {
-            None => turn.judge(command),
-            Some(error) => turn.only_refuse(command, error, &self.unrecorded),
-        });
-        let judged = judged.collect();
-        let staged = turn.finish();
-        self.commits += 1;
-        if !staged.is_empty() {
-            shared.in_flight = Some(InFlight { commit: self.commits, changes_state: staged.changes_state() });
-        }
-        (judged, staged)
     }
 
     /// Refusals and decisions first: where they cannot be recorded, nothing else is written, and so nothing of the queue is in
-    /// doubt, and no line of it rests on a decision that is not durable.
-    fn write_out(&mut self, held: &Held, staged: &Staged) -> Result<(), Broken> {
+    /// doubt, and no line of it rests on a decision that is not durable. Only the last flush happens without the lock.
+    fn write_out(&mut self, turn: Turn) -> Result<(), Broken> {
+        let Turn { held, staged, doubts } = turn;
+        let records = held.records.clone();
+        let doubted = doubts != [None, None];
         let broken = |decisions_durable, queue: bool| {
             move |(trouble, why): (Trouble, String)| {
                 let fatal = matches!(trouble, Trouble::During(_));
-                Broken { why, fatal, decisions_durable, queue_touched: queue && fatal }
+                Broken { why, fatal, decisions_durable, doubted, queue_touched: queue && fatal }
             }
         };
-        self.append(held, FileKind::Decisions, &staged.decisions).map_err(broken(false, false))?;
+        let mut decisions = None;
+        if !staged.decisions.is_empty() {
+            let written = self.append(&held, FileKind::Decisions, &staged.decisions, doubts);
+            decisions = Some(written.map_err(broken(false, false))?);
+        }
         if staged.queue.is_empty() {
-            return Ok(());
+            self.in_files();
+            drop(held);
+            let flushed = decisions.is_some();
+            if let Some(decisions) = decisions {
+                self.flush(&records, decisions).map_err(broken(false, false))?;
+            }
+            let [queue, unwritten] = doubts;
+            let unwritten = unwritten.filter(|_| !flushed);
+            return self.await_others(&records, [queue, unwritten]).map_err(broken(flushed, false));
+        }
+        match (decisions, doubts[slot(FileKind::Decisions)]) {
+            (Some(decisions), _) => self.flush(&records, decisions).map_err(broken(false, false))?,
+            (None, Some(doubt)) => self.await_decisions(&held, doubt).map_err(broken(false, false))?,
+            (None, None) => {}
         }
         let pinned = self.pins.pin(staged.pins.values());
         pinned.map_err(|trouble| failure("pinning a contract", trouble)).map_err(broken(true, false))?;
-        self.append(held, FileKind::Queue, &staged.queue).map_err(broken(true, true))?;
-        self.pins.release(staged.released.iter(), &self.engine.read().state.queue);
+        let queue = self.append(&held, FileKind::Queue, &staged.queue, doubts).map_err(broken(true, true))?;
+        self.in_files();
+        drop(held);
+        self.flush(&records, queue).map_err(broken(true, true))?;
+        self.releasing.extend(staged.released);
+        self.release_now();
         Ok(())
     }
 
-    /// Mark, one write, one sync, mark.
-    fn append(&mut self, held: &Held, kind: FileKind, lines: &[u8]) -> Result<(), (Trouble, String)> {
-        if lines.is_empty() {
-            return Ok(());
-        }
+    /// Record, what is in doubt once more, one write. The file is the fold's again when this has happened to each that the
+    /// batch writes to.
+    fn append(
+        &mut self,
+        held: &Held,
+        kind: FileKind,
+        lines: &[u8],
+        doubts: [Option<Doubt>; 2],
+    ) -> Result<Written, (Trouble, String)> {
         let (path, end) = {
             let shared = self.engine.read();
             (shared.file(kind).path().to_owned(), shared.file(kind).chain.offset)
         };
         let begin = end - lines.len() as u64;
-        let (slot, epoch) = match kind {
-            FileKind::Queue => (0, self.epochs[0]),
-            FileKind::Decisions => (1, self.epochs[1]),
-        };
         let before = |error| failure(&format!("opening {}", kind.name()), Trouble::Before(error));
         let step =
             |what: &'static str| move |error| failure(&format!("{what} {}", kind.name()), Trouble::During(error));
-        let appender = Appender::at(self.appenders[slot].take(), path, &self.disk).map_err(before)?;
+        // Open before anything is written through any handle, so that it is told whatever goes wrong with that.
+        let usual = self.appenders[slot(kind)].take().filter(|_| doubts[slot(kind)].is_none());
+        let appender = Appender::at(usual, path, &self.disk).map_err(before)?;
         appender.expect_size(begin).map_err(before)?;
-        held.set(kind, begin, epoch).map_err(step("marking"))?;
+        let record = held.set(kind, begin, end).map_err(|error| {
+            // The small lock was not to be had: nothing was changed.
+            if error.kind() == io::ErrorKind::TimedOut { before(error) } else { step("marking")(error) }
+        })?;
+        if let Mark::Set { from, .. } = record.mark
+            && from < begin
+        {
+            settle::write_again(&self.disk, &appender.path, from, begin).map_err(step("writing again"))?;
+        }
         self.disk.append(&appender.file, lines).map_err(step("writing"))?;
+        self.disk.counts.commits.fetch_add(1, Ordering::Relaxed);
         let stat = appender.expect_size(end).map_err(step("writing"))?;
-        self.disk.sync(&appender.file).map_err(step("syncing"))?;
-        held.clear(kind, epoch).map_err(step("marking"))?;
-        self.appenders[slot] = Some(appender);
         self.engine.write().split(kind).0.wrote(stat);
+        Ok(Written { kind, appender, end, epoch: record.epoch })
+    }
+
+    /// Makes written lines durable, and says so to everybody.
+    fn flush(&mut self, records: &Records, written: Written) -> Result<(), (Trouble, String)> {
+        let Written { kind, appender, end, epoch } = written;
+        let step =
+            |what: &'static str| move |error| failure(&format!("{what} {}", kind.name()), Trouble::During(error));
+        let began = Instant::now();
+        self.disk.sync(&appender.file).map_err(step("syncing"))?;
+        self.flush_time = (self.flush_time * 3 + began.elapsed()) / 4;
+        records.publish(kind, end, epoch).map_err(step("marking"))?;
+        self.appenders[slot(kind)] = Some(appender);
         Ok(())
     }
 
-    fn done(&mut self, staged: &Staged) {
-        if !staged.is_empty() {
-            self.engine.write().in_flight = None;
+    /// The fold is not ahead of the files any more: readers may look at them again.
+    fn in_files(&self) {
+        if let Some(turn) = &mut self.engine.write().in_flight {
+            turn.written = true;
+        }
+    }
+
+    /// Waits under the lock until decisions that others are flushing are durable, and if they do not become so, sees to it.
+    fn await_decisions(&mut self, held: &Held, doubt: Doubt) -> Result<(), (Trouble, String)> {
+        let kind = FileKind::Decisions;
+        match held.records.wait_until_published(kind, doubt.end, doubt.epoch) {
+            Ok(true) => return Ok(()),
+            Ok(false) => {}
+            Err(error) => return Err(failure(&format!("waiting for {}", kind.name()), Trouble::Before(error))),
+        }
+        let engine = self.engine.clone();
+        let mut shared = engine.write();
+        let (file, state) = shared.split(kind);
+        let step = |error| failure(&format!("settling {}", kind.name()), Trouble::During(error));
+        let found = settle::read_on(held, file, state).map_err(step)?;
+        if let Some(unsettled) = found.unsettled {
+            self.appenders[slot(kind)] = None;
+            self.reserve.make_way(reserve::SETTLING);
+            settle::make_durable(held, &self.disk, file, state, unsettled).map_err(step)?;
+        }
+        Ok(())
+    }
+
+    /// Waits until what the batch was judged on and did not flush itself is durable, and if it does not become so, sees to
+    /// it.
+    fn await_others(&mut self, records: &Records, doubts: [Option<Doubt>; 2]) -> Result<(), (Trouble, String)> {
+        let mut published = true;
+        for (kind, doubt) in FileKind::ALL.into_iter().zip(doubts) {
+            let Some(doubt) = doubt else { continue };
+            published &= records
+                .wait_until_published(kind, doubt.end, doubt.epoch)
+                .map_err(|error| failure(&format!("waiting for {}", kind.name()), Trouble::Before(error)))?;
+        }
+        if published {
+            return Ok(());
+        }
+        let before = |error| failure("settling what another process left", Trouble::Before(error));
+        let held = self.lock.acquire().map_err(|problem| before(io::Error::other(problem.to_string())))?;
+        let engine = self.engine.clone();
+        self.settle(&held, &mut engine.write()).map_err(|obstacle| match obstacle {
+            Obstacle::Refuses(error) | Obstacle::Unavailable(error) => before(io::Error::other(error.to_string())),
+            Obstacle::Failed(why) => (Trouble::During(io::Error::other(why.clone())), why),
+        })
+    }
+
+    /// Removes contracts that nothing rests on any more, if nobody has written anything since: otherwise a later turn does.
+    fn release_now(&mut self) {
+        if self.releasing.is_empty() {
+            return;
+        }
+        let engine = self.engine.clone();
+        let shared = engine.read();
+        // One that another item rests on is released again when that ends.
+        self.releasing.retain(|digest| !shared.state.queue.pin_is_live(digest));
+        if self.releasing.is_empty() {
+            return;
+        }
+        let Ok(Some(held)) = self.lock.try_acquire() else { return };
+        let durable = held.record(FileKind::Queue).is_ok_and(|record| record.mark == Mark::Clear);
+        if durable && shared.queue_file.is_current().is_ok_and(|current| current) {
+            self.pins.release(self.releasing.iter(), &shared.state.queue);
+            self.releasing.clear();
+        }
+    }
+
+    /// Everything that the state holds is durable.
+    fn done(&mut self) {
+        let mut shared = self.engine.write();
+        if shared.in_flight.take().is_some() {
+            drop(shared);
             self.ended.send_replace(self.commits);
+            self.engine.committed();
         }
     }
 
@@ -305,24 +542,28 @@ impl Writer {
     /// The state is read again from what is durable.
     fn take_back(&self) {
         let mut shared = self.engine.write();
-        shared.take_back();
-        if let Err(error) = shared.catch_up(self.engine.marks()) {
-            tracing::error!(%error, "the ledger could not be read again");
-        }
+        self.forget(&mut shared);
         drop(shared);
         self.ended.send_replace(self.commits);
     }
 
+    fn forget(&self, shared: &mut Shared) {
+        shared.take_back();
+        if let Err(error) = shared.catch_up(self.engine.marks()) {
+            tracing::error!(%error, "the ledger could not be read again");
+        }
+    }
+
     /// Answers a batch whose lines could not be made durable.
-    fn after_failure(&self, commands: &[Command], judged: Vec<(Answer, Staging)>, broken: &Broken) -> Vec<Answer> {
+    fn after_failure(&self, commands: &[&Command], judged: Vec<(Answer, Staging)>, broken: &Broken) -> Vec<Answer> {
         let error = StoreError::Unavailable(broken.why.clone());
         let mut after_staged = false;
         let answers = commands.iter().zip(judged).map(|(command, (answer, staged))| {
             let unknown = match staged {
                 Staging::Nothing => false,
                 // Its line is durable, whatever became of the queue's.
-                Staging::Decision if broken.decisions_durable => return answer,
-                Staging::Decision => broken.fatal,
+                Staging::Decision if broken.decisions_durable && !broken.doubted => return answer,
+                Staging::Decision => broken.fatal || broken.decisions_durable,
                 Staging::Queue => broken.queue_touched,
             };
             after_staged |= staged != Staging::Nothing;
@@ -331,7 +572,7 @@ impl Writer {
                 Ok(_) if unknown => Err(StoreError::OutcomeUnknown(broken.why.clone())),
                 Ok(_) if staged != Staging::Nothing => Err(error.clone()),
                 // It rests on durable lines alone, so it stands whether or not it could be written down.
-                Ok(denied @ Verdict::Denied(_)) if !after_staged => {
+                Ok(denied @ Verdict::Denied(_)) if !after_staged && !broken.doubted => {
                     if !broken.decisions_durable {
                         self.unrecorded.fetch_add(1, Ordering::Relaxed);
                     }
@@ -369,32 +610,21 @@ impl Writer {
     }
 
     fn try_record_counts(&mut self, counts: &[CountLine]) -> Result<(), String> {
-        let held = match self.prepare() {
-            Ok(held) => held,
+        let now = self.clock.now();
+        let turn = match self.take_turn(&[], |turn, _| turn.count(counts, now)) {
+            Ok(((), turn)) => turn,
             Err(Obstacle::Refuses(error) | Obstacle::Unavailable(error)) => return Err(error.to_string()),
             Err(Obstacle::Failed(why)) => {
                 self.fail(&why);
                 return Err(why);
             }
         };
-        let now = self.clock.now();
-        let staged = {
-            let mut shared = self.engine.write();
-            let mut turn = BatchTurn::new(&mut shared, &mut self.meter);
-            turn.count(counts, now);
-            self.commits += 1;
-            let staged = turn.finish();
-            shared.in_flight = Some(InFlight { commit: self.commits, changes_state: false });
-            staged
-        };
-        let written = self.write_out(&held, &staged);
-        match written {
+        match self.write_out(turn) {
             Ok(()) => {
-                self.done(&staged);
+                self.done();
                 Ok(())
             }
             Err(broken) => {
-                drop(held);
                 self.break_off(&broken);
                 Err(broken.why)
             }
@@ -424,7 +654,9 @@ impl Writer {
         if made {
             self.disk.sync_dir(root).map_err(io)?;
         }
-        match self.settle(&held) {
+        let engine = self.engine.clone();
+        let mut shared = engine.write();
+        match self.settle(&held, &mut shared) {
             Ok(()) => {}
             Err(Obstacle::Refuses(error) | Obstacle::Unavailable(error)) => {
                 return Err(io(io::Error::other(error.to_string())));
@@ -432,13 +664,23 @@ impl Writer {
             Err(Obstacle::Failed(why)) => return Err(io(io::Error::other(why))),
         }
         self.reserve.keep();
-        let shared = self.engine.read();
         // What a damaged ledger rests on is not known, and what a repaired one rested on is evidence: contracts stay.
         if shared.refuses_writes().is_none() && shared.queue_file.repaired.is_none() {
             self.pins.tidy(&shared.state.queue).map_err(io)?;
         }
         Ok(())
     }
+}
+
+fn slot(kind: FileKind) -> usize {
+    match kind {
+        FileKind::Queue => 0,
+        FileKind::Decisions => 1,
+    }
+}
+
+fn settling_failed(kind: FileKind, error: io::Error) -> Obstacle {
+    Obstacle::Failed(failure(&format!("settling {}", kind.name()), Trouble::During(error)).1)
 }
 
 fn failure(what: &str, trouble: Trouble) -> (Trouble, String) {

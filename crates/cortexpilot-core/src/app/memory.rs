@@ -2,11 +2,11 @@
 //! so that a stale answer can say what changed. Bounded: the oldest gives way.
 
 use std::collections::VecDeque;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use super::preview::Preview;
 use crate::domain::command::Parameters;
-use crate::domain::preview::Shown;
+use crate::domain::preview::{Sealed, Shown};
 use crate::domain::seal::{Nonce, SeenPreview};
 
 /// How many previews are remembered.
@@ -31,7 +31,7 @@ impl Memory {
         previews.push_back(Remembered {
             principal: principal.to_owned(),
             seen: preview.seen,
-            shown: preview.basis.clone(),
+            shown: Arc::new(Sealed::new(preview.basis.clone())),
         });
     }
 
@@ -48,9 +48,9 @@ impl Memory {
             previews
                 .iter()
                 .rev()
-                .filter(|entry| entry.principal == principal && entry.shown.derived.source_run_id == run_id)
+                .filter(|entry| entry.principal == principal && entry.shown.basis().derived.source_run_id == run_id)
         };
-        let found = of_run().find(|entry| entry.shown.derived.is_of(parameters)).or_else(|| of_run().next())?;
+        let found = of_run().find(|entry| entry.shown.basis().derived.is_of(parameters)).or_else(|| of_run().next())?;
         Some((found.seen, found.shown.clone()))
     }
 

@@ -1,10 +1,12 @@
 //! A preview: the one item that would be queued, what executing it would do, and which gates are open.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use crate::domain::approval::{ApprovalRequest, ApprovalStatus};
 use crate::domain::command::{ApprovalPolicy, Parameters, Policy, Request};
-use crate::domain::gate::{self, Answer, Check, DEPTH_MAX, Denial, EnqueueFacts, GateId};
+use crate::domain::gate::{self, Answer, Check, DEPTH_MAX, Denial, EnqueueFacts, GateId, Subject};
 use crate::domain::id::{QueueItemId, RunId, Sha256Digest};
 use crate::domain::preview::Basis;
 use crate::domain::principal::{Principal, Surface};
@@ -86,7 +88,7 @@ impl Preview {
         key: Option<&SealKey>,
     ) -> Result<Self, Denial> {
         let principal = gate::authenticated(&request.caller)?.clone();
-        let checks = gate::checks(request, None, facts);
+        let checks = gate::checks(&Subject::new(request, None, facts));
         refuse_role_over_http(request, &checks)?;
         let run = request.run.as_ref().map_err(gate::run_denial)?;
         let basis = Basis::of(run, request, facts);
@@ -164,7 +166,7 @@ fn item(request: &Request, basis: &Basis) -> QueueItem {
     let derived = &basis.derived;
     QueueItem {
         seq: 0,
-        enqueued: Enqueued {
+        enqueued: Arc::new(Enqueued {
             queue_id: QueueItemId::from_bytes([0; 16]),
             task_id: derived.task_id.clone(),
             owner: derived.owner.clone(),
@@ -176,7 +178,7 @@ fn item(request: &Request, basis: &Basis) -> QueueItem {
             deadline: request.parameters.deadline.as_ref().map(When::from),
             ts: request.now,
             provenance: None,
-        },
+        }),
         line_hash: None,
         state: ItemState::Pending,
     }

@@ -57,7 +57,7 @@ pub fn encode(judged: &JudgedDecision, prev: &Sha256Digest) -> SealedLine {
         DecisionEvent::TokenMade(event) => token_made(event),
         DecisionEvent::TokenRevoked(event) => acted("TOKEN_REVOKED", &event.act).text("token_id", event.id.as_str()),
     };
-    seal(prev, &body.body())
+    seal(prev, body.body())
 }
 
 /// The members that every line has.
@@ -162,7 +162,7 @@ pub fn encode_refusal(refusal: &Refusal<'_>, ts: Timestamp, prev: &Sha256Digest)
         .integer("count", 1)
         .text("ts", &ledger_text(ts))
         .body();
-    seal(prev, &body)
+    seal(prev, body)
 }
 
 /// The line that stands for refusals which were only counted.
@@ -178,7 +178,7 @@ pub fn encode_count(count: &CountLine, ts: Timestamp, prev: &Sha256Digest) -> Se
         .integer("count", i128::from(count.count))
         .text("ts", &ledger_text(ts))
         .body();
-    seal(prev, &body)
+    seal(prev, body)
 }
 
 /// What a decision line says, for lists.

@@ -4,13 +4,16 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+/// Bytes that nearly every line fits into, so that it is not moved while it grows.
+const ROOM: usize = 1536;
+
 /// An object under construction.
 pub(crate) struct Object(String);
 
 impl Object {
     /// Begins with the `event` member that every line has.
     pub(crate) fn event(name: &str) -> Self {
-        let mut object = Self(String::with_capacity(1024));
+        let mut object = Self(String::with_capacity(ROOM));
         object.0.push_str("{\"event\": ");
         object.push_text(name);
         object
@@ -76,15 +79,38 @@ impl Object {
     }
 
     fn name(&mut self, name: &str) {
-        self.0.push_str(", ");
-        self.push_text(name);
-        self.0.push_str(": ");
+        // Ours, so there is nothing to escape.
+        self.0.push_str(", \"");
+        self.0.push_str(name);
+        self.0.push_str("\": ");
     }
 
     fn push_text(&mut self, value: &str) {
-        // serde_json escapes as Python's json module does with ensure_ascii off: the two-character escapes where they
-        // exist, \u00xx in lower case for other control characters, everything else as it is.
-        self.0.push_str(&serde_json::to_string(value).expect("a string always serialises"));
+        // As Python's json module does with ensure_ascii off: the two-character escapes where they exist, \u00xx in lower
+        // case for other control characters, everything else as it is.
+        self.0.push('"');
+        let mut plain_from = 0;
+        for (at, byte) in value.bytes().enumerate() {
+            let escape = match byte {
+                b'"' => "\\\"",
+                b'\\' => "\\\\",
+                0x08 => "\\b",
+                b'\t' => "\\t",
+                b'\n' => "\\n",
+                0x0c => "\\f",
+                b'\r' => "\\r",
+                0x00..=0x1f => "",
+                _ => continue,
+            };
+            self.0.push_str(&value[plain_from..at]);
+            self.0.push_str(escape);
+            if escape.is_empty() {
+                let _ = write!(self.0, "\\u{byte:04x}");
+            }
+            plain_from = at + 1;
+        }
+        self.0.push_str(&value[plain_from..]);
+        self.0.push('"');
     }
 }
 
@@ -97,5 +123,31 @@ pub(crate) fn clip(text: &str) -> Cow<'_, str> {
     match text.char_indices().nth(FREE_TEXT_MAX) {
         Some((at, _)) => Cow::Owned(format!("{}…", &text[..at])),
         None => Cow::Borrowed(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn written(text: &str) -> String {
+        Object(String::new()).text("member", text).body()
+    }
+
+    proptest! {
+        #[test]
+        fn texts_are_escaped_as_serde_json_does(text: String) {
+            let want = serde_json::to_string(&text).expect("a text");
+            prop_assert_eq!(written(&text), format!(", \"member\": {want}"));
+        }
+    }
+
+    #[test]
+    fn every_character_of_the_first_two_blocks_is_escaped_as_serde_json_does() {
+        let text: String = ('\0'..='\u{ff}').collect();
+        let want = serde_json::to_string(&text).expect("a text");
+        assert_eq!(written(&text), format!(", \"member\": {want}"));
     }
 }

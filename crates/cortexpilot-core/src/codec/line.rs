@@ -38,7 +38,7 @@ pub fn encode(judged: &Judged, prev: &Sha256Digest) -> SealedLine {
         QueueEvent::Claimed(event) => claim_body(event),
         QueueEvent::Done(event) => done_body(event),
     };
-    seal(prev, &body)
+    seal(prev, body)
 }
 
 /// What `audit repair` writes first into the ledger that takes a damaged one's place. It changes no item, so it is not
@@ -69,7 +69,7 @@ pub fn encode_repaired(repaired: &Repaired, prev: &Sha256Digest) -> SealedLine {
         .text("principal", &clip(&repaired.principal))
         .text("ts", &ledger_text(repaired.ts))
         .body();
-    seal(prev, &body)
+    seal(prev, body)
 }
 
 /// What `import` writes behind the lines of the original. It changes no item, so it is not judged; it says who took those
@@ -103,11 +103,11 @@ pub fn encode_adopted(adopted: &Adopted, prev: &Sha256Digest) -> SealedLine {
         .text("principal", &clip(&adopted.principal))
         .text("ts", &ledger_text(adopted.ts))
         .body();
-    seal(prev, &body)
+    seal(prev, body)
 }
 
-pub(super) fn seal(prev: &Sha256Digest, body: &str) -> SealedLine {
-    let (text, hash) = ledger::seal(prev, body);
+pub(super) fn seal(prev: &Sha256Digest, body: impl Into<String>) -> SealedLine {
+    let (text, hash) = ledger::complete(prev, body.into());
     // Every text in an event is bounded where it is parsed, so this cannot be reached; a longer line would be unreadable.
     assert!(text.len() <= ledger::LINE_MAX, "invariant: a judged event fits into one ledger line");
     SealedLine { text, hash }
@@ -325,7 +325,7 @@ impl Members {
         let queue_id = self.queue_id.as_deref().and_then(QueueItemId::parse);
         let queue_id = need("queue_id", queue_id)?;
         let event = match self.event.as_str() {
-            "QUEUE_ENQUEUE" => QueueEvent::Enqueued(Box::new(self.enqueued(queue_id, ts)?)),
+            "QUEUE_ENQUEUE" => QueueEvent::Enqueued(self.enqueued(queue_id, ts)?.into()),
             "QUEUE_CANCEL" => QueueEvent::Cancelled(Cancelled {
                 queue_id,
                 task_id: need("task_id", self.task_id)?,
@@ -445,7 +445,7 @@ pub fn decode_legacy(line: &[u8]) -> Result<QueueEvent, LineProblem> {
     let ts = at("ts").unwrap_or(Timestamp::UNIX_EPOCH);
     let schedule = |name: &str| Some(text(name)).filter(|text| !text.trim().is_empty()).map(when);
     Ok(match text("event").as_str() {
-        "QUEUE_ENQUEUE" => QueueEvent::Enqueued(Box::new(Enqueued {
+        "QUEUE_ENQUEUE" => QueueEvent::Enqueued(std::sync::Arc::new(Enqueued {
             queue_id,
             task_id,
             owner: text("owner"),

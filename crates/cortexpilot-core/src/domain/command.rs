@@ -216,8 +216,9 @@ pub enum Presented {
     Seen {
         /// What the token says.
         seen: SeenPreview,
-        /// What was shown, where this process still knows: it lets a stale answer name what changed.
-        shown: Option<Box<super::preview::Shown>>,
+        /// What was shown, where this process still knows or can tell: it lets a stale answer name what changed, and saves
+        /// the hash of what is judged where nothing has.
+        shown: Option<super::preview::Shown>,
     },
 }
 

@@ -2,14 +2,16 @@
 //!
 //! The functions are private to the crate and [`crate::judge`] is their only caller; a [`Judged`] can be made here alone.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use super::approval::{ApprovalRequest, Approver};
 use super::command::{ApplyInputs, ApprovalPolicy, Cancel, Claim, Complete, Enqueue, Presented, Request};
-use super::gate::{self, Answer, Denial, EnqueueFacts, EnqueueQuery, GateId};
+use super::gate::{self, Answer, Denial, EnqueueFacts, EnqueueQuery, GateId, Subject};
 use super::governance::{DecisionEvent, GovernanceFacts, Recorded, Standing};
 use super::id::QueueItemId;
-use super::preview::Basis;
+use super::preview::Sealed;
 use super::principal::{Caller, Principal, PrincipalKind, Role, Roles, StatedRole, Surface};
 use super::queue::{Cancelled, Claimed, Done, Enqueued, ItemState, Provenance, QueueEvent, QueueItem, When};
 use super::run::{Pinned, RunFacts};
@@ -134,6 +136,7 @@ pub(crate) fn caller_lives(caller: &Caller, facts: &GovernanceFacts, now: Timest
 /// Decides `enqueue` from the facts that the store loaded.
 pub(crate) fn decide_enqueue(enqueue: &Enqueue, facts: &EnqueueFacts, last: Last) -> Decision {
     let (request, inputs) = (&enqueue.request, &enqueue.inputs);
+    let subject = Subject::new(request, Some(inputs), facts);
     for gate in GateId::ALL {
         // Between what identifies the caller's wish and what the run says today: a retry of what was applied is answered
         // with its item even when the run is gone or the preview has expired.
@@ -145,18 +148,20 @@ pub(crate) fn decide_enqueue(enqueue: &Enqueue, facts: &EnqueueFacts, last: Last
             }
         }
         // What this caller asks people already counts against its limits; asking once more is a retry.
-        if gate == GateId::Limits && approval::asked_already(request, facts) {
+        if gate == GateId::Limits && approval::asked_already(&subject, request, facts) {
             continue;
         }
-        match gate::check(gate, request, Some(inputs), facts) {
+        match gate::check(gate, &subject) {
             Answer::Open => {}
             Answer::Shut(denial) => return Decision::Deny(denial),
             // The last gate: everything else is open, and people are asked.
-            Answer::Pending if gate == GateId::Approval => return approval::ask(request, inputs, facts, last),
+            Answer::Pending if gate == GateId::Approval => {
+                return approval::ask(&subject, request, inputs, facts, last);
+            }
             Answer::Pending => return Decision::Deny(unanswered(gate)),
         }
     }
-    let judged = wish(request, inputs, facts).and_then(|wish| {
+    let judged = wish(&subject, request, inputs, facts).and_then(|wish| {
         approval::not_ended(&wish.queue_id, facts, request.now)?;
         enqueued(&wish, own_approval(&wish), facts, last)
     });
@@ -215,12 +220,17 @@ struct Wish<'a> {
     idempotency_key: Option<String>,
     queue_id: QueueItemId,
     run: &'a RunFacts,
-    basis: Basis,
+    basis: Arc<Sealed>,
     policy: ApprovalPolicy,
 }
 
 /// Collects what the gates let through. Whatever is missing here was a gate's to refuse.
-fn wish<'a>(request: &'a Request, inputs: &ApplyInputs, facts: &EnqueueFacts) -> Result<Wish<'a>, Denial> {
+fn wish<'a>(
+    subject: &Subject<'_>,
+    request: &'a Request,
+    inputs: &ApplyInputs,
+    facts: &EnqueueFacts,
+) -> Result<Wish<'a>, Denial> {
     let principal = gate::authenticated(&request.caller)?;
     let role = gate::apply_role(request, &inputs.actor_role)?;
     let run = request.run.as_ref().map_err(gate::run_denial)?;
@@ -238,7 +248,7 @@ fn wish<'a>(request: &'a Request, inputs: &ApplyInputs, facts: &EnqueueFacts) ->
         idempotency_key: inputs.idempotency_key.as_ref().map(ToString::to_string),
         queue_id: seal::queue_id_of(&principal.id, &seen.nonce),
         run,
-        basis: Basis::of(run, request, facts),
+        basis: subject.basis(run).clone(),
         policy: facts.policy(request),
     })
 }
@@ -269,8 +279,9 @@ fn enqueued(wish: &Wish<'_>, said: Said, facts: &EnqueueFacts, last: Last) -> Re
     if said.approvals.len() < usize::try_from(wish.policy.people()).unwrap_or(usize::MAX) {
         return Err(unanswered(GateId::Approval));
     }
-    let (derived, request) = (&wish.basis.derived, wish.request);
-    let event = QueueEvent::Enqueued(Box::new(Enqueued {
+    let (basis, request) = (wish.basis.basis(), wish.request);
+    let derived = &basis.derived;
+    let event = QueueEvent::Enqueued(Arc::new(Enqueued {
         queue_id: wish.queue_id.clone(),
         task_id: derived.task_id.clone(),
         owner: derived.owner.clone(),
@@ -282,7 +293,7 @@ fn enqueued(wish: &Wish<'_>, said: Said, facts: &EnqueueFacts, last: Last) -> Re
         deadline: request.parameters.deadline.as_ref().map(When::from),
         ts: stamp(request.now, last.queue),
         provenance: Some(Provenance {
-            contract_sha256: wish.basis.contract_sha256,
+            contract_sha256: basis.contract_sha256,
             requested_by: wish.requested_by.clone(),
             actor_role: wish.role.to_string(),
             approval_reason: wish.reason.clone(),

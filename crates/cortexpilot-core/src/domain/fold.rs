@@ -3,16 +3,23 @@
 //! Keyed by `queue_id`. The same fold serves every store, so a state cannot mean one thing in a file and another in a
 //! database.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
-use super::command::Limits;
 use super::gate::{EnqueueFacts, EnqueueQuery, Usage};
 use super::governance::{DecisionEvent, Governance};
 use super::id::{QueueItemId, Sha256Digest};
 use super::listing::{QueueFilter, QueueListing};
 use super::queue::{Cancelled, Claim, ClaimKey, Claimed, Done, Enqueued, ItemState, QueueEvent, QueueItem};
+
+mod archive;
+mod usage;
+
+pub use archive::{Lines, item_of};
+use usage::Used;
 
 /// What a store knows: the queue, and what operators decided. Two folds over two files, asked together.
 #[derive(Debug, Default)]
@@ -20,6 +27,8 @@ pub struct State {
     /// The queue.
     pub queue: Queue,
     governance: Governance,
+    /// Archived items that people had been asked about: their requests are no open questions.
+    archived_asked: HashSet<QueueItemId>,
 }
 
 impl State {
@@ -28,7 +37,15 @@ impl State {
     /// # Errors
     /// An [`Oddity`] when the event changes nothing.
     pub fn apply(&mut self, event: &QueueEvent, line_hash: Option<Sha256Digest>) -> Result<(), Oddity> {
-        self.queue.apply(event, line_hash)?;
+        self.apply_at(event, line_hash, 0)
+    }
+
+    /// The same in a store that finds its lines again: `at` says where this one stands. Later lines have greater numbers.
+    ///
+    /// # Errors
+    /// An [`Oddity`] when the event changes nothing.
+    pub fn apply_at(&mut self, event: &QueueEvent, line_hash: Option<Sha256Digest>, at: u64) -> Result<(), Oddity> {
+        self.queue.apply_at(event, line_hash, at)?;
         if let QueueEvent::Enqueued(enqueued) = event {
             self.governance.queued(&enqueued.queue_id, true);
         }
@@ -42,7 +59,7 @@ impl State {
     pub fn decide(&mut self, event: &DecisionEvent) -> Result<(), Oddity> {
         self.governance.apply(event)?;
         if let DecisionEvent::Requested(asked) = event
-            && self.queue.get(&asked.queue_id).is_some()
+            && (self.queue.get(&asked.queue_id).is_some() || self.archived_asked.contains(&asked.queue_id))
         {
             self.governance.queued(&asked.queue_id, true);
         }
@@ -57,6 +74,7 @@ impl State {
     /// Begins the queue anew.
     pub fn forget_queue(&mut self) {
         self.queue = Queue::default();
+        self.archived_asked.clear();
         self.governance.forget_queue();
     }
 
@@ -86,52 +104,34 @@ impl State {
     }
 }
 
-/// Every item and the ways to find it.
+/// Items and the ways to find them.
+///
+/// All of them, unless a store keeps closed ones elsewhere: those it archives (see [`State::archive`]) are not here any
+/// more, and it completes the answers. Live items, pending or claimed, are always here.
 #[derive(Debug, Default)]
 pub struct Queue {
-    items: Vec<QueueItem>,
-    by_id: HashMap<QueueItemId, usize>,
-    pending_by_run: HashMap<String, BTreeSet<usize>>,
-    by_key: HashMap<(String, String), usize>,
-    by_run: HashMap<String, usize>,
+    items: BTreeMap<u64, Slot>,
+    next_seq: u64,
+    by_id: HashMap<QueueItemId, u64>,
+    pending_by_run: HashMap<String, BTreeSet<u64>>,
+    by_key: HashMap<(String, String), u64>,
+    // With the place of the line that said so: of several items that name one run the last counts.
+    by_run: HashMap<String, (u64, u64)>,
     // Claimed items of each task, in the order in which they were claimed.
-    claimed_by_task: HashMap<String, VecDeque<usize>>,
+    claimed_by_task: HashMap<String, VecDeque<u64>>,
     ready: BTreeSet<ClaimKey>,
     waiting: BTreeSet<(Timestamp, ClaimKey)>,
     live_pins: HashMap<Sha256Digest, usize>,
     by_principal: HashMap<String, Used>,
+    // Closed items in the order in which they were closed.
+    closed: VecDeque<u64>,
+    newest: Option<Timestamp>,
 }
 
-/// What one principal has queued, as far as limits ask.
-#[derive(Debug, Default)]
-struct Used {
-    pending: usize,
-    // Times of its appends within an hour of the newest, oldest first; no more than any limit can ask for.
-    applies: VecDeque<Timestamp>,
-}
-
-/// The window of the limit on appends.
-const HOUR: SignedDuration = SignedDuration::from_hours(1);
-
-impl Used {
-    fn applied(&mut self, at: Timestamp, counted_before: bool) {
-        self.pending += 1;
-        if counted_before {
-            return;
-        }
-        self.applies.push_back(at);
-        let most = usize::try_from(Limits::MAX).unwrap_or(usize::MAX);
-        while self.applies.len() > most || self.applies.front().is_some_and(|first| at.duration_since(*first) >= HOUR) {
-            self.applies.pop_front();
-        }
-    }
-
-    /// When fewer than `most` of its appends lie within the last hour; `None` when that is so now.
-    fn frees_at(&self, most: u32, now: Timestamp) -> Option<Timestamp> {
-        let over = self.applies.len().checked_sub(usize::try_from(most).ok()?)?;
-        let frees_at = self.applies.get(over)?.checked_add(HOUR).ok()?;
-        (most > 0 && frees_at > now).then_some(frees_at)
-    }
+#[derive(Debug)]
+struct Slot {
+    item: QueueItem,
+    lines: Lines,
 }
 
 /// An event that changes nothing, because the item it names does not exist or is not in the state it needs. Our own
@@ -155,32 +155,48 @@ impl Queue {
     /// # Errors
     /// An [`Oddity`] when the event changes nothing.
     pub fn apply(&mut self, event: &QueueEvent, line_hash: Option<Sha256Digest>) -> Result<(), Oddity> {
+        self.apply_at(event, line_hash, 0)
+    }
+
+    /// The same in a store that finds its lines again: `at` says where this one stands.
+    ///
+    /// # Errors
+    /// An [`Oddity`] when the event changes nothing.
+    pub fn apply_at(&mut self, event: &QueueEvent, line_hash: Option<Sha256Digest>, at: u64) -> Result<(), Oddity> {
         match event {
-            QueueEvent::Enqueued(event) => self.enqueue(event, line_hash),
-            QueueEvent::Cancelled(event) => self.cancel(event),
-            QueueEvent::Claimed(event) => self.claim(event),
-            QueueEvent::Done(event) => self.done(event),
+            QueueEvent::Enqueued(event) => self.enqueue(event, line_hash, at),
+            QueueEvent::Cancelled(event) => self.cancel(event, at),
+            QueueEvent::Claimed(event) => self.claim(event, at),
+            QueueEvent::Done(event) => self.done(event, line_hash.is_none(), at),
         }
     }
 
-    /// Items in enqueue order.
-    pub fn items(&self) -> &[QueueItem] {
-        &self.items
+    /// The items that are here, in enqueue order.
+    pub fn held(&self) -> impl Iterator<Item = &QueueItem> {
+        self.items.values().map(|slot| &slot.item)
     }
 
     /// The item of this id.
     pub fn get(&self, id: &QueueItemId) -> Option<&QueueItem> {
-        self.by_id.get(id).map(|at| &self.items[*at])
+        self.by_id.get(id).map(|seq| self.item(*seq))
     }
 
     /// The item that this principal enqueued under this key.
     pub fn by_key(&self, principal: &str, key: &str) -> Option<&QueueItem> {
-        self.by_key.get(&(principal.to_owned(), key.to_owned())).map(|at| &self.items[*at])
+        self.by_key.get(&(principal.to_owned(), key.to_owned())).map(|seq| self.item(*seq))
     }
 
     /// The item out of which this run came.
     pub fn by_run(&self, run_id: &str) -> Option<&QueueItem> {
-        self.by_run.get(run_id).map(|at| &self.items[*at])
+        self.by_run.get(run_id).map(|(seq, _)| self.item(*seq))
+    }
+
+    fn item(&self, seq: u64) -> &QueueItem {
+        &self.items.get(&seq).expect("invariant: what is found by another name is here").item
+    }
+
+    fn slot(&mut self, seq: u64) -> &mut Slot {
+        self.items.get_mut(&seq).expect("invariant: what is found by another name is here")
     }
 
     /// What the queue knows of an apply or preview.
@@ -203,10 +219,16 @@ impl Queue {
 
     /// Lists items in enqueue order.
     pub fn list(&self, filter: &QueueFilter) -> QueueListing {
-        let start = filter.after_seq.map_or(0, |seq| usize::try_from(seq).unwrap_or(usize::MAX).saturating_add(1));
-        let mut matching = self.items.iter().skip(start).filter(|item| filter.accepts(item));
+        let mut matching = self.matching(filter);
         let items: Vec<QueueItem> = matching.by_ref().take(filter.limit.unwrap_or(usize::MAX)).cloned().collect();
         QueueListing { more: matching.next().is_some(), items, problems: Vec::new() }
+    }
+
+    /// Items behind the filter's position that it accepts, in enqueue order; its limit is not looked at.
+    pub fn matching<'a>(&'a self, filter: &'a QueueFilter) -> impl Iterator<Item = &'a QueueItem> {
+        use std::ops::Bound::{Excluded, Unbounded};
+        let start = filter.after_seq.map_or(Unbounded, Excluded);
+        self.items.range((start, Unbounded)).map(|(_, slot)| &slot.item).filter(|item| filter.accepts(item))
     }
 
     /// How many items are pending and how many are claimed.
@@ -218,7 +240,7 @@ impl Queue {
 
     /// Pending items derived from this run, in enqueue order.
     pub fn pending_of_run(&self, source_run_id: &str) -> impl Iterator<Item = &QueueItem> {
-        self.pending_by_run.get(source_run_id).into_iter().flatten().map(|at| &self.items[*at])
+        self.pending_by_run.get(source_run_id).into_iter().flatten().map(|seq| self.item(*seq))
     }
 
     /// The item to claim next, and nothing changes.
@@ -230,7 +252,7 @@ impl Queue {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
         }?;
-        usize::try_from(next.seq()).ok().and_then(|at| self.items.get(at))
+        self.items.get(&next.seq()).map(|slot| &slot.item)
     }
 
     /// Moves items whose scheduled time has come into claim order. Only speed depends on it, never an answer.
@@ -251,21 +273,23 @@ impl Queue {
         self.live_pins.keys()
     }
 
-    fn enqueue(&mut self, event: &Enqueued, line_hash: Option<Sha256Digest>) -> Result<(), Oddity> {
-        if self.by_id.contains_key(&event.queue_id) {
-            return Err(Oddity::DuplicateId);
-        }
-        let at = self.items.len();
-        let item = QueueItem { seq: at as u64, enqueued: event.clone(), line_hash, state: ItemState::Pending };
-        self.by_id.insert(event.queue_id.clone(), at);
-        self.pending_by_run.entry(event.source_run_id.clone()).or_default().insert(at);
+    fn enqueue(&mut self, event: &Arc<Enqueued>, line_hash: Option<Sha256Digest>, at: u64) -> Result<(), Oddity> {
+        let seq = self.next_seq;
+        match self.by_id.entry(event.queue_id.clone()) {
+            Entry::Occupied(_) => return Err(Oddity::DuplicateId),
+            Entry::Vacant(free) => free.insert(seq),
+        };
+        self.next_seq += 1;
+        let item = QueueItem { seq, enqueued: event.clone(), line_hash, state: ItemState::Pending };
+        self.pending_by_run.entry(event.source_run_id.clone()).or_default().insert(seq);
         if let Some(provenance) = &event.provenance {
             if let Some(key) = &provenance.idempotency_key {
-                self.by_key.insert((provenance.principal.clone(), key.clone()), at);
+                self.by_key.insert((provenance.principal.clone(), key.clone()), seq);
             }
             // What people approved was counted when it was asked for.
             let asked = !provenance.approvals.is_empty();
             self.by_principal.entry(provenance.principal.clone()).or_default().applied(event.ts, asked);
+            self.newest = self.newest.max(Some(event.ts));
             *self.live_pins.entry(provenance.contract_sha256).or_default() += 1;
         }
         let key = item.claim_key();
@@ -273,33 +297,36 @@ impl Queue {
             Some(scheduled) => self.waiting.insert((scheduled, key)),
             None => self.ready.insert(key),
         };
-        self.items.push(item);
+        let lines = Lines { enqueued: at, claimed: None, ended: None };
+        self.items.insert(seq, Slot { item, lines });
         Ok(())
     }
 
-    fn cancel(&mut self, event: &Cancelled) -> Result<(), Oddity> {
-        let at = *self.by_id.get(&event.queue_id).ok_or(Oddity::UnknownItem)?;
-        if !self.items[at].is_pending() {
+    fn cancel(&mut self, event: &Cancelled, at: u64) -> Result<(), Oddity> {
+        let seq = *self.by_id.get(&event.queue_id).ok_or(Oddity::UnknownItem)?;
+        if !self.item(seq).is_pending() {
             return Err(Oddity::WrongState);
         }
-        self.leave_pending(at);
-        self.release_pin(at);
-        self.items[at].state =
-            ItemState::Cancelled { at: event.ts, by: event.cancelled_by.clone(), reason: event.reason.clone() };
+        self.leave_pending(seq);
+        self.release_pin(seq);
+        let state = ItemState::Cancelled { at: event.ts, by: event.cancelled_by.clone(), reason: event.reason.clone() };
+        self.close(seq, state, at);
         Ok(())
     }
 
-    fn claim(&mut self, event: &Claimed) -> Result<(), Oddity> {
-        let at = *self.by_id.get(&event.queue_id).ok_or(Oddity::UnknownItem)?;
-        if !self.items[at].is_pending() {
+    fn claim(&mut self, event: &Claimed, at: u64) -> Result<(), Oddity> {
+        let seq = *self.by_id.get(&event.queue_id).ok_or(Oddity::UnknownItem)?;
+        if !self.item(seq).is_pending() {
             return Err(Oddity::WrongState);
         }
-        self.leave_pending(at);
-        self.claimed_by_task.entry(self.items[at].enqueued.task_id.clone()).or_default().push_back(at);
+        self.leave_pending(seq);
+        self.claimed_by_task.entry(self.item(seq).enqueued.task_id.clone()).or_default().push_back(seq);
         if !event.run_id.is_empty() {
-            self.by_run.insert(event.run_id.clone(), at);
+            self.by_run.insert(event.run_id.clone(), (seq, at));
         }
-        self.items[at].state = ItemState::Claimed(Claim {
+        let slot = self.slot(seq);
+        slot.lines.claimed = Some(at);
+        slot.item.state = ItemState::Claimed(Claim {
             run_id: event.run_id.clone(),
             claimed_at: event.ts,
             worker: event.worker.clone(),
@@ -309,49 +336,59 @@ impl Queue {
         Ok(())
     }
 
-    fn done(&mut self, event: &Done) -> Result<(), Oddity> {
-        let at = self.by_id.get(&event.queue_id).copied().or_else(|| self.claimed_of_task(&event.task_id));
-        let at = at.ok_or(Oddity::UnknownItem)?;
-        let claim = match &self.items[at].state {
+    fn done(&mut self, event: &Done, is_legacy: bool, at: u64) -> Result<(), Oddity> {
+        let named = self.by_id.get(&event.queue_id).copied();
+        // Our own lines name the item that they close; one that does not is no word about another.
+        let seq = named.or_else(|| self.claimed_of_task(&event.task_id).filter(|_| is_legacy));
+        let seq = seq.ok_or(Oddity::UnknownItem)?;
+        let claim = match &self.item(seq).state {
             ItemState::Pending => None,
             ItemState::Claimed(claim) => Some(claim.clone()),
             ItemState::Closed { .. } | ItemState::Cancelled { .. } => return Err(Oddity::WrongState),
         };
-        if self.items[at].is_pending() {
-            self.leave_pending(at);
+        if self.item(seq).is_pending() {
+            self.leave_pending(seq);
         }
-        self.leave_claimed(at);
-        self.release_pin(at);
+        self.leave_claimed(seq);
+        self.release_pin(seq);
         let run_id = match (&claim, event.run_id.is_empty()) {
             (Some(claim), true) => claim.run_id.clone(),
             (Some(_) | None, _) => event.run_id.clone(),
         };
         if !run_id.is_empty() {
-            self.by_run.insert(run_id.clone(), at);
+            self.by_run.insert(run_id.clone(), (seq, at));
         }
-        self.items[at].state =
-            ItemState::Closed { status: event.status.clone(), claim, run_id, completed_at: event.ts };
+        let state = ItemState::Closed { status: event.status.clone(), claim, run_id, completed_at: event.ts };
+        self.close(seq, state, at);
         Ok(())
+    }
+
+    fn close(&mut self, seq: u64, state: ItemState, at: u64) {
+        let slot = self.slot(seq);
+        slot.item.state = state;
+        slot.lines.ended = Some(at);
+        self.closed.push_back(seq);
     }
 
     /// The original's command line closes an item under a fresh queue id; its task id then says which one it meant. With
     /// several claimed items of one task it meant the one claimed first.
-    fn claimed_of_task(&self, task_id: &str) -> Option<usize> {
+    fn claimed_of_task(&self, task_id: &str) -> Option<u64> {
         self.claimed_by_task.get(task_id).and_then(|claimed| claimed.front()).copied()
     }
 
-    fn leave_claimed(&mut self, at: usize) {
-        let task_id = &self.items[at].enqueued.task_id;
+    fn leave_claimed(&mut self, seq: u64) {
+        let Some(Slot { item, .. }) = self.items.get(&seq) else { return };
+        let task_id = &item.enqueued.task_id;
         if let Some(claimed) = self.claimed_by_task.get_mut(task_id) {
-            claimed.retain(|held| *held != at);
+            claimed.retain(|held| *held != seq);
             if claimed.is_empty() {
                 self.claimed_by_task.remove(task_id);
             }
         }
     }
 
-    fn leave_pending(&mut self, at: usize) {
-        let item = &self.items[at];
+    fn leave_pending(&mut self, seq: u64) {
+        let Some(Slot { item, .. }) = self.items.get(&seq) else { return };
         if let Some(used) = item.enqueued.provenance.as_ref().and_then(|by| self.by_principal.get_mut(&by.principal)) {
             used.pending -= 1;
         }
@@ -361,15 +398,16 @@ impl Queue {
             self.waiting.remove(&(scheduled, key));
         }
         if let Some(of_run) = self.pending_by_run.get_mut(&item.enqueued.source_run_id) {
-            of_run.remove(&at);
+            of_run.remove(&seq);
             if of_run.is_empty() {
                 self.pending_by_run.remove(&item.enqueued.source_run_id);
             }
         }
     }
 
-    fn release_pin(&mut self, at: usize) {
-        let Some(provenance) = &self.items[at].enqueued.provenance else { return };
+    fn release_pin(&mut self, seq: u64) {
+        let Some(Slot { item, .. }) = self.items.get(&seq) else { return };
+        let Some(provenance) = &item.enqueued.provenance else { return };
         if let Some(count) = self.live_pins.get_mut(&provenance.contract_sha256) {
             *count -= 1;
             if *count == 0 {

@@ -4,16 +4,19 @@
 //! Preview and apply look at the same checks: a preview has no apply inputs yet, so the gates that judge those are
 //! neither open nor shut.
 
+use std::cell::OnceCell;
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use super::approval::{ApprovalId, ApprovalRequest};
 use super::command::{ApplyInputs, ApprovalPolicy, Limits, MutationGate, Presented, Request};
 use super::governance::Standing;
 use super::id::QueueItemId;
-use super::preview::{Basis, Change};
+use super::preview::{Change, Sealed};
 use super::principal::{Caller, Principal, PrincipalKind, Role, Roles, StatedRole, Surface};
 use super::queue::QueueItem;
-use super::run::{ContractEvidence, RunProblem};
+use super::run::{ContractEvidence, RunFacts, RunProblem};
 use super::seal::short;
 use super::text::Stated;
 use super::time::ledger_text;
@@ -280,13 +283,38 @@ pub const DEPTH_MAX: u32 = 5;
 /// After how many seconds a caller at its limit of pending items may look again: nothing says when one is claimed.
 const PENDING_RETRY_S: u32 = 60;
 
-/// Every gate's answer, in order. `inputs` is `None` for a preview.
-pub fn checks(request: &Request, inputs: Option<&ApplyInputs>, facts: &EnqueueFacts) -> Vec<Check> {
-    GateId::ALL.iter().map(|gate| Check { gate: *gate, answer: check(*gate, request, inputs, facts) }).collect()
+/// One request before the gates, with everything that they look at.
+pub struct Subject<'a> {
+    request: &'a Request,
+    inputs: Option<&'a ApplyInputs>,
+    facts: &'a EnqueueFacts,
+    basis: OnceCell<Arc<Sealed>>,
+}
+
+impl<'a> Subject<'a> {
+    /// A request with its inputs, of which a preview has none, and what the ledger knows about it.
+    pub fn new(request: &'a Request, inputs: Option<&'a ApplyInputs>, facts: &'a EnqueueFacts) -> Self {
+        Self { request, inputs, facts, basis: OnceCell::new() }
+    }
+
+    /// What applying it rests on now. Made once, when first asked for: several rules look at its digest.
+    pub(super) fn basis(&self, run: &RunFacts) -> &Arc<Sealed> {
+        let shown = match self.inputs.map(|inputs| &inputs.presented) {
+            Some(Presented::Seen { shown, .. }) => shown.as_ref(),
+            Some(Presented::Nothing | Presented::Invalid) | None => None,
+        };
+        self.basis.get_or_init(|| Sealed::now(run, self.request, self.facts, shown))
+    }
+}
+
+/// Every gate's answer, in order.
+pub fn checks(subject: &Subject<'_>) -> Vec<Check> {
+    GateId::ALL.iter().map(|gate| Check { gate: *gate, answer: check(*gate, subject) }).collect()
 }
 
 /// One gate's answer.
-pub fn check(gate: GateId, request: &Request, inputs: Option<&ApplyInputs>, facts: &EnqueueFacts) -> Answer {
+pub fn check(gate: GateId, subject: &Subject<'_>) -> Answer {
+    let Subject { request, inputs, facts, .. } = *subject;
     let answer = match (gate, inputs) {
         (GateId::Authenticated, _) => authenticated(&request.caller).map(|_| ()),
         (GateId::MutationGate, _) => mutation_gate(request.policy.mutation_gate, &facts.standing),
@@ -298,7 +326,7 @@ pub fn check(gate: GateId, request: &Request, inputs: Option<&ApplyInputs>, fact
         (GateId::Confirm | GateId::Metadata | GateId::Preview, None) => return Answer::Pending,
         (GateId::Confirm, Some(inputs)) => confirm(request, inputs),
         (GateId::Metadata, Some(inputs)) => metadata(inputs),
-        (GateId::Preview, Some(inputs)) => preview(request, inputs, facts),
+        (GateId::Preview, Some(inputs)) => preview(subject, inputs),
     };
     answer.map_or_else(Answer::Shut, |()| Answer::Open)
 }
@@ -533,7 +561,8 @@ fn run(request: &Request) -> Result<(), Denial> {
     Ok(())
 }
 
-fn preview(request: &Request, inputs: &ApplyInputs, facts: &EnqueueFacts) -> Result<(), Denial> {
+fn preview(subject: &Subject<'_>, inputs: &ApplyInputs) -> Result<(), Denial> {
+    let Subject { request, facts, .. } = *subject;
     let (seen, shown) = match &inputs.presented {
         Presented::Seen { seen, shown } => (seen, shown),
         Presented::Nothing => {
@@ -554,13 +583,13 @@ fn preview(request: &Request, inputs: &ApplyInputs, facts: &EnqueueFacts) -> Res
     }
     // Gate 6 comes first: with an unreadable run this is never what names the denial.
     let run = request.run.as_ref().map_err(run_denial)?;
-    let basis = Basis::of(run, request, facts);
-    if short(&basis.digest()) != seen.digest || facts.by_preview.is_some() {
+    let sealed = subject.basis(run);
+    if short(&sealed.digest()) != seen.digest || facts.by_preview.is_some() {
         let mut denial = Denial::new(
             ErrorCode::PreviewStale,
             "What you previewed is not what would be queued now. Nothing was queued.",
         );
-        denial.changed = shown.as_ref().map(|was| basis.changes_from(was)).unwrap_or_default();
+        denial.changed = shown.as_ref().map(|was| sealed.basis().changes_from(was.basis())).unwrap_or_default();
         return Err(denial);
     }
     match equal_pending(request, facts) {

@@ -432,6 +432,9 @@ impl Governance {
 
     /// The item of a request is in the queue, or (with `false`) is not known to be any more.
     pub(super) fn queued(&mut self, queue_id: &QueueItemId, queued: bool) {
+        if self.by_id.is_empty() {
+            return;
+        }
         let Some(at) = self.by_id.get(&ApprovalId::of(queue_id)).copied() else { return };
         self.requests[at].queued = queued;
         if queued {
@@ -439,6 +442,11 @@ impl Governance {
         } else if self.requests[at].ended.is_none() {
             self.open.insert(at);
         }
+    }
+
+    /// Items of requests that are in the queue, whatever became of them.
+    pub(super) fn queued_ids(&self) -> impl Iterator<Item = &QueueItemId> {
+        self.requests.iter().filter(|request| request.queued).map(|request| &request.asked.queue_id)
     }
 
     /// Nothing is known of the queue any more.

@@ -120,11 +120,17 @@ impl Sha256Digest {
         }
         text
     }
+
+    /// Its 64 digits as a text, in memory of the caller's.
+    pub(crate) fn digits_text<'a>(&self, room: &'a mut [u8; 64]) -> &'a str {
+        *room = self.digits();
+        std::str::from_utf8(room).expect("invariant: hexadecimal digits are ASCII")
+    }
 }
 
 impl fmt::Display for Sha256Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(str::from_utf8(&self.digits()).expect("invariant: hexadecimal digits are ASCII"))
+        f.write_str(self.digits_text(&mut [0; 64]))
     }
 }
 

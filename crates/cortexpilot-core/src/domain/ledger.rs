@@ -30,8 +30,17 @@ fn link_digits(prev: &[u8; 64], body: &[u8]) -> Sha256Digest {
 
 /// Completes an object's text without its closing brace into a chained line (no newline), and gives its hash.
 pub fn seal(prev: &Sha256Digest, body: &str) -> (String, Sha256Digest) {
-    let hash = link(prev, body.as_bytes());
-    (format!("{body}{HASH_MEMBER}{hash}\"}}"), hash)
+    complete(prev, body.to_owned())
+}
+
+/// [`seal`] for a text that nobody needs any more.
+pub(crate) fn complete(prev: &Sha256Digest, body: String) -> (String, Sha256Digest) {
+    let mut line = body;
+    let hash = link(prev, line.as_bytes());
+    line.push_str(HASH_MEMBER);
+    line.push_str(hash.digits_text(&mut [0; 64]));
+    line.push_str("\"}");
+    (line, hash)
 }
 
 /// Splits a line into its body and the hash it claims; `None` when it has no hash member at its end.

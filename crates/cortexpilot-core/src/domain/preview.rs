@@ -1,9 +1,14 @@
 //! What exactly was previewed: the derived item and everything its approval rests on, as a digest.
 
+use std::sync::Arc;
+
 use super::command::{Parameters, Request};
 use super::gate::EnqueueFacts;
 use super::id::{QueueItemId, Sha256Digest};
+use super::principal::Role;
+use super::queue::QueueItem;
 use super::run::RunFacts;
+use super::seal::{SeenPreview, short};
 use super::time::Schedule;
 
 /// The eight derived members of a queue item: what would be queued. No clock and no id, so that the same request about
@@ -45,8 +50,51 @@ pub struct Basis {
     pub allowed_roles: Vec<String>,
 }
 
-/// What this process remembers of a preview it showed: enough to say what changed since.
-pub type Shown = Basis;
+/// A basis with its digest. The only constructor hashes, so the two cannot disagree; whoever has one may compare bases
+/// instead of hashing again.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Sealed {
+    basis: Basis,
+    digest: Sha256Digest,
+}
+
+impl Sealed {
+    /// Hashes the basis.
+    pub fn new(basis: Basis) -> Self {
+        let digest = basis.digest();
+        Self { basis, digest }
+    }
+
+    /// The basis.
+    pub fn basis(&self) -> &Basis {
+        &self.basis
+    }
+
+    /// Its digest.
+    pub fn digest(&self) -> Sha256Digest {
+        self.digest
+    }
+
+    /// What an apply rests on now. Where that is what was shown, member for member, the digest of that same value is taken
+    /// over: this is judged under the store's lock, where a hash less for each line counts.
+    pub(super) fn now(run: &RunFacts, request: &Request, facts: &EnqueueFacts, shown: Option<&Arc<Self>>) -> Arc<Self> {
+        match shown {
+            Some(shown) if shown.basis.is_of(run, request, facts) => shown.clone(),
+            Some(_) | None => Arc::new(Self::new(Basis::of(run, request, facts))),
+        }
+    }
+
+    /// What was previewed, where nobody here remembers it: what the run gives now, with nothing in the queue and no floor,
+    /// if that has the digest that the preview's token says. Costs a hash; for a caller's own thread, before the lock.
+    pub fn recognise(request: &Request, seen: &SeenPreview) -> Option<Arc<Self>> {
+        let run = request.run.as_ref().ok()?;
+        let sealed = Self::new(Basis::of(run, request, &EnqueueFacts::default()));
+        (short(&sealed.digest) == seen.digest).then(|| Arc::new(sealed))
+    }
+}
+
+/// What this process knows of a preview that was shown: enough to say what changed since.
+pub type Shown = Arc<Sealed>;
 
 /// One difference between what was previewed and what is now. It goes into a denial, so a member that holds text of the
 /// run, or a path, is named and not repeated: its values are [`RUN_TEXT`].
@@ -114,8 +162,31 @@ impl Basis {
         }
     }
 
+    /// Whether it is [`Basis::of`] these, told without making that.
+    fn is_of(&self, run: &RunFacts, request: &Request, facts: &EnqueueFacts) -> bool {
+        // Every member by name: a new one does not compile until it is compared here, too.
+        let Self { derived, contract_sha256, awaits_approval, pending, approval_policy, allowed_roles } = self;
+        let Derived { task_id, owner, workflow_id, contract_path, source_run_id, priority, scheduled_at, deadline_at } =
+            derived;
+        let mut ids: Vec<&QueueItemId> = facts.pending.iter().map(QueueItem::queue_id).collect();
+        ids.sort_unstable();
+        *task_id == run.task_id
+            && *owner == run.owner
+            && *workflow_id == run.workflow_id
+            && *contract_path == run.contract_path
+            && source_run_id == run.run_id.as_str()
+            && *priority == request.parameters.priority
+            && scheduled_at.as_deref() == text(&request.parameters.scheduled)
+            && deadline_at.as_deref() == text(&request.parameters.deadline)
+            && *contract_sha256 == run.contract.sha256()
+            && *awaits_approval == run.awaits_approval
+            && pending.iter().eq(ids)
+            && *approval_policy == facts.policy(request).as_str()
+            && allowed_roles.iter().map(String::as_str).eq(request.policy.allowed_roles.iter().map(Role::as_str))
+    }
+
     /// What differs, field by field, in the order of [`Basis::fields`].
-    pub fn changes_from(&self, was: &Shown) -> Vec<Change> {
+    pub fn changes_from(&self, was: &Self) -> Vec<Change> {
         was.fields()
             .into_iter()
             .zip(self.fields())

@@ -1,5 +1,7 @@
 //! The queue item: its states, the events that move it, and what follows from both at a given moment.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::id::{QueueItemId, Sha256Digest};
@@ -15,7 +17,7 @@ pub const PRIORITY_RANGE: std::ops::RangeInclusive<i64> = -100..=100;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum QueueEvent {
     /// An item was appended (`QUEUE_ENQUEUE`).
-    Enqueued(Box<Enqueued>),
+    Enqueued(Arc<Enqueued>),
     /// A pending item was cancelled (`QUEUE_CANCEL`).
     Cancelled(Cancelled),
     /// A worker took an item (`QUEUE_CLAIM`).
@@ -244,8 +246,8 @@ pub struct Claim {
 pub struct QueueItem {
     /// Position in enqueue order.
     pub seq: u64,
-    /// What was enqueued.
-    pub enqueued: Enqueued,
+    /// What was enqueued. It never changes, so whoever reads the item shares it.
+    pub enqueued: Arc<Enqueued>,
     /// The enqueue line's chain hash; `None` on a legacy line.
     pub line_hash: Option<Sha256Digest>,
     /// Where it stands.
@@ -261,6 +263,14 @@ impl QueueItem {
     /// Whether it waits to be claimed, at whatever time.
     pub fn is_pending(&self) -> bool {
         matches!(self.state, ItemState::Pending)
+    }
+
+    /// Whether it is pending or claimed: what can still change.
+    pub fn is_live(&self) -> bool {
+        match self.state {
+            ItemState::Pending | ItemState::Claimed(_) => true,
+            ItemState::Closed { .. } | ItemState::Cancelled { .. } => false,
+        }
     }
 
     /// The status word of the item view.

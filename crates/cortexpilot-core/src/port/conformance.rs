@@ -88,6 +88,10 @@ macro_rules! conformance {
             each_item_is_claimed_once
             completing_takes_the_lease_of_this_claim
             closed_items_stay_closed
+            commands_together_are_judged_one_after_the_other
+            work_is_done_in_batches
+            an_item_is_handed_in_and_the_next_taken_in_one_call
+            groups_of_commands_at_once_keep_their_order
             time_never_goes_back
             lists_are_in_enqueue_order_and_page_without_gaps
             lists_filter_by_status_and_workflow

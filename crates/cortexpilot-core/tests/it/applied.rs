@@ -321,7 +321,7 @@ fn an_item_knows_how_deep_it_stands() {
     let mut run_id = "run_ok".to_owned();
     for depth in 1..=4 {
         let item = world.enqueue(&who, &run_id).item;
-        assert_eq!(item.enqueued.provenance.expect("ours").depth, depth);
+        assert_eq!(item.enqueued.provenance.as_ref().expect("ours").depth, depth);
         let claimed = now(world.app.claim(&worker(), Stated::Absent, seconds(60), StatedRole::Absent));
         let claimed = claimed.expect("workers may claim").expect("one is eligible");
         assert_eq!(claimed.item.queue_id(), &item.enqueued.queue_id);

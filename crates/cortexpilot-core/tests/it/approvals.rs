@@ -164,7 +164,7 @@ fn under_two_person_the_second_of_two_people_makes_the_line() {
     assert_eq!(denial(world.approve(&second_self, &wished)).code, ErrorCode::ApprovalDecided);
     let item = world.last_yes(&carol, &wished);
     assert_eq!(approvals(&item), ["operator:bob (OPS)", "operator:carol (OPS)"]);
-    assert_eq!(item.enqueued.provenance.expect("ours").approval_policy, "two-person");
+    assert_eq!(item.enqueued.provenance.as_ref().expect("ours").approval_policy, "two-person");
     let requested = world.request(&wished);
     assert_eq!((requested.has(), requested.status(world.app.reader().now())), (2, ApprovalStatus::Approved));
     let events: Vec<String> = world.events().into_iter().filter(|event| !event.starts_with("TOKEN")).collect();
@@ -432,7 +432,7 @@ fn what_stood_in_the_way_and_is_gone_stands_in_the_way_no_more() {
     let answer = now(declared.approve(&bob, wished.asked.id.as_str(), Stating::default()));
     let Ok(Approved::Queued(item)) = answer else { panic!("{answer:?}") };
     assert_eq!(approvals(&item), ["local:bob (ARCHITECT)"], "on the command line the first role is meant");
-    assert_eq!(item.enqueued.provenance.expect("ours").approval_policy, "operator");
+    assert_eq!(item.enqueued.provenance.as_ref().expect("ours").approval_policy, "operator");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Ledger lines byte for byte, and the longest there can be.
 
+use std::sync::Arc;
+
 use cortexpilot_core::app::govern::Stating;
 use cortexpilot_core::app::{ApplyRequest, Outcome};
 use cortexpilot_core::codec::line::{LEGACY_TASK_ID_MAX, Line, SealedLine, decode, encode, enqueue_object};
@@ -282,7 +284,7 @@ impl Turn for Chosen {
 fn legacy_item(state: ItemState) -> QueueItem {
     QueueItem {
         seq: 0,
-        enqueued: Enqueued {
+        enqueued: Arc::new(Enqueued {
             queue_id: QueueItemId::parse(&WORST_RUN_TEXT.repeat(200)).expect("an id of a legacy line"),
             task_id: WORST_RUN_TEXT.repeat(LEGACY_TASK_ID_MAX),
             owner: String::new(),
@@ -294,7 +296,7 @@ fn legacy_item(state: ItemState) -> QueueItem {
             deadline: None,
             ts: start(),
             provenance: None,
-        },
+        }),
         line_hash: None,
         state,
     }
@@ -349,7 +351,7 @@ fn the_longest_lines_about_a_legacy_item_fit_too() {
 fn whatever_a_store_offers_nothing_is_claimed_twice_or_too_early() {
     let held = ItemState::Cancelled { at: start(), by: None, reason: None };
     let mut early = legacy_item(ItemState::Pending);
-    early.enqueued.scheduled = Some((&schedule("2030-01-01T00:00:00Z")).into());
+    Arc::make_mut(&mut early.enqueued).scheduled = Some((&schedule("2030-01-01T00:00:00Z")).into());
     for item in [legacy_item(held), early] {
         let (verdict, turn) = judge(item, &claim_by(longest_operator()));
         assert!(matches!(verdict, Ok(Verdict::Denied(_))), "{verdict:?}");

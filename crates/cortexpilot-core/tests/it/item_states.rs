@@ -1,5 +1,7 @@
 //! What follows from an item's state at a moment: the words of its view.
 
+use std::sync::Arc;
+
 use cortexpilot_core::domain::id::QueueItemId;
 use cortexpilot_core::domain::queue::{Claim, Enqueued, ItemState, QueueItem, When};
 use cortexpilot_core::domain::time::Schedule;
@@ -11,7 +13,7 @@ fn item(state: ItemState, scheduled: Option<Timestamp>, deadline: Option<Timesta
     let when = |at: Timestamp| When { text: at.to_string(), at: Some(at) };
     QueueItem {
         seq: 0,
-        enqueued: Enqueued {
+        enqueued: Arc::new(Enqueued {
             queue_id: QueueItemId::from_bytes([1; 16]),
             task_id: "task".into(),
             owner: String::new(),
@@ -23,7 +25,7 @@ fn item(state: ItemState, scheduled: Option<Timestamp>, deadline: Option<Timesta
             deadline: deadline.map(when),
             ts: start(),
             provenance: None,
-        },
+        }),
         line_hash: None,
         state,
     }
@@ -104,8 +106,8 @@ fn every_other_state_has_its_words_whatever_the_clock_says() {
 #[test]
 fn a_legacy_time_that_names_no_instant_holds_nothing_up() {
     let mut item = item(ItemState::Pending, None, None);
-    item.enqueued.scheduled = Some(When { text: "next tuesday".into(), at: None });
-    item.enqueued.deadline = Some(When { text: "2020-01-01T00:00:00".into(), at: None });
+    Arc::make_mut(&mut item.enqueued).scheduled = Some(When { text: "next tuesday".into(), at: None });
+    Arc::make_mut(&mut item.enqueued).deadline = Some(When { text: "2020-01-01T00:00:00".into(), at: None });
     assert!(item.eligible(start()));
     assert_eq!(item.sla_state(start()), "on_track");
 }
@@ -116,17 +118,17 @@ fn a_schedule_means_its_instant_whatever_its_offset() {
     let schedule = Schedule::parse(text).expect("ISO 8601").expect("given");
     assert_eq!(schedule.at(), start());
     let mut item = item(ItemState::Pending, None, None);
-    item.enqueued.scheduled = Some(When::from(&schedule));
+    Arc::make_mut(&mut item.enqueued).scheduled = Some(When::from(&schedule));
     assert!(item.eligible(start()));
     assert!(!item.eligible(start() - SignedDuration::from_nanos(1)));
-    assert_eq!(item.enqueued.scheduled.map(|when| when.text).as_deref(), Some(text), "kept as sent");
+    assert_eq!(item.enqueued.scheduled.as_ref().map(|when| when.text.as_str()), Some(text), "kept as sent");
 }
 
 #[test]
 fn claim_order_is_priority_then_instant_then_order() {
     let key = |priority: i64, scheduled: Option<i64>, seq: u64| {
         let mut item = item(ItemState::Pending, scheduled.map(|s| start() + SignedDuration::from_secs(s)), None);
-        item.enqueued.priority = priority;
+        Arc::make_mut(&mut item.enqueued).priority = priority;
         item.seq = seq;
         item.claim_key()
     };

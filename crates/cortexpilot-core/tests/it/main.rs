@@ -14,6 +14,7 @@ mod item_states;
 mod limits;
 mod model;
 mod preview;
+mod sealed;
 mod support;
 mod surfaces;
 mod tokens;

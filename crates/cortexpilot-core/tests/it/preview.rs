@@ -13,6 +13,8 @@ use cortexpilot_core::port::Store;
 use cortexpilot_core::port::fake::run_facts;
 use std::sync::Arc;
 
+use proptest::prelude::*;
+
 use crate::support::{World, ask, caller, denial, now, policy, principal, queued, schedule, seconds, usual, yes};
 
 fn basis() -> Basis {
@@ -48,6 +50,24 @@ fn the_digest_is_the_sha_256_of_the_rfc_8785_form() {
         r#""task_id":"task \"ü\"\u0001","workflow_id":""}"#,
     );
     assert_eq!(basis().digest(), Sha256Digest::of(form.as_bytes()));
+}
+
+proptest! {
+    #[test]
+    fn a_general_canonicaliser_writes_the_same_form(texts in prop::collection::vec(any::<String>(), 8), yes: bool, priority in -100..=100_i64) {
+        let mut basis = basis();
+        let member = |at: usize| texts[at].clone();
+        (basis.derived.task_id, basis.derived.owner, basis.derived.workflow_id) = (member(0), member(1), member(2));
+        (basis.derived.contract_path, basis.derived.source_run_id) = (member(3), member(4));
+        (basis.derived.priority, basis.awaits_approval) = (priority, yes);
+        basis.derived.scheduled_at = yes.then(|| member(5));
+        basis.derived.deadline_at = (!yes).then(|| member(6));
+        basis.allowed_roles.push(member(7));
+        let form = basis.canonical();
+        let value: serde_json::Value = serde_json::from_slice(&form).expect("JSON");
+        prop_assert_eq!(value.as_object().expect("an object").len(), 13);
+        prop_assert_eq!(form, serde_json_canonicalizer::to_vec(&value).expect("a canonical form"));
+    }
 }
 
 #[test]

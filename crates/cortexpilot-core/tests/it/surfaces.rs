@@ -47,7 +47,7 @@ fn a_role_is_stated_in_its_place_and_both_places_agree() {
                 ..yes()
             };
             let got = match queued(world.app.enqueue(&who, request, apply)) {
-                Ok(applied) => applied.item.enqueued.provenance.expect("ours").actor_role,
+                Ok(applied) => applied.item.enqueued.provenance.as_ref().expect("ours").actor_role.clone(),
                 Err(failure) => failure.code().as_str().to_owned(),
             };
             assert_eq!(got, want, "{surface:?}: actor_role {actor_role:?}, header {header:?}, holds {held:?}");
@@ -70,9 +70,9 @@ fn the_surfaces_make_the_same_item_but_for_their_name() {
         let mut provenance = item.enqueued.provenance.clone().expect("ours");
         sources.push(provenance.pilot_source.clone());
         provenance.pilot_source.clear();
-        let mut same = item.enqueued.clone();
+        let mut same = (*item.enqueued).clone();
         same.provenance = Some(provenance);
-        let mut first = items[0].enqueued.clone();
+        let mut first = (*items[0].enqueued).clone();
         first.provenance.as_mut().expect("ours").pilot_source.clear();
         assert_eq!(same, first);
     }

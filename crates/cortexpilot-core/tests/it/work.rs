@@ -280,7 +280,7 @@ fn items_are_claimed_by_priority_then_schedule_as_an_instant_then_order() {
     }
     let claims = |count: usize| -> Vec<String> {
         (0..count)
-            .map(|_| claim(&world).expect("a worker may").expect("one is eligible").item.enqueued.source_run_id)
+            .map(|_| claim(&world).expect("a worker may").expect("one is eligible").item.enqueued.source_run_id.clone())
             .collect()
     };
     assert_eq!(claims(2), ["run_3", "run_4"], "nothing that is scheduled is due yet");

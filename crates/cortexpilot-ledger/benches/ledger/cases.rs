@@ -6,6 +6,7 @@ mod pending;
 mod processes;
 mod producers;
 mod receipt;
+mod thread;
 mod verify;
 mod work;
 
@@ -17,6 +18,7 @@ use crate::harness::{Case, Setting};
 pub(crate) const CASES: &[Case] = &[
     Case { name: "lone", run: lone::run },
     Case { name: "producers", run: producers::run },
+    Case { name: "thread", run: thread::run },
     Case { name: "receipt", run: receipt::run },
     Case { name: "work", run: work::run },
     Case { name: "pending", run: pending::run },

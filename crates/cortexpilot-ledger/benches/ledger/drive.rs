@@ -17,13 +17,10 @@ use futures_util::StreamExt as _;
 use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
 
-use crate::measure::{Issued, size, writes};
+use crate::measure::Issued;
 
 /// The task contract that every item rests on, unless a case says otherwise.
 const CONTRACT: &[u8] = br#"{"task_id": "bench", "allowed_paths": ["docs"], "acceptance": ["cargo test"]}"#;
-
-/// For [`observed`]: every contract is pinned already.
-pub(crate) const NO_CONTRACT: (u64, u64) = (0, 0);
 
 /// The active file of a runtime root.
 pub(crate) const LEDGER: &str = "queue.jsonl";
@@ -90,14 +87,21 @@ pub(crate) fn alone(store: &dyn Store, command: Command) {
     item(block_on(store.execute(command)).expect("the store can be written"));
 }
 
-/// So many workers claim and complete so many items each.
-pub(crate) fn work(store: &dyn Store, workers: usize, pairs: usize) {
+/// So many workers take an item, then hand in what they hold and take the next with one call, so many times, and hand in
+/// the last. What each writes: one line at the beginning and one at the end, and two lines for each call between them.
+pub(crate) fn work(store: &dyn Store, workers: usize, calls: usize) {
     let worker = async |_| {
-        for _ in 0..pairs {
-            let claimed = item(store.execute(claim(start())).await.expect("the store can be written"));
-            let done = complete(claimed.queue_id(), &lease(&claimed), start());
-            item(store.execute(done).await.expect("the store can be written"));
+        let mut held = item(store.execute(claim(start())).await.expect("the store can be written"));
+        for _ in 0..calls {
+            let done = complete(held.queue_id(), &lease(&held), start());
+            let answers = store.execute_all(vec![done, claim(start())]).await;
+            let items: Vec<QueueItem> =
+                answers.into_iter().map(|answer| item(answer.expect("the store can be written"))).collect();
+            let [_, next] = <[QueueItem; 2]>::try_from(items).expect("two commands have two answers");
+            held = next;
         }
+        let done = complete(held.queue_id(), &lease(&held), start());
+        item(store.execute(done).await.expect("the store can be written"));
     };
     block_on(join_all((0..workers).map(worker)));
 }
@@ -114,15 +118,11 @@ fn item(verdict: Verdict) -> QueueItem {
     }
 }
 
-/// Does something with the store of a root and says how long it took and what it issued, so many contracts of so many bytes
-/// each that were not pinned yet among it. Nothing else in this process may write meanwhile.
-pub(crate) fn observed(root: &Path, lines: usize, new: (u64, u64), what: impl FnOnce()) -> (Duration, Issued) {
-    let ledger = root.join(LEDGER);
-    let (written, long) = (writes(), size(&ledger));
+/// Does something with a store and says how long it took and what the store issued meanwhile.
+pub(crate) fn observed(store: &FileStore, lines: usize, what: impl FnOnce()) -> (Duration, Issued) {
+    let before = store.io_counts();
     let started = Instant::now();
     what();
     let elapsed = started.elapsed();
-    let (contracts, of_each) = new;
-    let bytes = size(&ledger) - long + contracts * of_each;
-    (elapsed, Issued::by_library(lines as u64, writes() - written, bytes, contracts))
+    (elapsed, Issued::by_library(lines, before, store.io_counts()))
 }

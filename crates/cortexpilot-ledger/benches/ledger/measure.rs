@@ -1,15 +1,11 @@
 //! What a side did and how it is told: durations, syncs, bytes, ratios and targets.
 //!
-//! No tracer runs beside a measurement, and the kernel counts a process's writes but not its syncs. So the library's syncs
-//! are worked out of its writes: a commit of the queue is a mark, the lines, a mark, which is three writes and one sync; a
-//! contract that is pinned new is one write and one sync, and one more sync of the directory for its commit. Writes that do
-//! not come out even make the figure invalid: then the engine has changed and this rule with it.
+//! The library counts what it issues to the disk, and says so; the bare sides count themselves.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// Writes of one commit of the queue: see the module.
-const WRITES_OF_A_COMMIT: u64 = 3;
+use cortexpilot_ledger::IoCounts;
 
 /// By how much sides that are compared may differ in syncs or bytes for each acknowledged line.
 const DIFFERENCE_MAX: f64 = 0.01;
@@ -19,46 +15,38 @@ const DIFFERENCE_MAX: f64 = 0.01;
 pub(crate) struct Issued {
     /// Acknowledged lines.
     pub(crate) lines: u64,
-    /// `None` when they cannot be told.
-    pub(crate) syncs: Option<u64>,
-    /// Of lines and contracts.
+    /// Of files and directories.
+    pub(crate) syncs: u64,
+    /// Of lines and contracts, and of lines of other processes that were written once more.
     pub(crate) bytes: u64,
 }
 
 impl Issued {
-    /// The library's, from its process's writes and the growth of its ledger.
-    pub(crate) fn by_library(lines: u64, writes: u64, bytes: u64, new_contracts: u64) -> Self {
-        let of_commits = writes.checked_sub(new_contracts);
-        let commits =
-            of_commits.filter(|writes| writes % WRITES_OF_A_COMMIT == 0).map(|writes| writes / WRITES_OF_A_COMMIT);
-        let syncs = commits.filter(|commits| *commits <= lines).map(|commits| {
-            let of_directory = if new_contracts == 0 { 0 } else { commits };
-            commits + new_contracts + of_directory
-        });
-        Self { lines, syncs, bytes }
+    /// The library's, between two looks at what it counts.
+    pub(crate) fn by_library(lines: usize, before: IoCounts, after: IoCounts) -> Self {
+        Self { lines: lines as u64, syncs: after.syncs - before.syncs, bytes: after.bytes - before.bytes }
     }
 
     /// Two parts of one side.
     pub(crate) fn and(self, other: Self) -> Self {
-        let syncs = self.syncs.zip(other.syncs).map(|(one, other)| one + other);
-        Self { lines: self.lines + other.lines, syncs, bytes: self.bytes + other.bytes }
+        Self { lines: self.lines + other.lines, syncs: self.syncs + other.syncs, bytes: self.bytes + other.bytes }
     }
 
     fn told(self) -> String {
-        let syncs = self.syncs.map_or("an unknown number of".to_owned(), |syncs| syncs.to_string());
         let of_line = |count: u64| count as f64 / self.lines.max(1) as f64;
-        let syncs_of_line = self.syncs.map_or(String::new(), |syncs| format!("{:.3} syncs and ", of_line(syncs)));
         format!(
-            "{} lines, {syncs} syncs, {} bytes: {syncs_of_line}{:.1} bytes a line",
+            "{} lines, {} syncs, {} bytes: {:.3} syncs and {:.1} bytes a line",
             self.lines,
+            self.syncs,
             self.bytes,
+            of_line(self.syncs),
             of_line(self.bytes)
         )
     }
 }
 
-/// Nothing issued yet; `Default` would not know the syncs.
-pub(crate) const NOTHING: Issued = Issued { lines: 0, syncs: Some(0), bytes: 0 };
+/// Nothing issued yet.
+pub(crate) const NOTHING: Issued = Issued { lines: 0, syncs: 0, bytes: 0 };
 
 /// One side of a figure.
 pub(crate) struct Side {
@@ -146,18 +134,13 @@ impl Figure {
         }
         let issued: Vec<(&str, Issued)> =
             self.sides.iter().filter_map(|side| Some((side.name.as_str(), side.issued?))).collect();
-        if let Some((name, _)) = issued.iter().find(|(_, issued)| issued.syncs.is_none()) {
-            return Some(format!(
-                "the writes of `{name}` are not what its commits should come to, so its syncs are unknown"
-            ));
-        }
         if !self.like_with_like {
             return None;
         }
         let of_line = |count: u64, issued: &Issued| count as f64 / issued.lines.max(1) as f64;
         issued.windows(2).find_map(|pair| {
             let [(one, first), (other, second)] = pair else { return None };
-            let syncs = [first, second].map(|issued| of_line(issued.syncs.unwrap_or(0), issued));
+            let syncs = [first, second].map(|issued| of_line(issued.syncs, issued));
             let bytes = [first, second].map(|issued| of_line(issued.bytes, issued));
             (differ(syncs) || differ(bytes)).then(|| format!("`{one}` and `{other}` did not do the same for each line"))
         })
@@ -166,13 +149,6 @@ impl Figure {
 
 fn differ([one, other]: [f64; 2]) -> bool {
     (one - other).abs() > DIFFERENCE_MAX * one.max(other)
-}
-
-/// Writes that this process has issued since it began.
-pub(crate) fn writes() -> u64 {
-    let text = std::fs::read_to_string("/proc/self/io").expect("the kernel counts what a process writes");
-    let count = text.lines().find_map(|line| line.strip_prefix("syscw: ")?.parse().ok());
-    count.expect("the kernel counts a process's writes")
 }
 
 /// A file's size; 0 when there is none.

@@ -210,7 +210,7 @@ impl Reading {
         survey.sha256 = chain.prefix().ok_or(AdoptError::Ours)?;
         (survey.lines, survey.bytes) = (chain.lines, chain.offset);
         (survey.first_ts, survey.last_ts) = (chain.first_ts, chain.last_ts);
-        survey.items = state.queue.items().to_vec();
+        survey.items = state.queue.held().cloned().collect();
         Ok((survey, offset + keep as u64))
     }
 

@@ -65,7 +65,7 @@ fn enqueued(queue_id: QueueItemId, task_id: String, pin: Option<u8>) -> Enqueued
 fn pins_of(state: &State) -> BTreeMap<Sha256Digest, Vec<QueueItemId>> {
     let mut pins: BTreeMap<_, Vec<_>> = BTreeMap::new();
     let live = |item: &&QueueItem| matches!(item.state, ItemState::Pending | ItemState::Claimed(_));
-    for item in state.queue.items().iter().filter(live) {
+    for item in state.queue.held().filter(live) {
         if let Some(stamps) = &item.enqueued.provenance {
             pins.entry(stamps.contract_sha256).or_default().push(item.queue_id().clone());
         }

@@ -72,7 +72,7 @@ struct Awaited {
 pub(super) fn run(
     window: Window<'_>,
     chain: &mut Chain,
-    visit: &mut dyn FnMut(u64, Entry),
+    visit: &mut dyn FnMut(u64, u64, Entry),
     plan: Plan,
 ) -> io::Result<Option<End>> {
     let workers = plan.workers.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
@@ -143,7 +143,7 @@ impl Reading<'_> {
     fn run(
         mut self,
         chain: &mut Chain,
-        visit: &mut dyn FnMut(u64, Entry),
+        visit: &mut dyn FnMut(u64, u64, Entry),
         plan: Plan,
         most: usize,
     ) -> io::Result<Option<End>> {
@@ -220,7 +220,7 @@ impl Reading<'_> {
     fn take(
         &mut self,
         chain: &mut Chain,
-        visit: &mut dyn FnMut(u64, Entry),
+        visit: &mut dyn FnMut(u64, u64, Entry),
         mut piece: Piece,
         behind: Behind,
     ) -> Taken {
@@ -235,9 +235,9 @@ impl Reading<'_> {
         }
         let mut begin = 0;
         for (end, seen) in piece.seen.drain(..) {
-            let number = chain.lines + 1;
+            let (number, at) = (chain.lines + 1, chain.offset);
             match chain.take(&piece.buffer[begin..end], seen) {
-                Ok(entry) => visit(number, entry),
+                Ok(entry) => visit(number, at, entry),
                 Err(what) => return Taken::Not(Some(End::Damaged(what))),
             }
             begin = end + 1;

@@ -116,6 +116,11 @@ impl Anchor {
         }))
     }
 
+    /// What must come behind lines that were read before: this is their tree.
+    pub(crate) fn behind(frontier: Frontier, size: u64, root: Sha256Digest) -> Self {
+        Self { frontier, size, root, broken: false }
+    }
+
     /// One that was read from nowhere.
     #[cfg(test)]
     pub(crate) fn of(size: u64, root: Sha256Digest) -> Self {

@@ -155,10 +155,10 @@ impl Leaves {
         }
         let durable = match after.mark {
             Mark::Clear => stat.size,
-            Mark::From(from) if from <= stat.size => from,
+            Mark::Set { from, .. } if from <= stat.size => from,
             // Of an empty file there is nothing to settle.
             Mark::Unknown if stat.size == 0 => 0,
-            Mark::Unknown | Mark::From(_) => return Ok(Reading::Unsettled),
+            Mark::Unknown | Mark::Set { .. } => return Ok(Reading::Unsettled),
         };
         let (mut at, mut carry, mut chunk) = (self.offset, Vec::new(), vec![0; CHUNK]);
         while at < durable {

@@ -273,7 +273,8 @@ mod tests {
         let lock = File::create(root.join(LOCK_NAME)).unwrap();
         let mark = |kind, mark| marks::write(&Disk::default(), &lock, kind, Record { mark, epoch: 1 }).unwrap();
         mark(FileKind::Queue, Mark::Clear);
-        mark(FileKind::Decisions, Mark::From(first.len() as u64));
+        let in_doubt = Mark::Set { from: first.len() as u64, upto: (first.len() + second.len()) as u64 };
+        mark(FileKind::Decisions, in_doubt);
         init_audit_key(root, Some("test.example/log"), &SeqIds::default()).unwrap();
         let size = |states: Vec<LogState>| states[1].stored.checkpoint.checkpoint().size;
 
@@ -284,7 +285,7 @@ mod tests {
         assert_eq!(marks::read(&settled, FileKind::Decisions).unwrap().unwrap().mark, Mark::Clear);
 
         // After a power failure an old mark may stand there again, before what was durable and signed by then.
-        mark(FileKind::Decisions, Mark::From(first.len() as u64));
+        mark(FileKind::Decisions, in_doubt);
         assert_eq!(size(Signer::from_the_first_line(root).sign(Extent::Durable).unwrap()), 2, "settled, and no damage");
     }
 }

@@ -155,7 +155,7 @@ fn the_lock_file_on_the_page_is_one_that_checks() {
     for record in records.lines() {
         let (text, check) = record.rsplit_once(' ').unwrap();
         let digest = Sha256Digest::of(format!("{text} ").as_bytes()).to_string();
-        assert_eq!((record.len(), check), (99, &digest[..16]), "{text}");
+        assert_eq!((record.len(), check), (125, &digest[..16]), "{text}");
     }
     let world = World::on(Root::with_queue(""));
     world.root.write("ledger.lock", records);

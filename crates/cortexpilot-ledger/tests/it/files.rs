@@ -180,10 +180,32 @@ fn a_refused_apply_pins_nothing_and_a_start_removes_what_nothing_rests_on() {
     world.root.write(&format!("{orphan}.tmp"), "orp");
     world.root.write("contracts/notes.txt", "a person's");
     let world = world.reopen();
-    let kept = format!("{}.json", item.enqueued.provenance.unwrap().contract_sha256);
+    let kept = format!("{}.json", item.enqueued.provenance.as_ref().unwrap().contract_sha256);
     let mut want = vec![kept, "notes.txt".to_owned()];
     want.sort();
     assert_eq!(names(&world.root.file("contracts")), want);
+}
+
+#[test]
+fn a_lone_line_costs_one_flush_and_its_own_bytes() {
+    let world = World::new();
+    let mut ask = Ask::of("run_a");
+    ask.inputs.allow_duplicate = true;
+    block_on(ask.enqueue(&world.store));
+    for _ in 0..3 {
+        let (before, long) = (world.store.io_counts(), world.root.read("queue.jsonl").len());
+        block_on(ask.enqueue(&world.store));
+        let (after, longer) = (world.store.io_counts(), world.root.read("queue.jsonl").len());
+        assert_eq!(
+            (after.commits - before.commits, after.syncs - before.syncs),
+            (1, 1),
+            "its contract is pinned already"
+        );
+        assert_eq!(after.bytes - before.bytes, (longer - long) as u64);
+    }
+    let before = world.store.io_counts();
+    block_on(Ask::of("run_b").enqueue(&world.store));
+    assert_eq!(world.store.io_counts().syncs - before.syncs, 3, "a new contract: its bytes, its name, the line");
 }
 
 #[test]

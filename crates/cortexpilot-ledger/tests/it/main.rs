@@ -8,6 +8,7 @@ mod conformance;
 mod parity;
 
 mod files;
+mod index;
 mod keys;
 mod legacy;
 

@@ -134,12 +134,20 @@ impl Story {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
 
+    /// Also with an index that is brought up to date after every few lines, and then used by whoever opens the store.
     #[test]
-    fn any_commands_leave_the_same_lines_in_memory_and_on_disk(steps in steps()) {
+    fn any_commands_leave_the_same_lines_in_memory_and_on_disk(
+        steps in steps(),
+        lines in prop::option::weighted(0.7, 1..6_u64),
+    ) {
         let mut story = Story { memory: MemStore::default(), now: 0, last: None, people: Vec::new() };
-        let mut world = World::on(Root::quick());
+        let root = Root::quick();
+        let mut world = World::on(match lines {
+            Some(lines) => root.indexed(lines),
+            None => root,
+        });
         for name in ["ann", "bob"] {
             let create = token(PrincipalKind::Operator, name, start());
             let Verdict::Recorded(made) = block_on(execute(&story.memory, create.clone())) else { panic!("no token") };
@@ -167,6 +175,11 @@ proptest! {
         let reader = FileReader::open(&world.root.path);
         prop_assert_eq!(listing(&world.store), listing(&story.memory));
         prop_assert_eq!(listing(&reader), listing(&story.memory));
+        for item in story.items() {
+            let found = |store: &dyn cortexpilot_core::port::StoreRead| block_on(store.item(item.queue_id())).unwrap();
+            prop_assert_eq!(found(&reader), Some(item.clone()));
+            prop_assert_eq!(found(&world.store), Some(item.clone()));
+        }
         let requests = |store: &dyn cortexpilot_core::port::StoreRead| {
             block_on(store.approvals(&ApprovalFilter::default())).unwrap()
         };

@@ -8,7 +8,7 @@ use cortexpilot_core::codec::decision::{self, Decision};
 use cortexpilot_core::port::conformance::{Subject, start};
 use cortexpilot_core::port::fake::ManualClock;
 use cortexpilot_core::port::{Store, StoreError};
-use cortexpilot_ledger::{FileStore, OpenError, StoreOptions};
+use cortexpilot_ledger::{FileStore, IndexOptions, OpenError, StoreOptions};
 
 /// A runtime root and a store on it. Dropped in this order.
 pub(crate) struct World {
@@ -31,13 +31,15 @@ pub(crate) fn sized<T>(usual: T, long: T) -> T {
 pub(crate) struct Root {
     _dir: tempfile::TempDir,
     pub(crate) path: PathBuf,
+    /// When its stores build the index. Usually not: what these tests write is far below what makes it due.
+    pub(crate) index: IndexOptions,
 }
 
 impl Root {
     pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let path = dir.path().join("cortexpilot");
-        Self { _dir: dir, path }
+        Self { _dir: dir, path, index: IndexOptions::default() }
     }
 
     /// In memory, where there is such a file system: for tests that open hundreds of stores, each of which syncs.
@@ -48,7 +50,12 @@ impl Root {
         }
         let dir = tempfile::tempdir_in(memory).expect("a temporary directory");
         let path = dir.path().join("cortexpilot");
-        Self { _dir: dir, path }
+        Self { _dir: dir, path, index: IndexOptions::default() }
+    }
+
+    /// The same root, whose stores build the index at the end of every commit that leaves so many lines outside it.
+    pub(crate) fn indexed(self, lines: u64) -> Self {
+        Self { index: IndexOptions { lines, at_once: true, ..IndexOptions::default() }, ..self }
     }
 
     /// A root that holds this ledger.
@@ -100,7 +107,8 @@ impl Root {
     }
 
     pub(crate) fn try_open(&self) -> Result<FileStore, OpenError> {
-        FileStore::open(options(&self.path), Arc::new(ManualClock::at(start())))
+        let options = StoreOptions { index: self.index, ..options(&self.path) };
+        FileStore::open(options, Arc::new(ManualClock::at(start())))
     }
 
     /// The names of everything in the root.

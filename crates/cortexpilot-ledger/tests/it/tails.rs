@@ -97,7 +97,7 @@ fn a_running_store_deals_with_the_torn_line_of_a_process_that_died() {
     let begins = world.root.queue();
     world.root.write("queue.jsonl", format!("{begins}{{\"event\": \"QUEUE_ENQ"));
     assert_eq!(count(&world.store), 1);
-    let epoch = |root: &Root| root.marks().split_whitespace().nth(5).unwrap().parse::<u64>().unwrap();
+    let epoch = |root: &Root| root.marks().split_whitespace().nth(7).unwrap().parse::<u64>().unwrap();
     let before = epoch(&world.root);
     block_on(Ask::of("run_b").enqueue(&world.store));
     assert_eq!(count(&FileReader::open(&world.root.path)), 2);
@@ -112,12 +112,12 @@ fn a_running_store_deals_with_the_torn_line_of_a_process_that_died() {
     assert!(epoch(&world.root) > before, "another file was put in its place");
 }
 
-/// Sets the queue's mark as a writer does before it writes.
-fn set_mark(root: &Root, from: usize) {
-    let mut text = format!("{:<15} {:<7} from {from:020} epoch {:020} check ", "queue.jsonl", "set", 9);
+/// Sets the queue's record as a writer does before it writes up to here.
+fn set_mark(root: &Root, from: usize, upto: usize) {
+    let mut text = format!("{:<15} {:<7} from {from:020} upto {upto:020} epoch {:020} check ", "queue.jsonl", "set", 9);
     let check = cortexpilot_core::domain::id::Sha256Digest::of(text.as_bytes()).to_string();
     text.push_str(&check[..16]);
-    let other = root.marks()[100..].to_owned();
+    let other = root.marks()[126..].to_owned();
     root.write("ledger.lock", format!("{text}\n{other}"));
 }
 
@@ -128,8 +128,8 @@ fn the_lock_file_says_in_words_that_all_is_durable() {
     let marks = world.root.marks();
     let words: Vec<&str> = marks.split_whitespace().collect();
     assert_eq!((words[0], words[1]), ("queue.jsonl", "clear"));
-    assert_eq!((words[8], words[9]), ("decisions.jsonl", "clear"));
-    assert_eq!(marks.len(), 200);
+    assert_eq!((words[10], words[11]), ("decisions.jsonl", "clear"));
+    assert_eq!(marks.len(), 252);
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn what_may_not_be_durable_is_not_read_until_the_next_writer_has_settled_it() {
     let (first, second) = two_lines();
     let world = World::on(Root::with_queue(format!("{first}{second}")));
     drop(world.store);
-    set_mark(&world.root, first.len());
+    set_mark(&world.root, first.len(), first.len() + second.len());
     let reader = FileReader::open(&world.root.path);
     assert_eq!(count(&reader), 1, "the second line was never acknowledged");
     let before = std::fs::metadata(world.root.file("queue.jsonl")).unwrap().modified().unwrap();
@@ -154,10 +154,10 @@ fn a_mark_beyond_the_file_says_that_durable_bytes_are_gone() {
     let (first, second) = two_lines();
     let world = World::on(Root::with_queue(&first));
     drop(world.store);
-    set_mark(&world.root, first.len() + second.len());
+    set_mark(&world.root, first.len() + second.len(), first.len() + 2 * second.len());
     for _ in 0..2 {
         let world = World::on(Root::with_queue(&first));
-        set_mark(&world.root, first.len() + second.len());
+        set_mark(&world.root, first.len() + second.len(), first.len() + 2 * second.len());
         let health = |world: &World| block_on(world.store.health()).unwrap().refuses_writes;
         let world = world.reopen();
         assert_eq!(corrupt(health(&world).unwrap()).1, 2);
@@ -168,7 +168,7 @@ fn a_mark_beyond_the_file_says_that_durable_bytes_are_gone() {
 #[test]
 fn a_lock_file_that_makes_no_sense_is_settled_by_the_next_writer() {
     let (first, second) = two_lines();
-    for nonsense in [&b"nonsense"[..], &[0; 200], &[0xff; 200], b""] {
+    for nonsense in [&b"nonsense"[..], &[0; 252], &[0xff; 252], b""] {
         let world = World::on(Root::with_queue(format!("{first}{second}")));
         drop(world.store);
         world.root.write("ledger.lock", nonsense);

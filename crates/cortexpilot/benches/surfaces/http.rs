@@ -55,7 +55,7 @@ pub(crate) fn run(root: &Path, setting: &Setting) -> Result<Vec<Figure>, String>
                 let (elapsed, answers) = ours.send(&requests, 1).map_err(text)?;
                 answers.iter().try_for_each(|answer| queued(answer))?;
                 rates.push(count as f64 / elapsed.as_secs_f64());
-                let syncs = commits.since().map_err(text)?;
+                let syncs = commits.since().map_err(text)?.ok_or("the kernel has lost count of the commits")?;
                 issued = issued.and(Issued { lines: count as u64, syncs, bytes: size(&ledger) - long });
             } else {
                 let (elapsed, _) = bare.send(&requests, BARE_TIMES).map_err(text)?;
@@ -63,7 +63,7 @@ pub(crate) fn run(root: &Path, setting: &Setting) -> Result<Vec<Figure>, String>
             }
         }
     }
-    let lines = issued.lines as f64 / issued.syncs.unwrap_or(0).max(1) as f64;
+    let lines = issued.lines as f64 / issued.syncs.max(1) as f64;
     Ok(vec![Figure {
         name: format!("HTTP, {CONNECTIONS} keep-alive connections: rate of durable enqueues against a bare handler"),
         rounds: rates.iter().zip(&bare_rates).map(|(ours, bare)| ours / bare).collect(),

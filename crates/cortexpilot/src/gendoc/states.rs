@@ -1,5 +1,7 @@
 //! The states of a queue item: the table is what the fold itself does with every event in every state.
 
+use std::sync::Arc;
+
 use cortexpilot_core::domain::fold::Queue;
 use cortexpilot_core::domain::id::QueueItemId;
 use cortexpilot_core::domain::queue::{
@@ -58,7 +60,7 @@ fn event(name: &str) -> QueueEvent {
             let status = FinalStatus::Success.as_str().to_owned();
             QueueEvent::Done(Done { queue_id, task_id, run_id, status, ts })
         }
-        _ => QueueEvent::Enqueued(Box::new(enqueued())),
+        _ => QueueEvent::Enqueued(Arc::new(enqueued())),
     }
 }
 
@@ -128,7 +130,7 @@ fn facts() -> String {
     ];
     let rows = samples.map(|(what, events, first)| {
         let mut queue = Queue::default();
-        let mut all = vec![QueueEvent::Enqueued(Box::new(first))];
+        let mut all = vec![QueueEvent::Enqueued(Arc::new(first))];
         all.extend(events.iter().map(|name| event(name)));
         for event in &all {
             // As above.

@@ -1,5 +1,7 @@
 //! What is written is what is read: only here can an event be put into a line without having been judged.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -74,7 +76,7 @@ pub(super) fn event() -> impl Strategy<Value = QueueEvent> {
             ts,
             by,
         )| {
-            QueueEvent::Enqueued(Box::new(Enqueued {
+            QueueEvent::Enqueued(Arc::new(Enqueued {
                 queue_id,
                 task_id,
                 owner,
@@ -119,7 +121,7 @@ proptest! {
 
     #[test]
     fn decoding_a_line_gives_the_event_that_was_encoded(event in event(), prev in digest()) {
-        let sealed = seal(&prev, &body(&event));
+        let sealed = seal(&prev, body(&event));
         prop_assert!(!sealed.text.contains('\n'), "one line, split on line feeds alone");
         prop_assert_eq!(ledger::verify(&prev, sealed.text.as_bytes()), Some(sealed.hash));
         prop_assert!(looks_ours(sealed.text.as_bytes()));
@@ -128,7 +130,7 @@ proptest! {
 
     #[test]
     fn a_line_is_one_json_object_whose_members_stand_in_the_order_they_are_written(event in event()) {
-        let sealed = seal(&Sha256Digest::ZERO, &body(&event));
+        let sealed = seal(&Sha256Digest::ZERO, body(&event));
         let Value::Object(members) = serde_json::from_str(&sealed.text).expect("JSON") else { panic!("an object") };
         let names: Vec<&str> = members.keys().map(String::as_str).collect();
         prop_assert_eq!((names.first(), names.last()), (Some(&"event"), Some(&"h")));
@@ -248,8 +250,8 @@ fn legacy(line: &str) -> String {
                 e.contract_path,
                 e.workflow_id,
                 e.source_run_id,
-                when(e.scheduled).unwrap_or_default(),
-                when(e.deadline).unwrap_or_default(),
+                when(e.scheduled.clone()).unwrap_or_default(),
+                when(e.deadline.clone()).unwrap_or_default(),
                 at(e.ts),
                 if e.provenance.is_some() { " ours" } else { "" },
             )

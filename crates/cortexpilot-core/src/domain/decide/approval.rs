@@ -4,10 +4,9 @@ use jiff::Timestamp;
 
 use super::super::approval::{ApprovalId, ApprovalRequest, ApprovalStatus, Approver, Asked, Requester, Yes};
 use super::super::command::{ApplyInputs, ApprovalPolicy, Govern, Policy, Presented, Request};
-use super::super::gate::{self, Answer, Denial, EnqueueFacts, EnqueueQuery, GateId};
+use super::super::gate::{self, Answer, Denial, EnqueueFacts, EnqueueQuery, GateId, Subject};
 use super::super::governance::{Act, DecisionEvent, Elicited, Expired, GovernanceFacts, Joined, OnRequest, Recorded};
 use super::super::id::{QueueItemId, RunId};
-use super::super::preview::Basis;
 use super::super::principal::{Caller, KnownBy, Principal, StatedRole};
 use super::super::run::{RunFacts, RunProblem};
 use super::super::seal::{SeenPreview, short};
@@ -24,8 +23,14 @@ pub(super) fn same_arguments(request: &Request, other: &ApprovalRequest) -> bool
 }
 
 /// Every gate but the last is open: people are asked, once for the same thing.
-pub(super) fn ask(request: &Request, inputs: &ApplyInputs, facts: &EnqueueFacts, last: Last) -> Decision {
-    let wish = match wish(request, inputs, facts) {
+pub(super) fn ask(
+    subject: &Subject<'_>,
+    request: &Request,
+    inputs: &ApplyInputs,
+    facts: &EnqueueFacts,
+    last: Last,
+) -> Decision {
+    let wish = match wish(subject, request, inputs, facts) {
         Ok(wish) => wish,
         Err(denial) => return denial.into(),
     };
@@ -42,10 +47,10 @@ pub(super) fn ask(request: &Request, inputs: &ApplyInputs, facts: &EnqueueFacts,
     let asked = Asked {
         id,
         queue_id: wish.queue_id.clone(),
-        run_id: wish.basis.derived.source_run_id.clone(),
+        run_id: wish.basis.basis().derived.source_run_id.clone(),
         parameters: request.parameters.clone(),
         preview_digest: digest,
-        contract_sha256: wish.basis.contract_sha256,
+        contract_sha256: wish.basis.basis().contract_sha256,
         requester,
         surface: request.caller.surface,
         actor_role: wish.role.clone(),
@@ -62,13 +67,13 @@ pub(super) fn ask(request: &Request, inputs: &ApplyInputs, facts: &EnqueueFacts,
 }
 
 /// Whether this principal asked for exactly this, and it may still be decided: asking again takes up nothing more.
-pub(super) fn asked_already(request: &Request, facts: &EnqueueFacts) -> bool {
+pub(super) fn asked_already(subject: &Subject<'_>, request: &Request, facts: &EnqueueFacts) -> bool {
     let caller = request.caller.principal_id();
     let mut mine =
         facts.requests.iter().filter(|other| other.is_open(request.now) && other.was_asked_by(caller)).peekable();
     // Nearly always there is none, and a digest under the store's lock is what everybody else waits for.
     let (Ok(run), Some(_)) = (&request.run, mine.peek()) else { return false };
-    let digest = Basis::of(run, request, facts).digest();
+    let digest = subject.basis(run).digest();
     mine.any(|other| other.asked.preview_digest == digest)
 }
 
@@ -164,8 +169,9 @@ fn judge_yes(
     requester_lives(request, facts, govern.now)?;
     key_is_free(queue)?;
     let inputs = inputs_again(request);
+    let subject = Subject::new(&again, Some(&inputs), queue);
     for gate in [GateId::Authenticated, GateId::Role, GateId::Run, GateId::Preview, GateId::Limits] {
-        match gate::check(gate, &again, Some(&inputs), queue) {
+        match gate::check(gate, &subject) {
             Answer::Open => {}
             Answer::Shut(denial) => return Err(denial),
             Answer::Pending => return Err(unanswered(gate)),
@@ -178,7 +184,7 @@ fn judge_yes(
         requested_by: request.asked.requested_by.clone(),
         reason: request.asked.approval_reason.clone(),
         idempotency_key: request.asked.idempotency_key.clone(),
-        ..wish(&again, &inputs, queue)?
+        ..wish(&subject, &again, &inputs, queue)?
     };
     // The gate compared what a preview token has room for; the request holds the whole digest.
     if wish.basis.digest() != request.asked.preview_digest {

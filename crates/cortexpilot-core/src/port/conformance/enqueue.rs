@@ -29,7 +29,7 @@ pub async fn an_apply_appends_exactly_one_item(subject: &dyn Subject) {
     assert!(item.is_pending());
     assert_eq!((item.seq, item.enqueued.ts), (0, soon(5)));
     assert_eq!(Some(head(store).await.1), item.line_hash.map(|hash| hash.to_string()));
-    let stamps = item.enqueued.provenance.expect("an item of ours has its stamps");
+    let stamps = item.enqueued.provenance.as_ref().expect("an item of ours has its stamps");
     assert_eq!((stamps.principal.as_str(), stamps.actor_role.as_str()), ("token:ops", "OPS"));
     assert_eq!(stamps.requested_by, "Alice Example");
     assert_eq!(stamps.idempotency_key.as_deref(), Some("k"));

@@ -13,7 +13,7 @@ use crate::domain::command::{
 use crate::domain::decide::query;
 use crate::domain::governance::Recorded;
 use crate::domain::id::{QueueItemId, RunId};
-use crate::domain::preview::Basis;
+use crate::domain::preview::{Basis, Sealed};
 use crate::domain::principal::{
     Caller, DEFAULT_ALLOWED_ROLES, KnownBy, Principal, PrincipalKind, Role, Roles, StatedRole, Surface, parse_roles,
 };
@@ -181,11 +181,12 @@ impl Ask {
         SeenPreview { nonce, digest: short(&digest), expires_at: self.now + SignedDuration::from_mins(15) }
     }
 
-    /// The command that applies a preview.
+    /// The command that applies a preview, made as the app makes it.
     pub fn command(&self, seen: SeenPreview) -> Command {
         let mut inputs = self.inputs.clone();
-        inputs.presented = Presented::Seen { seen, shown: None };
-        Command::Enqueue(Box::new(Enqueue { request: self.request(), inputs }))
+        let request = self.request();
+        inputs.presented = Presented::Seen { seen, shown: Sealed::recognise(&request, &seen) };
+        Command::Enqueue(Box::new(Enqueue { request, inputs }))
     }
 
     /// The command without a preview, which is refused.

@@ -5,7 +5,9 @@ use futures_util::future::{join, join_all};
 use super::scene::{all, cancel, claim, claimed, complete, execute, lease};
 use super::{Ask, Subject, soon, start};
 use crate::Verdict;
+use crate::domain::queue::QueueItem;
 use crate::error::ErrorCode;
+use crate::port::StoreError;
 
 fn code(verdict: Verdict) -> ErrorCode {
     let Verdict::Denied(denial) = verdict else { panic!("not denied: {verdict:?}") };
@@ -29,7 +31,7 @@ pub async fn items_are_claimed_by_priority_then_instant_then_age(subject: &dyn S
     }
     let mut order = Vec::new();
     for second in 0..rows.len() {
-        order.push(claimed(store, soon(second as i64)).await.enqueued.source_run_id);
+        order.push(claimed(store, soon(second as i64)).await.enqueued.source_run_id.clone());
     }
     assert_eq!(order, ["urgent", "older", "younger", "sooner", "later", "last"]);
 }
@@ -128,6 +130,103 @@ pub async fn closed_items_stay_closed(subject: &dyn Subject) {
     let unknown = crate::domain::id::QueueItemId::from_bytes([9; 16]);
     assert_eq!(code(execute(store, cancel(&unknown, soon(8))).await), ErrorCode::QueueItemNotFound);
     assert_eq!(code(execute(store, complete(&unknown, &token, soon(8))).await), ErrorCode::QueueItemNotFound);
+}
+
+fn done(answers: Vec<Result<Verdict, StoreError>>) -> Vec<Verdict> {
+    answers.into_iter().map(|answer| answer.expect("the store can be written")).collect()
+}
+
+/// Each for itself, in their order, each in the state that those before it left.
+pub async fn commands_together_are_judged_one_after_the_other(subject: &dyn Subject) {
+    let store = subject.store();
+    let waits = Ask::of("run_a").enqueue(store).await;
+    let id = waits.queue_id();
+    let commands = vec![claim(soon(1)), claim(soon(2)), cancel(id, soon(3)), Ask::of("run_b").unseen(), claim(soon(4))];
+    let [
+        Verdict::Claimed(item),
+        Verdict::NothingToClaim,
+        Verdict::Denied(late),
+        Verdict::Denied(unseen),
+        Verdict::NothingToClaim,
+    ] = &done(store.execute_all(commands).await)[..]
+    else {
+        panic!("not so")
+    };
+    assert_eq!(item.queue_id(), id);
+    assert_eq!((late.code, unseen.code), (ErrorCode::QueueItemNotCancellable, ErrorCode::PreviewRequired));
+    assert_eq!(all(store).await.len(), 1, "a denial leaves nothing in the queue");
+    assert_eq!(done(store.execute_all(Vec::new()).await), []);
+}
+
+/// Queued together, claimed together, finished together.
+pub async fn work_is_done_in_batches(subject: &dyn Subject) {
+    let store = subject.store();
+    let mut asked = Vec::new();
+    for n in 0..5 {
+        let ask = Ask::of(&format!("run_{n}"));
+        asked.push(ask.command(ask.preview(store).await));
+    }
+    let again = asked.clone();
+    let queued = done(store.execute_all(asked).await);
+    assert!(queued.iter().all(|verdict| matches!(verdict, Verdict::Enqueued(_))), "{queued:?}");
+    let retried = done(store.execute_all(again).await);
+    assert!(retried.iter().all(|verdict| matches!(verdict, Verdict::AlreadyApplied(_))), "{retried:?}");
+    let claims = done(store.execute_all((0..6).map(|_| claim(soon(1))).collect()).await);
+    let items: Vec<&QueueItem> = claims
+        .iter()
+        .filter_map(|verdict| if let Verdict::Claimed(item) = verdict { Some(item) } else { None })
+        .collect();
+    assert_eq!(runs_of(&items), ["run_0", "run_1", "run_2", "run_3", "run_4"]);
+    assert_eq!(claims[5], Verdict::NothingToClaim);
+    let ends = items.iter().map(|item| complete(item.queue_id(), &lease(item), soon(2))).collect();
+    let finished = done(store.execute_all(ends).await);
+    assert!(finished.iter().all(|verdict| matches!(verdict, Verdict::Completed(_))), "{finished:?}");
+    assert_eq!(store.health().await.expect("the store can be read").lines, 15);
+}
+
+fn runs_of<'a>(items: &[&'a QueueItem]) -> Vec<&'a str> {
+    items.iter().map(|item| item.enqueued.source_run_id.as_str()).collect()
+}
+
+/// A worker hands in one item and takes the next with one call.
+pub async fn an_item_is_handed_in_and_the_next_taken_in_one_call(subject: &dyn Subject) {
+    let store = subject.store();
+    for n in 0..3 {
+        Ask::of(&format!("run_{n}")).enqueue(store).await;
+    }
+    let mut held = claimed(store, soon(1)).await;
+    let mut finished = 0;
+    loop {
+        let commands = vec![complete(held.queue_id(), &lease(&held), soon(2)), claim(soon(2))];
+        let mut answers = done(store.execute_all(commands).await);
+        let next = answers.pop().expect("two answers");
+        let [Verdict::Completed(item)] = &answers[..] else { panic!("not completed: {answers:?}") };
+        assert_eq!((item.queue_id(), item.status()), (held.queue_id(), "SUCCESS"));
+        finished += 1;
+        let Verdict::Claimed(item) = next else {
+            assert_eq!(next, Verdict::NothingToClaim);
+            break;
+        };
+        held = item;
+    }
+    assert_eq!(finished, 3);
+}
+
+/// Whoever else writes comes before or after them.
+pub async fn groups_of_commands_at_once_keep_their_order(subject: &dyn Subject) {
+    let store = subject.store();
+    for n in 0..8 {
+        Ask::of(&format!("run_{n}")).enqueue(store).await;
+    }
+    let groups = join_all((0..4).map(|_| store.execute_all(vec![claim(soon(1)), claim(soon(1))]))).await;
+    let mut taken = Vec::new();
+    for group in groups {
+        let [Verdict::Claimed(first), Verdict::Claimed(second)] = &done(group)[..] else { panic!("not two items") };
+        assert!(first.seq < second.seq, "the second claim is judged after the first");
+        taken.extend([first.seq, second.seq]);
+    }
+    taken.sort_unstable();
+    assert_eq!(taken, [0, 1, 2, 3, 4, 5, 6, 7]);
 }
 
 /// A clock that is set back does not reorder what happened.

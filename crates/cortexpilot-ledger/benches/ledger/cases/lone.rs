@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Setting;
 use crate::baselines::append_sync::Bare;
-use crate::drive::{self, Contract, LEDGER, NO_CONTRACT, alone, enqueues, observed};
+use crate::drive::{self, Contract, LEDGER, alone, enqueues, observed};
 use crate::measure::{Figure, Issued, NOTHING, Side, Target, lines_from, median_us};
 
 /// Lines of each side in a round. The sides take turns line by line.
@@ -27,9 +27,9 @@ fn measure(root: &Path, setting: &Setting, contract: Contract) -> std::io::Resul
     // They warm the library up and give the bare side its lines.
     enqueues(&store, LINES, contract).into_iter().for_each(|command| alone(&store, command));
     let lines = lines_from(&root.join(LEDGER), 0).split_off(1);
-    let (new, bare_contract) = match contract {
-        Contract::Shared => (NO_CONTRACT, None),
-        Contract::Own => ((1, BARE_CONTRACT.len() as u64), Some(BARE_CONTRACT)),
+    let bare_contract = match contract {
+        Contract::Shared => None,
+        Contract::Own => Some(BARE_CONTRACT),
     };
     let (mut ratios, mut ours, mut theirs) = (Vec::new(), Vec::new(), Vec::new());
     let mut issued = NOTHING;
@@ -37,7 +37,7 @@ fn measure(root: &Path, setting: &Setting, contract: Contract) -> std::io::Resul
         let (mut times, mut bare_times): (Vec<Duration>, Vec<Duration>) = Default::default();
         for (number, command) in enqueues(&store, LINES, contract).into_iter().enumerate() {
             let library = || {
-                let (elapsed, did) = observed(root, 1, new, || alone(&store, command));
+                let (elapsed, did) = observed(&store, 1, || alone(&store, command));
                 times.push(elapsed);
                 issued = issued.and(did);
             };
@@ -58,7 +58,7 @@ fn measure(root: &Path, setting: &Setting, contract: Contract) -> std::io::Resul
         Contract::Shared => ("its contract pinned already", Target::AtMost(1.25)),
         Contract::Own => ("with a new contract (three syncs on either side)", Target::None),
     };
-    let bare_issued = Issued { lines: bare.lines, syncs: Some(bare.syncs), bytes: bare.bytes };
+    let bare_issued = Issued { lines: bare.lines, syncs: bare.syncs, bytes: bare.bytes };
     let side = |name: &str, times: &[Duration], issued: Issued| Side {
         name: name.into(),
         value: format!("{:.0} µs", median_us(times)),

@@ -1,6 +1,6 @@
 //! What a call costs beside many pending items, against a queue with none but its own.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use cortexpilot_core::domain::id::QueueItemId;
@@ -9,7 +9,7 @@ use cortexpilot_core::port::conformance::{block_on, cancel, start};
 use cortexpilot_ledger::FileStore;
 
 use super::Setting;
-use crate::drive::{self, NO_CONTRACT, alone, observed};
+use crate::drive::{self, alone, observed};
 use crate::history::{self, Kind};
 use crate::measure::{Figure, Issued, NOTHING, Side, Target, median, median_us, micros};
 
@@ -22,7 +22,6 @@ const BATCHES: usize = 4;
 
 /// One of the two queues.
 struct Queue {
-    root: PathBuf,
     store: FileStore,
 }
 
@@ -72,10 +71,8 @@ impl Call {
 
 pub(super) fn run(root: &Path, setting: &Setting) -> Result<Vec<Figure>, String> {
     let [none, many] = [root.join("none"), root.join("many")];
-    let queues = [
-        Queue { store: drive::open(&none), root: none },
-        Queue { store: history::make(&many, setting.items, Kind::Pending), root: many },
-    ];
+    let queues =
+        [Queue { store: drive::open(&none) }, Queue { store: history::make(&many, setting.items, Kind::Pending) }];
     // It keeps the contract of all of them pinned.
     drive::fill(&queues[0].store, 1);
     let mut lookup = Call::new("lookup by id", None, false);
@@ -97,8 +94,8 @@ pub(super) fn run(root: &Path, setting: &Setting) -> Result<Vec<Figure>, String>
         let [first, second] = &ids;
         for (number, ids) in first.iter().zip(second).map(<[_; 2]>::from).enumerate() {
             for at in in_turn(number) {
-                let Queue { root, store } = &queues[at];
-                let (elapsed, did) = observed(root, 1, NO_CONTRACT, || alone(store, cancel(ids[at], start())));
+                let store = &queues[at].store;
+                let (elapsed, did) = observed(store, 1, || alone(store, cancel(ids[at], start())));
                 times[at].push(elapsed);
                 cancelled.did(at, did);
             }
@@ -106,10 +103,10 @@ pub(super) fn run(root: &Path, setting: &Setting) -> Result<Vec<Figure>, String>
         cancelled.round(&times);
         for number in 0..BATCHES {
             for at in in_turn(number) {
-                let Queue { root, store } = &queues[at];
-                let items = WORKERS * PAIRS;
+                let store = &queues[at].store;
+                let items = WORKERS * (PAIRS + 1);
                 drive::fill(store, items);
-                let (elapsed, did) = observed(root, 2 * items, NO_CONTRACT, || drive::work(store, WORKERS, PAIRS));
+                let (elapsed, did) = observed(store, 2 * items, || drive::work(store, WORKERS, PAIRS));
                 worked.costs[at].push(micros(elapsed) / items as f64);
                 worked.did(at, did);
             }

@@ -6,8 +6,8 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Instant;
 
 use super::Setting;
-use crate::drive::{self, Contract, LEDGER, alone, enqueues};
-use crate::measure::{Figure, Issued, NOTHING, Side, Target, median, size, writes};
+use crate::drive::{self, Contract, alone, enqueues};
+use crate::measure::{Figure, Issued, NOTHING, Side, Target, median};
 
 /// Lines that each process writes in a round.
 const EACH: usize = 60;
@@ -57,11 +57,12 @@ pub(crate) fn child(root: &Path) {
     println!("ready");
     let mut word = String::new();
     std::io::stdin().read_line(&mut word).expect("the measuring process gives the word");
-    let before = writes();
+    let before = store.io_counts();
     for command in commands {
         alone(&store, command);
     }
-    println!("{}", writes() - before);
+    let Issued { syncs, bytes, .. } = Issued::by_library(EACH, before, store.io_counts());
+    println!("{syncs} {bytes}");
 }
 
 pub(super) fn run(root: &Path, setting: &Setting) -> Result<Vec<Figure>, String> {
@@ -100,17 +101,18 @@ fn together(root: &Path, processes: usize) -> std::io::Result<(f64, Issued)> {
     for writer in &mut writers {
         writer.answer()?;
     }
-    let ledger = root.join(LEDGER);
-    let long = size(&ledger);
     let started = Instant::now();
     writers.iter_mut().try_for_each(Writer::go)?;
-    let mut written = 0;
+    let mut issued = NOTHING;
     for writer in &mut writers {
-        let count = writer.answer()?.parse::<u64>();
-        written += count.map_err(|error| std::io::Error::other(error.to_string()))?;
+        let answer = writer.answer()?;
+        let numbers: Option<Vec<u64>> = answer.split(' ').map(|number| number.parse().ok()).collect();
+        let Some(&[syncs, bytes]) = numbers.as_deref() else {
+            return Err(std::io::Error::other(format!("a writing process said {answer}")));
+        };
+        issued = issued.and(Issued { lines: EACH as u64, syncs, bytes });
     }
     let elapsed = started.elapsed();
     let lines = processes * EACH;
-    let issued = Issued::by_library(lines as u64, written, size(&ledger) - long, 0);
     Ok((lines as f64 / elapsed.as_secs_f64(), issued))
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::Setting;
 use crate::baselines::batches;
-use crate::drive::{self, Contract, LEDGER, NO_CONTRACT, enqueues, observed, produce};
+use crate::drive::{self, Contract, LEDGER, enqueues, observed, produce};
 use crate::measure::{Figure, Issued, NOTHING, Side, Target, lines_from, median, size};
 
 /// How many producers, and how many lines each writes in a round. A round is short, so that the disk seldom changes its ways
@@ -35,17 +35,16 @@ pub(super) fn run(root: &Path, setting: &Setting) -> Result<Vec<Figure>, String>
             let count = producers * each;
             let commands = enqueues(&store, count, Contract::Shared);
             let before = size(&ledger);
-            let (elapsed, issued) = observed(root, count, NO_CONTRACT, || {
+            let (elapsed, issued) = observed(&store, count, || {
                 produce(&store, commands, producers);
             });
             runs[at].rates.push(count as f64 / elapsed.as_secs_f64());
             runs[at].issued = runs[at].issued.and(issued);
             let lines = lines_from(&ledger, before);
             let lines: Vec<&[u8]> = lines.iter().map(Vec::as_slice).collect();
-            let Some(syncs) = issued.syncs else { continue };
-            let bare = batches::run(root, &lines, syncs).map_err(|error| error.to_string())?;
+            let bare = batches::run(root, &lines, issued.syncs).map_err(|error| error.to_string())?;
             runs[at].bare_rates.push(count as f64 / bare.elapsed.as_secs_f64());
-            let issued = Issued { lines: count as u64, syncs: Some(bare.syncs), bytes: bare.bytes };
+            let issued = Issued { lines: count as u64, syncs: bare.syncs, bytes: bare.bytes };
             runs[at].bare_issued = runs[at].bare_issued.and(issued);
         }
     }
@@ -80,7 +79,7 @@ fn ratios(over: &[f64], under: &[f64]) -> Vec<f64> {
 }
 
 fn side(name: &str, rates: &[f64], issued: Issued) -> Side {
-    let lines = issued.lines as f64 / issued.syncs.unwrap_or(0).max(1) as f64;
+    let lines = issued.lines as f64 / issued.syncs.max(1) as f64;
     let value = format!("{:.0} lines/s, {lines:.1} lines a sync", median(rates));
     Side { name: name.into(), value, issued: Some(issued) }
 }

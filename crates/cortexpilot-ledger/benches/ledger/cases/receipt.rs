@@ -135,7 +135,7 @@ fn figure(side: &Appender, none: &Appender, leaves: usize) -> Figure {
 fn told(name: &str, side: &Appender) -> Side {
     let bare = &side.bare;
     let checkpoints = if side.work == Work::Checkpoint { 2 * bare.lines } else { 0 };
-    let issued = Issued { lines: bare.lines, syncs: Some(bare.syncs + checkpoints), bytes: bare.bytes };
+    let issued = Issued { lines: bare.lines, syncs: bare.syncs + checkpoints, bytes: bare.bytes };
     let mut value = format!("{:.0} µs", median_us(&side.times));
     if side.work != Work::None {
         value.push_str(&format!(", of it {:.1} µs work", median_us(&side.beside)));

@@ -172,7 +172,7 @@ fn read(story: &Story, limit: u64, plan: Plan, holds: &mut dyn FnMut() -> bool) 
     file.write_all(&story.bytes).unwrap();
     let mut chain = chain_of(story);
     let mut seen = Vec::new();
-    let visit = &mut |number, entry: Entry| seen.push((number, format!("{entry:?}")));
+    let visit = &mut |number, _at, entry: Entry| seen.push((number, format!("{entry:?}")));
     let end = follow_as(&file, &mut chain, limit, &mut || Ok(holds()), visit, plan).unwrap();
     Outcome { seen, end, chain: told(&chain) }
 }
@@ -249,7 +249,7 @@ fn nearly_all_lines_of_a_long_ledger_are_looked_at_by_others() {
     let mut chain = Chain::new(FileKind::Queue);
     let plan = Plan { from: 0, lead: 1, chunk: 1000, workers: Some(2) };
     let (mut visits, mut holds) = (0_u64, || Ok(true));
-    let visit = &mut |number, _| {
+    let visit = &mut |number, _, _| {
         visits += 1;
         assert_eq!(number, visits);
     };

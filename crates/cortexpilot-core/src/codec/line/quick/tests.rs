@@ -7,7 +7,7 @@ use super::super::{Line, OutlineLine, decode, decode_any, outline, seal};
 use super::*;
 
 fn sealed(event: &QueueEvent) -> Vec<u8> {
-    seal(&Sha256Digest::ZERO, &body(event)).text.into_bytes()
+    seal(&Sha256Digest::ZERO, body(event)).text.into_bytes()
 }
 
 /// Small changes to a line, those that mean something to JSON among them.

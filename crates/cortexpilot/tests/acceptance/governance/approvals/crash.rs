@@ -190,7 +190,7 @@ fn check(home: &Home, witness: &Server, people: &[Token], id: &str, needs: usize
 /// Whether the lock file says that bytes of the queue may not be durable: its writer was killed before it could clear the
 /// mark.
 fn queue_is_unsettled(home: &Home) -> bool {
-    let marks = std::fs::read_to_string(home.root().join("ledger.lock")).expect("the lock file can be read");
+    let marks = std::fs::read_to_string(home.runtime().join("ledger.lock")).expect("the lock file can be read");
     let queue = marks.lines().find(|line| line.starts_with("queue.jsonl")).expect("it has a mark for the queue");
     !queue.contains(" clear ")
 }
