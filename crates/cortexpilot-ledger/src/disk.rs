@@ -120,6 +120,13 @@ pub(crate) struct Disk {
 }
 
 impl Disk {
+    /// The same disk, for work whose syncs and bytes are no commit's.
+    pub(crate) fn counted_apart(&self) -> Self {
+        let mut apart = self.clone();
+        apart.counts = Arc::default();
+        apart
+    }
+
     fn step(&self, step: Step) -> io::Result<()> {
         #[cfg(test)]
         if let Some(faults) = &self.faults {

@@ -8,6 +8,8 @@
 //! anything that waits for a disk, and taken after the ledger's lock or without it, never before. [`crate::marks`] says what
 //! for.
 
+mod turnstile;
+
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -22,15 +24,17 @@ use crate::disk::{self, Disk, Identity};
 use crate::marks::{self, Mark, Record};
 use crate::pins;
 
+use turnstile::Turnstile;
+
 /// The lock file's name in the runtime root.
 pub(crate) const LOCK_NAME: &str = "ledger.lock";
 
 /// The directory whose lock is the turnstile, in the runtime root.
 const TURNSTILE: &str = pins::DIR;
 
-/// Looks that only give way to others before the first sleep. The lock is held for some ten microseconds by a writer that
-/// appends a line, and a sleep takes sixty at least.
-const YIELDS: u32 = 20;
+/// How long who is next in line only gives way to others before the first sleep: a lock is held for some ten microseconds
+/// by a writer that appends a line, and a sleep takes sixty at least. Nobody else looks meanwhile.
+const YIELDING: Duration = Duration::from_micros(500);
 
 /// How long to wait for a flush of others before their bytes are flushed again. Only what a dead writer left costs that time.
 const PATIENCE: Duration = if cfg!(test) { Duration::from_millis(1) } else { Duration::from_millis(20) };
@@ -39,23 +43,11 @@ const PATIENCE: Duration = if cfg!(test) { Duration::from_millis(1) } else { Dur
 /// milliseconds.
 const PAUSE_INSIDE: Duration = Duration::from_micros(30);
 
-/// Between two looks at the turnstile, by those who are not in line yet. It is free for a moment only, and who looks most
-/// often gets it: so who has waited longer looks more often.
-fn pause_outside(waited: Duration) -> Duration {
-    match waited.as_millis() {
-        0..5 => Duration::from_micros(300),
-        5..20 => Duration::from_micros(200),
-        20..100 => Duration::from_micros(100),
-        100..400 => Duration::from_micros(60),
-        400.. => Duration::from_micros(30),
-    }
-}
-
 /// The lock, not held.
 pub(crate) struct LockFile {
     root: PathBuf,
     path: PathBuf,
-    turnstile: Option<File>,
+    turnstile: Option<Turnstile>,
     records: Records,
     identity: Identity,
     wait: Duration,
@@ -104,33 +96,35 @@ impl LockFile {
         let problem = |error| LockProblem::Io(path.clone(), error);
         let (file, stat) = disk.open_in_place(&path).map_err(problem)?;
         let records = Records::open(root, file, wait, disk).map_err(problem)?;
-        let turnstile = match File::open(root.join(TURNSTILE)) {
-            Ok(file) => Some(file),
-            // Without it the line has no place to stand in.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => return Err(problem(error)),
-        };
+        let turnstile = Turnstile::open(&root.join(TURNSTILE)).map_err(problem)?;
         Ok(Self { root: root.to_owned(), path, turnstile, records, identity: stat.identity, wait })
     }
 
     /// Takes the lock, waiting for other processes up to the bound.
     pub(crate) fn acquire(&mut self) -> Result<Held, LockProblem> {
         let until = Instant::now() + self.wait;
-        let turnstile = self.turnstile.take();
-        let held = self.acquire_in_line(turnstile.as_ref(), until);
-        self.turnstile = turnstile;
+        let entered = match &mut self.turnstile {
+            Some(turnstile) => turnstile.enter(until),
+            None => Ok(Taken::CannotBe),
+        };
+        match entered.map_err(|error| self.problem(error))? {
+            Taken::Yes => {}
+            Taken::Busy => return Err(LockProblem::Busy(self.path.clone(), self.wait)),
+            // Where directories cannot be locked, the lock is still the lock, it is only less fair.
+            Taken::CannotBe => return self.acquire_next(until),
+        }
+        let held = self.acquire_next(until);
+        self.leave();
         held
     }
 
-    fn acquire_in_line(&mut self, turnstile: Option<&File>, until: Instant) -> Result<Held, LockProblem> {
-        let _place = match turnstile {
-            // Where directories cannot be locked, the lock is still the lock, it is only less fair.
-            Some(turnstile) => self.poll(turnstile, until, pause_outside)?.then(|| Place(turnstile)),
-            None => None,
-        };
+    /// Takes the lock as who is next in line.
+    fn acquire_next(&mut self, until: Instant) -> Result<Held, LockProblem> {
         loop {
-            if !self.poll(&self.records.file, until, |_| PAUSE_INSIDE)? {
-                return Err(LockProblem::DoesNotLock(self.root.clone()));
+            match take(&self.records.file, until).map_err(|error| self.problem(error))? {
+                Taken::Yes => {}
+                Taken::Busy => return Err(LockProblem::Busy(self.path.clone(), self.wait)),
+                Taken::CannotBe => return Err(LockProblem::DoesNotLock(self.root.clone())),
             }
             if let Some(held) = self.still_here(Held { records: self.records.clone() })? {
                 return Ok(held);
@@ -138,18 +132,23 @@ impl LockFile {
         }
     }
 
+    fn leave(&self) {
+        if let Some(turnstile) = &self.turnstile {
+            turnstile.leave();
+        }
+    }
+
     /// Takes the lock if nobody holds it and nobody waits for it.
     pub(crate) fn try_acquire(&mut self) -> Result<Option<Held>, LockProblem> {
-        let free = |file: &File| flock(file, FlockOperation::NonBlockingLockExclusive).is_ok();
-        let Some(turnstile) = self.turnstile.take() else { return Ok(None) };
-        let held = if free(&turnstile) {
-            let _place = Place(&turnstile);
-            let held = free(&self.records.file).then(|| Held { records: self.records.clone() });
-            held.map_or(Ok(None), |held| self.still_here(held))
-        } else {
-            Ok(None)
+        if !self.turnstile.as_mut().is_some_and(Turnstile::try_enter) {
+            return Ok(None);
+        }
+        let free = flock(&*self.records.file, FlockOperation::NonBlockingLockExclusive).is_ok();
+        let held = match free {
+            true => self.still_here(Held { records: self.records.clone() }),
+            false => Ok(None),
         };
-        self.turnstile = Some(turnstile);
+        self.leave();
         held
     }
 
@@ -169,16 +168,6 @@ impl LockFile {
         }
     }
 
-    /// `Ok(false)`: this file cannot be locked here.
-    fn poll(&self, file: &File, until: Instant, pause: impl Fn(Duration) -> Duration) -> Result<bool, LockProblem> {
-        match take(file, until, pause) {
-            Ok(Taken::Yes) => Ok(true),
-            Ok(Taken::CannotBe) => Ok(false),
-            Ok(Taken::Busy) => Err(LockProblem::Busy(self.path.clone(), self.wait)),
-            Err(error) => Err(self.problem(error)),
-        }
-    }
-
     fn problem(&self, error: io::Error) -> LockProblem {
         LockProblem::Io(self.path.clone(), error)
     }
@@ -191,31 +180,33 @@ enum Taken {
     CannotBe,
 }
 
-/// Waits for a lock by looking again and again: a blocking `flock` has no time limit.
-fn take(file: &File, until: Instant, pause: impl Fn(Duration) -> Duration) -> io::Result<Taken> {
+/// Whether this says that there are no such locks here.
+fn cannot_be(error: Errno) -> bool {
+    matches!(error, Errno::OPNOTSUPP | Errno::INVAL | Errno::NOLCK | Errno::NOSYS | Errno::BADF)
+}
+
+/// Waits for a lock by looking again and again: for one that few wait for, and that is let go soon.
+fn take(file: &File, until: Instant) -> io::Result<Taken> {
     let mut began = None;
-    for look in 0_u32.. {
+    loop {
         match flock(file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => return Ok(Taken::Yes),
             Err(Errno::INTR) => {}
-            Err(Errno::OPNOTSUPP | Errno::INVAL | Errno::NOLCK | Errno::NOSYS | Errno::BADF) => {
-                return Ok(Taken::CannotBe);
-            }
+            Err(error) if cannot_be(error) => return Ok(Taken::CannotBe),
             Err(Errno::WOULDBLOCK) => {
                 let now = Instant::now();
                 if now >= until {
-                    break;
+                    return Ok(Taken::Busy);
                 }
-                if look < YIELDS {
+                if now - *began.get_or_insert(now) < YIELDING {
                     std::thread::yield_now();
                 } else {
-                    std::thread::sleep(pause(now - *began.get_or_insert(now)));
+                    std::thread::sleep(PAUSE_INSIDE);
                 }
             }
             Err(error) => return Err(error.into()),
         }
     }
-    Ok(Taken::Busy)
 }
 
 impl Held {
@@ -228,7 +219,7 @@ impl Held {
             Err(Errno::WOULDBLOCK) => {}
             Ok(()) | Err(_) => return Err(LockProblem::DoesNotLock(root.to_owned())),
         }
-        match take(&self.records.small, Instant::now() + self.records.wait, |_| PAUSE_INSIDE) {
+        match take(&self.records.small, Instant::now() + self.records.wait) {
             Ok(Taken::Yes) => drop(Place(&self.records.small)),
             Ok(Taken::Busy) => return Err(LockProblem::Busy(root.to_owned(), self.records.wait)),
             Ok(Taken::CannotBe) | Err(_) => return Err(LockProblem::DoesNotLock(root.to_owned())),
@@ -301,7 +292,7 @@ impl Records {
 
     /// Changes a record under the small lock; gives the new one. What stays the same is not written.
     fn change(&self, kind: FileKind, change: impl FnOnce(Record) -> Record) -> io::Result<Record> {
-        let _small = match take(&self.small, Instant::now() + self.wait, |_| PAUSE_INSIDE)? {
+        let _small = match take(&self.small, Instant::now() + self.wait)? {
             Taken::Yes => Place(&self.small),
             Taken::Busy => {
                 let why = "another process has held the lock of the runtime root for long";
@@ -362,10 +353,31 @@ mod tests {
     }
 
     #[test]
-    fn who_has_waited_longest_looks_most_often() {
-        let pauses = [0, 20, 100, 400, 10_000].map(|waited| pause_outside(Duration::from_millis(waited)));
-        assert!(pauses.is_sorted_by(|sooner, later| sooner >= later), "{pauses:?}");
-        assert!(pauses[0] >= pauses[4] * 10);
+    fn who_gives_up_keeps_the_place_and_lets_it_go_when_nobody_comes_back() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join(TURNSTILE)).unwrap();
+        let (held, mut next) =
+            (lock(dir.path(), Duration::from_secs(60)).acquire().unwrap(), lock(dir.path(), Duration::from_secs(60)));
+        std::thread::scope(|scope| {
+            let first = scope.spawn(move || drop(next.acquire().unwrap()));
+            wait_until_locked(&dir.path().join(TURNSTILE));
+            // Behind the one who is next; gives up, comes again, and gives up for good.
+            let mut late = lock(dir.path(), Duration::from_millis(5));
+            assert!(matches!(late.acquire(), Err(LockProblem::Busy(..))));
+            assert!(late.try_acquire().unwrap().is_none(), "it still stands in line");
+            assert!(matches!(late.acquire(), Err(LockProblem::Busy(..))));
+            drop(late);
+            // And one who gives up, and then waits until it is there.
+            let mut patient = lock(dir.path(), Duration::from_millis(5));
+            assert!(matches!(patient.acquire(), Err(LockProblem::Busy(..))));
+            drop(held);
+            first.join().unwrap();
+            patient.wait = Duration::from_secs(60);
+            let held = patient.acquire().unwrap();
+            assert!(is_held(dir.path()).unwrap());
+            drop(held);
+        });
+        drop(lock(dir.path(), Duration::from_secs(60)).acquire().unwrap());
     }
 
     #[test]

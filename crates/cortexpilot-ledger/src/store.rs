@@ -147,7 +147,8 @@ impl FileStore {
         let unrecorded = Arc::new(AtomicU64::new(0));
         let pins = Pins::new(&root, disk.clone());
         let counts = disk.counts.clone();
-        let builder_disk = disk.clone();
+        // What the index costs is no part of a commit.
+        let builder_disk = disk.counted_apart();
         let reserve = Reserve::new(&root, disk.clone());
         let mut writer =
             Writer::new(engine.clone(), lock, pins, reserve, disk, clock, ending, unrecorded.clone(), idle);
