@@ -26,6 +26,7 @@ use crate::follow::read_range;
 use crate::lock::{Held, LOCK_NAME, LockFile, LockProblem};
 use crate::marks::Marks;
 use crate::pins;
+use crate::segments;
 use crate::settle::{make_durable, read_on, set_aside};
 use crate::state::Shared;
 
@@ -237,6 +238,9 @@ fn judge(root: &Path, source: &Path, shared: &Shared) -> Result<Source, AdoptErr
     let in_place = there.is_some() && here.map(|stat| stat.identity) == there.map(|stat| stat.identity);
     if in_place && let Some(adopted) = &queue.adopted {
         return Err(AdoptError::Before(Box::new(adopted.clone())));
+    }
+    if segments::any(source).map_err(|error| AdoptError::Io { path: source.join(segments::DIR), source: error })? {
+        return Err(AdoptError::Ours);
     }
     let mut found = Source::open(source)?;
     found.survey.in_place = in_place;

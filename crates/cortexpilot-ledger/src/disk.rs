@@ -2,7 +2,7 @@
 //! nothing else in the crate writes.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, Read, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::sync::Arc;
@@ -28,6 +28,39 @@ pub(crate) struct Stat {
     pub(crate) size: u64,
     /// When its bytes were last written, in seconds and nanoseconds, as coarse as the file system keeps it.
     pub(crate) modified: (i64, i64),
+}
+
+impl Stat {
+    /// The same file as the end of something longer: so many bytes stand before its first.
+    pub(crate) fn behind(self, base: u64) -> Self {
+        Self { size: base + self.size, ..self }
+    }
+}
+
+/// What bytes can be read out of by their place.
+pub(crate) trait ReadAt {
+    /// Reads some bytes from a place on; none only at the end.
+    fn read_some(&self, buffer: &mut [u8], at: u64) -> io::Result<usize>;
+}
+
+impl ReadAt for File {
+    fn read_some(&self, buffer: &mut [u8], at: u64) -> io::Result<usize> {
+        self.read_at(buffer, at)
+    }
+}
+
+/// Reads on from a place.
+pub(crate) struct ReadFrom<'a> {
+    pub(crate) file: &'a dyn ReadAt,
+    pub(crate) at: u64,
+}
+
+impl Read for ReadFrom<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read_some(buffer, self.at)?;
+        self.at += read as u64;
+        Ok(read)
+    }
 }
 
 /// Looks at a regular file without opening it; `None` when there is none.

@@ -22,10 +22,13 @@ use cortexpilot_core::port::conformance::{
 use cortexpilot_core::port::fake::{ManualClock, SeqIds};
 use cortexpilot_core::port::{Store as _, StoreError, StoreRead};
 
+use crate::chain::FileKind;
 use crate::disk::{Disk, Step};
 use crate::faults::{Fault, Faults};
+use crate::follow::read_range;
 use crate::keys::{load_key, load_or_make_on};
 use crate::repair::{RepairError, repair_on};
+use crate::segments::{self, SegmentRule};
 use crate::store::{FileStore, OpenError, StoreOptions};
 use crate::verify::{Verdict as Sound, verify};
 
@@ -33,6 +36,7 @@ mod campaign;
 mod interleaved;
 mod model;
 mod room;
+mod sealing;
 
 const KILLING: [Fault; 3] = [Fault::Fail, Fault::Stop, Fault::Tear];
 
@@ -40,13 +44,28 @@ const KILLING: [Fault; 3] = [Fault::Fail, Fault::Stop, Fault::Tear];
 struct Root {
     _dir: tempfile::TempDir,
     path: PathBuf,
+    /// When its stores seal the beginning of the ledger. Usually never.
+    segments: SegmentRule,
 }
 
 impl Root {
     fn new() -> Self {
         let memory = Path::new("/dev/shm");
         let dir = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
-        Self { path: dir.path().join("root"), _dir: dir }
+        Self { path: dir.path().join("root"), _dir: dir, segments: SegmentRule::default() }
+    }
+
+    /// One whose stores seal whatever they can at the end of every commit.
+    fn sealing() -> Self {
+        Self { segments: SegmentRule { bytes: Some(1), age: None }, ..Self::new() }
+    }
+
+    /// All of a file, also what is sealed before it.
+    fn whole(&self, kind: FileKind) -> Vec<u8> {
+        segments::open(&self.path, kind).unwrap().map_or(Vec::new(), |opened| {
+            let (file, stat) = opened.whole().unwrap();
+            read_range(&file, 0, stat.size).unwrap()
+        })
     }
 
     fn read(&self, name: &str) -> Vec<u8> {
@@ -59,7 +78,8 @@ impl Root {
     }
 
     fn open(&self, disk: Disk) -> Result<FileStore, OpenError> {
-        let options = StoreOptions { lock_wait: Duration::from_secs(30), ..StoreOptions::new(&self.path) };
+        let (lock_wait, segments) = (Duration::from_secs(30), self.segments);
+        let options = StoreOptions { lock_wait, segments, ..StoreOptions::new(&self.path) };
         FileStore::open_on(options, Arc::new(ManualClock::at(start())), disk)
     }
 

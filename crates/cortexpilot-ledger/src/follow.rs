@@ -3,11 +3,10 @@
 
 mod parallel;
 
-use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read};
-use std::os::unix::fs::FileExt as _;
 
 use crate::chain::{Chain, Entry};
+use crate::disk::ReadAt;
 
 /// How lines are divided among threads.
 #[derive(Debug, Clone, Copy)]
@@ -47,7 +46,7 @@ pub(crate) enum End {
 /// `holds` is asked after each read from the file and before its bytes are used: whether the limit still means the same
 /// bytes. See [`crate::marks`] for why that is needed.
 pub(crate) fn follow(
-    file: &File,
+    file: &dyn ReadAt,
     chain: &mut Chain,
     limit: u64,
     holds: &mut dyn FnMut() -> io::Result<bool>,
@@ -57,7 +56,7 @@ pub(crate) fn follow(
 }
 
 fn follow_as(
-    file: &File,
+    file: &dyn ReadAt,
     chain: &mut Chain,
     limit: u64,
     holds: &mut dyn FnMut() -> io::Result<bool>,
@@ -114,7 +113,7 @@ fn alone(
 
 /// The part of a file up to a limit.
 struct Window<'a> {
-    file: &'a File,
+    file: &'a dyn ReadAt,
     at: u64,
     limit: u64,
     holds: &'a mut dyn FnMut() -> io::Result<bool>,
@@ -127,7 +126,7 @@ impl Read for Window<'_> {
         if most == 0 {
             return Ok(0);
         }
-        let read = self.file.read_at(&mut buffer[..most], self.at)?;
+        let read = self.file.read_some(&mut buffer[..most], self.at)?;
         if !(self.holds)()? {
             self.moved = true;
             return Err(io::Error::other("the file was cut or replaced"));
@@ -138,12 +137,12 @@ impl Read for Window<'_> {
 }
 
 /// Reads a range of a file whole. Shorter when the file ends before it.
-pub(crate) fn read_range(file: &File, from: u64, to: u64) -> io::Result<Vec<u8>> {
+pub(crate) fn read_range(file: &dyn ReadAt, from: u64, to: u64) -> io::Result<Vec<u8>> {
     let length = usize::try_from(to.saturating_sub(from)).map_err(|_| io::Error::other("is too large"))?;
     let mut bytes = vec![0; length];
     let mut have = 0;
     while have < length {
-        match file.read_at(&mut bytes[have..], from + have as u64)? {
+        match file.read_some(&mut bytes[have..], from + have as u64)? {
             0 => break,
             read => have += read,
         }
@@ -154,6 +153,7 @@ pub(crate) fn read_range(file: &File, from: u64, to: u64) -> io::Result<Vec<u8>>
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
     use std::io::Write as _;
 
     use super::*;

@@ -18,6 +18,7 @@ mod follow;
 
 mod lock;
 mod marks;
+mod segments;
 
 mod index;
 mod state;
@@ -53,6 +54,7 @@ pub use keys::{KeyError, load_key, load_or_make_key};
 pub use reader::FileReader;
 pub use repair::{RepairError, RepairReport, RepairedFile, repair};
 pub use scrub::ScrubReport;
+pub use segments::SegmentRule;
 pub use store::{FileStore, IoCounts, OpenError, StoreOptions};
 pub use tracked::Damage;
 pub use verify::{FileReport, PinProblem, Torn, Verdict, VerifyError, VerifyReport, verify};

@@ -1,7 +1,6 @@
 //! `cortexpilot audit repair`: the way out of a damaged ledger. The damaged file is kept; a new one begins with a line that
 //! commits to its digest, the reason and the principal.
 
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,21 +11,18 @@ use cortexpilot_core::domain::queue::{ItemState, QueueItem};
 use cortexpilot_core::domain::text::Reason;
 use cortexpilot_core::domain::time::to_micros;
 use jiff::Timestamp;
-use sha2::Digest as _;
 
 use crate::chain::FileKind;
 use crate::disk::{self, Disk};
-use crate::follow::read_range;
 use crate::lock::{Held, LockFile, LockProblem};
 use crate::log::{NoTurn, SigningTurn, set_log_aside};
+use crate::segments;
 use crate::settle::{make_durable, read_on};
 use crate::state::Shared;
 use crate::tracked::{Damage, Tracked};
 
 /// How long a repair waits for processes that write. None does for long: the ledger is damaged.
 const LOCK_WAIT: Duration = Duration::from_secs(10);
-
-const CHUNK: u64 = 1024 * 1024;
 
 /// What a repair did.
 #[derive(Debug, Clone)]
@@ -45,7 +41,9 @@ pub struct RepairedFile {
     pub file: &'static str,
     /// The name under which the damaged one is kept, beside it.
     pub kept_as: String,
-    /// SHA-256 of the damaged one.
+    /// The name under which the sealed segments are kept that stood before it, if there were any.
+    pub segments_kept_as: Option<String>,
+    /// SHA-256 of the damaged one; of its segments and it, one behind the other, where there were any.
     pub damaged_sha256: Sha256Digest,
     /// What was wrong.
     pub damage: Damage,
@@ -117,6 +115,10 @@ pub(crate) fn repair_on(
     if let Some((_, event)) = newer {
         return Err(RepairError::Newer(event));
     }
+    if let Some(repaired) = &shared.queue_file.repaired {
+        // A repair was stopped when the new file was in place.
+        segments::set_stale_aside(disk, root, &repaired.damaged_sha256).map_err(failed)?;
+    }
     let stamp = Stamp { reason, principal, now };
     let mut files = Vec::new();
     for kind in FileKind::ALL {
@@ -153,7 +155,7 @@ fn replace(
     let (kind, path) = (file.kind, file.path());
     // Of a file that was taken away, nothing is kept, and that is written down like anything else.
     let (damaged, _) = disk.open_append(path)?;
-    let damaged_sha256 = digest(&damaged)?;
+    let damaged_sha256 = segments::digest_of(root, kind, &damaged)?;
     let kept_as = keep(disk, path, &damaged_sha256)?;
     disk.sync(&damaged)?;
     disk.sync_dir(root)?;
@@ -180,29 +182,21 @@ fn replace(
     // The new file is a new log: the old one's checkpoint goes with the old file. A reader that has seen the new file with
     // the old checkpoint begins anew once more.
     set_log_aside(disk, root, kind.name(), &kept_as)?;
+    let segments_kept_as = match kind {
+        FileKind::Queue => segments::set_aside(disk, root, &damaged_sha256)?,
+        FileKind::Decisions => None,
+    };
     held.raise_epoch(kind, 0)?;
     held.clear(kind)?;
     Ok(RepairedFile {
         file: kind.name(),
         kept_as,
+        segments_kept_as,
         damaged_sha256,
         damage: damage.clone(),
         verified_lines: file.chain.lines,
         head: line.hash,
     })
-}
-
-fn digest(file: &File) -> io::Result<Sha256Digest> {
-    let mut hasher = sha2::Sha256::new();
-    let mut at = 0;
-    loop {
-        let bytes = read_range(file, at, at + CHUNK)?;
-        if bytes.is_empty() {
-            return Ok(Sha256Digest::from_bytes(hasher.finalize().into()));
-        }
-        at += bytes.len() as u64;
-        hasher.update(&bytes);
-    }
 }
 
 /// Gives the damaged file its second name. An interrupted repair may have given it already.

@@ -12,6 +12,7 @@ use crate::disk::{self, Disk};
 use crate::follow::read_range;
 use crate::lock::Held;
 use crate::marks::Mark;
+use crate::segments::Segments;
 use crate::tracked::Tracked;
 
 /// How much is written again at once.
@@ -28,12 +29,14 @@ pub(crate) struct Unsettled {
     size: u64,
     /// Under this lock file nothing is known of any of its bytes.
     unknown: bool,
+    /// Somebody was stopped while bytes changed, or another file was put in place, whose name may not last yet.
+    changing: bool,
 }
 
 impl Unsettled {
     /// Whether all of it are complete lines that another writer may be flushing just now.
     pub(crate) fn may_be_in_flight(&self) -> bool {
-        !self.unknown && self.whole == self.size
+        !self.unknown && !self.changing && self.whole == self.size
     }
 
     /// Whether there are bytes in doubt at all; otherwise only the record is as a dead writer left it.
@@ -81,7 +84,9 @@ pub(crate) fn read_on(held: &Held, file: &mut Tracked, state: &mut State) -> io:
     // Behind damage nothing is read, and no line is looked for.
     let whole = if file.damage.is_some() { size } else { size - tail };
     let from = unclean.unwrap_or(whole);
-    Ok(Found { epoch, unsettled: Some(Unsettled { from, whole, size, unknown: record.mark == Mark::Unknown }) })
+    let unknown = record.mark == Mark::Unknown;
+    let changing = matches!(record.mark, Mark::Set { upto: u64::MAX, .. });
+    Ok(Found { epoch, unsettled: Some(Unsettled { from, whole, size, unknown, changing }) })
 }
 
 /// Makes every byte of a file durable and clears its record. What others may be flushing is waited for first: writing it
@@ -97,6 +102,10 @@ pub(crate) fn make_durable(
     unsettled: Unsettled,
 ) -> io::Result<()> {
     let (kind, Unsettled { from, whole, size, .. }) = (file.kind, unsettled);
+    if unsettled.changing {
+        // A file that was renamed is written to only once its name lasts.
+        disk.sync_dir(file.path().parent().unwrap_or(Path::new(".")))?;
+    }
     // Writers that are gone had been about to write behind it. Nobody is now.
     let record = held.set(kind, from, size)?;
     let in_flight = unsettled.may_be_in_flight() && unsettled.has_bytes();
@@ -147,11 +156,12 @@ fn deal_with_tail(disk: &Disk, tracked: &mut Tracked, size: u64) -> io::Result<(
             "a torn line was never acknowledged: it was set aside and cut off");
     }
     let (writable, _) = disk.open_in_place(&path)?;
+    let end = begins + keep as u64 - tracked.base();
     if !rest.is_empty() {
-        disk.cut(&writable, begins + keep as u64)?;
+        disk.cut(&writable, end)?;
     }
     if keep > 0 {
-        disk.write_at(&writable, b"\n", begins + keep as u64)?;
+        disk.write_at(&writable, b"\n", end)?;
         disk.sync(&writable)?;
         tracing::warn!(
             file = name,
@@ -199,14 +209,17 @@ fn holds(path: &Path, bytes: &[u8]) -> io::Result<bool> {
 /// Writes bytes again, as they are, and syncs them. The handle is new: one that was open while a sync failed would report
 /// that failure once more.
 fn rewrite(disk: &Disk, tracked: &Tracked, from: u64, to: u64) -> io::Result<()> {
-    let writable = write_again(disk, tracked.path(), from, to)?;
+    let writable = write_again(disk, tracked.path(), &tracked.segments(), from, to)?;
     disk.sync(&writable)
 }
 
-/// Writes bytes again, as they are, for a sync to come. Ends where the file does.
-pub(crate) fn write_again(disk: &Disk, path: &Path, from: u64, to: u64) -> io::Result<File> {
+/// Writes bytes again, as they are, for a sync to come. Ends where the file does. What is sealed was synced before it got its
+/// name, and is synced again where even that is in doubt.
+pub(crate) fn write_again(disk: &Disk, path: &Path, segments: &Segments, from: u64, to: u64) -> io::Result<File> {
+    segments.sync(disk, from)?;
     let (writable, stat) = disk.open_in_place(path)?;
-    let (mut at, to) = (from, to.min(stat.size));
+    let base = segments.base();
+    let (mut at, to) = (from.saturating_sub(base), to.saturating_sub(base).min(stat.size));
     while at < to {
         let bytes = read_range(&writable, at, (at + CHUNK).min(to))?;
         if bytes.is_empty() {

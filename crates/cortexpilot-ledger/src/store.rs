@@ -25,6 +25,7 @@ use crate::pins::{self, Pins};
 use crate::reader::approvals;
 use crate::reserve::Reserve;
 use crate::scrub::{self, ScrubReport};
+use crate::segments::SegmentRule;
 use crate::state::{Engine, Shared};
 use crate::writer::{Answer, Answered, BATCH_MAX, Waiting, Writer};
 
@@ -42,13 +43,15 @@ pub struct StoreOptions {
     pub idle: Duration,
     /// When this process brings the index up to date.
     pub index: IndexOptions,
+    /// When this process seals the beginning of `queue.jsonl` into a file of its own. Usually never.
+    pub segments: SegmentRule,
 }
 
 impl StoreOptions {
     /// A runtime root with the usual times: 10 s for the lock, one minute for counted refusals.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         let (lock_wait, idle) = (Duration::from_secs(10), Duration::from_mins(1));
-        Self { root: root.into(), lock_wait, idle, index: IndexOptions::default() }
+        Self { root: root.into(), lock_wait, idle, index: IndexOptions::default(), segments: SegmentRule::default() }
     }
 }
 
@@ -133,7 +136,7 @@ impl FileStore {
     }
 
     pub(crate) fn open_on(options: StoreOptions, clock: Arc<dyn Clock>, disk: Disk) -> Result<Self, OpenError> {
-        let StoreOptions { root, lock_wait, idle, index } = options;
+        let StoreOptions { root, lock_wait, idle, index, segments } = options;
         let problem = |source| OpenError::Root { path: root.clone(), source };
         disk.make_dirs(&root.join(pins::DIR)).map_err(problem)?;
         let engine = Arc::new(Engine::new(&root));
@@ -151,7 +154,7 @@ impl FileStore {
         let builder_disk = disk.counted_apart();
         let reserve = Reserve::new(&root, disk.clone());
         let mut writer =
-            Writer::new(engine.clone(), lock, pins, reserve, disk, clock, ending, unrecorded.clone(), idle);
+            Writer::new(engine.clone(), lock, pins, reserve, disk, clock, ending, unrecorded.clone(), idle, segments);
         writer.begin(&root)?;
         if let Some(error) = engine.read().off_checkpoint() {
             return Err(error);

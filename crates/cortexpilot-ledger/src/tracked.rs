@@ -1,8 +1,8 @@
 //! One chained file as far as this process has read it.
 
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use cortexpilot_core::codec::line::{Adopted, Repaired};
 use cortexpilot_core::domain::fold::State;
@@ -14,6 +14,7 @@ use crate::disk::{self, Identity, Stat};
 use crate::follow::{End, follow, read_range};
 use crate::log::{Anchor, CheckpointFileError};
 use crate::marks::{Mark, Marks};
+use crate::segments::{self, Boundary, Gap, Joined, Segments, may_be_missing};
 
 /// Oddities of a legacy ledger that are kept one by one; the rest is counted.
 const ODD_MAX: usize = 100;
@@ -22,7 +23,9 @@ const ODD_MAX: usize = 100;
 pub(crate) struct Tracked {
     pub(crate) kind: FileKind,
     path: PathBuf,
-    open: Option<(File, Identity)>,
+    open: Option<(Joined, Identity)>,
+    /// Where what is sealed before it stops belonging together: nothing behind that is read.
+    gap: Option<Gap>,
     pub(crate) chain: Chain,
     /// The first line that is not what it must be. Nothing behind it is read.
     pub(crate) damage: Option<Damage>,
@@ -57,7 +60,7 @@ pub(crate) struct Tracked {
 
 /// A file of which the lines before a position are known without having been read; see [`crate::index`].
 pub(crate) struct Resumed {
-    pub(crate) file: File,
+    pub(crate) file: Joined,
     pub(crate) identity: Identity,
     pub(crate) chain: Chain,
     pub(crate) repaired: Option<Repaired>,
@@ -86,6 +89,7 @@ impl Tracked {
             kind,
             path: root.join(kind.name()),
             open: None,
+            gap: None,
             chain: Chain::new(kind),
             damage: None,
             newer: None,
@@ -142,8 +146,26 @@ impl Tracked {
         &self.path
     }
 
-    pub(crate) fn file(&self) -> Option<&File> {
+    pub(crate) fn file(&self) -> Option<&Joined> {
         self.open.as_ref().map(|(file, _)| file)
+    }
+
+    /// What is sealed before the file that is open.
+    pub(crate) fn segments(&self) -> Arc<Segments> {
+        self.file().map(|file| file.segments().clone()).unwrap_or_default()
+    }
+
+    /// Where the file that is open begins, in bytes from the ledger's beginning.
+    pub(crate) fn base(&self) -> u64 {
+        self.file().map_or(0, Joined::base)
+    }
+
+    /// The same file, its size counted from the ledger's beginning; up to where something is missing, if so.
+    fn counted_from_the_beginning(&self, stat: Stat) -> Stat {
+        match self.gap {
+            None => stat.behind(self.base()),
+            Some(_) => Stat { size: self.base(), ..stat },
+        }
     }
 
     /// Whether the file still is as it was when everything in it had been read. One look at the path.
@@ -155,7 +177,7 @@ impl Tracked {
             // Of a file that is not there its last checkpoint may know.
             (None, None) => self.anchored,
             // Of a damaged file only another one is news, or one that was written to since, to put it right.
-            (Some(stat), Some(_)) => self.seen == Some(stat),
+            (Some(stat), Some(_)) => self.seen == Some(self.counted_from_the_beginning(stat)),
             (None, Some(_)) | (Some(_), None) => false,
         })
     }
@@ -171,22 +193,44 @@ impl Tracked {
     pub(crate) fn attend_while(&mut self, in_doubt: bool, state: &mut State) -> io::Result<Option<Stat>> {
         self.take_anchor()?;
         let Some(stat) = disk::stat(&self.path)? else {
-            self.lose();
+            self.lose()?;
             return Ok(None);
         };
+        let stat = self.counted_from_the_beginning(stat);
         if !self.suspect && self.open.as_ref().is_some_and(|(_, identity)| self.continues(*identity, stat, in_doubt)) {
             return Ok(Some(stat));
         }
-        let Some((file, _)) = disk::open(&self.path)? else {
-            self.lose();
-            return Ok(None);
+        for _ in 0..ATTEMPTS {
+            let root = self.path.parent().unwrap_or(Path::new(""));
+            let Some(opened) = segments::open(root, self.kind)? else {
+                self.lose()?;
+                return Ok(None);
+            };
+            let identity = opened.stat.identity;
+            if opened.gap.is_none() && self.goes_on_in(&opened.joined)? {
+                self.open = Some((opened.joined, identity));
+                self.seen = None;
+            } else {
+                self.restart(state);
+                self.take_anchor()?;
+                (self.open, self.gap) = (Some((opened.joined, identity)), opened.gap);
+            }
+            // Looked at again behind the checkpoint: whatever that covers was in the file by then. If there is another file
+            // now, it may cover more.
+            if let Some(stat) = disk::stat(&self.path)?.filter(|stat| stat.identity == identity) {
+                return Ok(Some(self.counted_from_the_beginning(stat)));
+            }
+        }
+        Err(io::Error::other(format!("{} is replaced faster than it can be read", self.kind.name())))
+    }
+
+    /// Whether another file goes on where what was read ends: its beginning was sealed meanwhile, and stands before it.
+    fn goes_on_in(&self, later: &Joined) -> io::Result<bool> {
+        let known_to_be_whole = !self.suspect && self.damage.is_none() && self.gap.is_none() && self.expected.is_none();
+        let (Some(file), Some(end), true) = (self.file(), self.chain.end(), known_to_be_whole) else {
+            return Ok(false);
         };
-        self.restart(state);
-        self.take_anchor()?;
-        // Looked at again behind the checkpoint: whatever that covers was in the file by then.
-        let stat = disk::stat_open(&self.path, &file)?;
-        self.open = Some((file, stat.identity));
-        Ok(Some(stat))
+        Ok(file.segments().are_continued_by(later.segments()) && ends_in(later, self.chain.offset, &end)?)
     }
 
     /// Looks for the last checkpoint before anything is read, and again while nothing was: a repair under way moves it.
@@ -235,13 +279,18 @@ impl Tracked {
     }
 
     /// The file is gone. What it held stays in the fold, and nobody may write as if it had not been.
-    fn lose(&mut self) {
+    fn lose(&mut self) -> io::Result<()> {
         self.seen = None;
         let had = self.open.take().is_some() && self.chain.lines > 0;
         if (had || self.expected.is_some()) && self.damage.is_none() {
             self.damaged("is not there any more: the file was taken away while it was in use");
         }
+        let root = self.path.parent().unwrap_or(Path::new(""));
+        if self.damage.is_none() && self.kind == FileKind::Queue && segments::any(root)? {
+            self.damaged(format!("is not there: {} is missing behind the sealed segments", self.kind.name()));
+        }
         self.short_of_its_checkpoint();
+        Ok(())
     }
 
     /// Begins anew, remembering what must still be found.
@@ -277,7 +326,14 @@ impl Tracked {
 
     fn damaged(&mut self, what: impl Into<String>) {
         let (line, offset) = (self.chain.lines + 1, self.chain.offset);
-        self.damage = Some(Damage { line, offset, what: what.into() });
+        let mut what = what.into();
+        let segments = self.segments();
+        if let Some((name, local)) = segments.place(line) {
+            what = format!("{what} (line {local} of {name})");
+        } else if segments.lines() > 0 && self.gap.is_none() {
+            what = format!("{what} (line {} of {})", line - segments.lines(), self.kind.name());
+        }
+        self.damage = Some(Damage { line, offset, what });
     }
 
     /// Marks what stands behind the last complete line as damage.
@@ -296,8 +352,7 @@ impl Tracked {
     /// place, before this process appends to what it does not know.
     pub(crate) fn still_ends_as_read(&self) -> io::Result<bool> {
         let (Some(file), Some(end)) = (self.file(), self.chain.end()) else { return Ok(true) };
-        let found = read_range(file, self.chain.offset.saturating_sub(end.len() as u64), self.chain.offset)?;
-        Ok(found == end.as_bytes())
+        ends_in(file, self.chain.offset, &end)
     }
 
     /// Reads on as far as the file is durable, without the lock. [`crate::marks`] gives the reasoning.
@@ -350,6 +405,12 @@ impl Tracked {
         let tail = self.run(limit, holds, state)?;
         if let Some(tail) = tail {
             self.seen = Some(stat).filter(|_| whole);
+            if whole
+                && self.damage.is_none()
+                && let Some(gap) = &self.gap
+            {
+                self.damaged(gap.what.clone());
+            }
             if whole && self.chain.anchor.is_some() && !self.tail_completes(stat, tail)? {
                 self.short_of_its_checkpoint();
             }
@@ -368,6 +429,8 @@ impl Tracked {
             self.expected = None;
         } else if limit >= was.offset {
             self.damaged("does not verify: lines that were read before have been changed");
+        } else if let (Some(gap), true) = (&self.gap, whole) {
+            self.damaged(gap.what.clone());
         } else if whole {
             let gone = was.lines.saturating_sub(self.chain.lines);
             self.damaged(format!("is not there any more: {gone} lines that were read before are gone"));
@@ -383,6 +446,7 @@ impl Tracked {
         holds: &mut dyn FnMut() -> io::Result<bool>,
         state: &mut State,
     ) -> io::Result<Option<u64>> {
+        let segments = self.segments();
         let Self {
             open, chain, damage, newer, repaired, adopted, odd, odd_total, changes, kind, folds, census, ..
         } = self;
@@ -421,26 +485,42 @@ impl Tracked {
             Entry::Adopted(record) => *adopted = Some(record),
             Entry::Event(..) | Entry::Decision(_) | Entry::Repaired(_) | Entry::Refusal | Entry::Blank => {}
         };
-        match follow(file, chain, limit, holds, visit)? {
-            End::Reached { tail } => Ok(Some(tail)),
-            End::Moved => Ok(None),
-            End::Damaged(what) => {
-                self.off_checkpoint = self.chain.anchor.as_ref().is_some_and(|anchor| anchor.is_broken());
-                self.damaged(what);
-                Ok(Some(0))
+        let what = loop {
+            // Every file ends with a line, and a segment with the one that its name says.
+            let boundary = segments.boundary_behind(chain.offset).filter(|boundary| boundary.offset <= limit);
+            let upto = boundary.map_or(limit, |boundary| boundary.offset);
+            match (follow(file, chain, upto, holds, visit)?, boundary) {
+                (End::Reached { tail }, None) => return Ok(Some(tail)),
+                (End::Reached { tail: 0 }, Some(boundary)) if chain.lines == boundary.lines => {}
+                (End::Reached { tail: 0 }, Some(boundary)) => {
+                    let Boundary { name, lines, .. } = boundary;
+                    break format!("does not stand where it should: {name} should end with line {lines}");
+                }
+                (End::Reached { .. }, Some(boundary)) => break format!("is cut off where {} ends", boundary.name),
+                (End::Moved, _) => return Ok(None),
+                (End::Damaged(what), _) if *kind == FileKind::Queue && chain.offset == segments.base() => {
+                    break format!("{what}{}", may_be_missing(chain.lines + 1));
+                }
+                (End::Damaged(what), _) => break what,
             }
-        }
+            if chain.offset >= limit {
+                return Ok(Some(0));
+            }
+        };
+        self.off_checkpoint = self.chain.anchor.as_ref().is_some_and(|anchor| anchor.is_broken());
+        self.damaged(what);
+        Ok(Some(0))
     }
 
     /// This process itself wrote the same bytes once more, cut a torn line or completed one, all under the lock.
     pub(crate) fn rewrote(&mut self) -> io::Result<()> {
-        self.seen = disk::stat(&self.path)?;
+        self.seen = disk::stat(&self.path)?.map(|stat| self.counted_from_the_beginning(stat));
         Ok(())
     }
 
     /// This process itself wrote what it had staged, and the file now is like this: nothing is left to read.
     pub(crate) fn wrote(&mut self, stat: Stat) {
-        self.seen = Some(stat);
+        self.seen = Some(self.counted_from_the_beginning(stat));
     }
 
     /// What lists say about this file: the damage, or that it holds something newer.
@@ -454,8 +534,13 @@ impl Tracked {
     }
 }
 
+fn ends_in(file: &Joined, offset: u64, end: &str) -> io::Result<bool> {
+    Ok(read_range(file, offset.saturating_sub(end.len() as u64), offset)? == end.as_bytes())
+}
+
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
     use std::os::unix::fs::FileExt as _;
     use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -28,8 +28,13 @@ use crate::lock::{Held, LockFile, LockProblem, Records};
 use crate::marks::Mark;
 use crate::pins::Pins;
 use crate::reserve::{self, Reserve};
+use crate::segments::SegmentRule;
 use crate::settle;
 use crate::state::{Engine, InFlight, Shared, unavailable};
+
+mod sealing;
+
+use sealing::Sealing;
 
 /// Commands judged under one lock. Beyond that the state would stay locked for readers too long.
 pub(crate) const BATCH_MAX: usize = 256;
@@ -77,6 +82,7 @@ pub(crate) struct Writer {
     woke: usize,
     /// How long flushes take, the newest counting for a quarter.
     flush_time: Duration,
+    sealing: Sealing,
 }
 
 /// A file open for appending.
@@ -144,6 +150,7 @@ impl Writer {
         ended: watch::Sender<u64>,
         unrecorded: Arc<AtomicU64>,
         idle: Duration,
+        segments: SegmentRule,
     ) -> Self {
         Self {
             engine,
@@ -162,6 +169,7 @@ impl Writer {
             releasing: BTreeSet::new(),
             woke: 0,
             flush_time: Duration::ZERO,
+            sealing: Sealing::new(segments),
         }
     }
 
@@ -173,6 +181,7 @@ impl Writer {
                     let batch = self.gather(first, commands);
                     self.woke = batch.len();
                     self.serve(batch);
+                    self.seal_if_due();
                 }
                 Err(RecvTimeoutError::Timeout) => {
                     let counts = self.meter.due(self.clock.now());
@@ -180,6 +189,7 @@ impl Writer {
                     if !self.releasing.is_empty() {
                         self.serve(Vec::new());
                     }
+                    self.seal_if_due();
                 }
                 Err(RecvTimeoutError::Disconnected) => break,
             }
@@ -399,18 +409,19 @@ impl Writer {
         lines: &[u8],
         doubts: [Option<Doubt>; 2],
     ) -> Result<Written, (Trouble, String)> {
-        let (path, end) = {
+        let (path, end, segments) = {
             let shared = self.engine.read();
-            (shared.file(kind).path().to_owned(), shared.file(kind).chain.offset)
+            let file = shared.file(kind);
+            (file.path().to_owned(), file.chain.offset, file.segments())
         };
-        let begin = end - lines.len() as u64;
+        let (begin, base) = (end - lines.len() as u64, segments.base());
         let before = |error| failure(&format!("opening {}", kind.name()), Trouble::Before(error));
         let step =
             |what: &'static str| move |error| failure(&format!("{what} {}", kind.name()), Trouble::During(error));
         // Open before anything is written through any handle, so that it is told whatever goes wrong with that.
         let usual = self.appenders[slot(kind)].take().filter(|_| doubts[slot(kind)].is_none());
         let appender = Appender::at(usual, path, &self.disk).map_err(before)?;
-        appender.expect_size(begin).map_err(before)?;
+        appender.expect_size(begin - base).map_err(before)?;
         let record = held.set(kind, begin, end).map_err(|error| {
             // The small lock was not to be had: nothing was changed.
             if error.kind() == io::ErrorKind::TimedOut { before(error) } else { step("marking")(error) }
@@ -418,11 +429,11 @@ impl Writer {
         if let Mark::Set { from, .. } = record.mark
             && from < begin
         {
-            settle::write_again(&self.disk, &appender.path, from, begin).map_err(step("writing again"))?;
+            settle::write_again(&self.disk, &appender.path, &segments, from, begin).map_err(step("writing again"))?;
         }
         self.disk.append(&appender.file, lines).map_err(step("writing"))?;
         self.disk.counts.commits.fetch_add(1, Ordering::Relaxed);
-        let stat = appender.expect_size(end).map_err(step("writing"))?;
+        let stat = appender.expect_size(end - base).map_err(step("writing"))?;
         self.engine.write().split(kind).0.wrote(stat);
         Ok(Written { kind, appender, end, epoch: record.epoch })
     }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use cortexpilot_core::domain::command::{ApprovalPolicy, Limits, MutationGate, Policy};
 use cortexpilot_core::domain::principal::{DEFAULT_ALLOWED_ROLES, KnownBy, Principal, PrincipalKind, Role, Roles};
+use cortexpilot_ledger::SegmentRule;
 use jiff::SignedDuration;
 
 mod approval;
@@ -15,6 +16,7 @@ mod file;
 mod near;
 pub(crate) mod roots;
 pub(crate) mod secret_file;
+mod segments;
 mod sources;
 pub(crate) mod table;
 pub(crate) mod value;
@@ -104,6 +106,8 @@ pub(crate) struct Settings {
     pub(crate) approval: ApprovalPolicy,
     /// How long people may take to answer a request.
     pub(crate) approval_ttl: SignedDuration,
+    /// When the beginning of the ledger is sealed away.
+    pub(crate) segments: SegmentRule,
     pub(crate) allowed_roles: Roles,
     pub(crate) auth_required: bool,
     pub(crate) api_token: Option<Secret>,
@@ -224,6 +228,7 @@ impl Settings {
         let every = sources.parsed(&table::CHECKPOINT_EVERY, value::interval);
         let checkpoint_every = every.unwrap_or(Some(SignedDuration::from_secs(60)));
         sources.show(&table::CHECKPOINT_EVERY, checkpoint_every.map_or_else(|| "0".to_owned(), value::duration_text));
+        let segments = segments::rule(sources);
         let log = sources.parsed(&table::LOG, Log::parse).unwrap_or(Log::Warn);
         sources.show(&table::LOG, log.as_str().to_owned());
         Self {
@@ -233,6 +238,7 @@ impl Settings {
             mutation_gate: if gate { MutationGate::Open } else { MutationGate::Shut },
             approval,
             approval_ttl,
+            segments,
             allowed_roles,
             auth_required,
             api_token,

@@ -71,8 +71,8 @@ pub(crate) fn previewer(settings: &Settings) -> Result<App, Unopened> {
 /// For processes that may write: opens the ledger, settles what a dead process left behind, makes the key where there is
 /// none.
 pub(crate) fn writer(settings: &Settings) -> Result<(App, Arc<FileStore>), Unopened> {
-    let store = FileStore::open(StoreOptions::new(&settings.runtime_root), Arc::new(SystemClock))?;
-    let store = Arc::new(store);
+    let options = StoreOptions { segments: settings.segments, ..StoreOptions::new(&settings.runtime_root) };
+    let store = Arc::new(FileStore::open(options, Arc::new(SystemClock))?);
     let key = load_or_make_key(&settings.runtime_root, &OsIds)?;
     let runs = Arc::new(runs(settings)?);
     let app = App::new(store.clone(), runs, Arc::new(SystemClock), Arc::new(OsIds), settings.policy(), Some(key));

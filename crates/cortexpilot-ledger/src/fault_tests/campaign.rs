@@ -110,16 +110,22 @@ impl Told {
 }
 
 /// Sends the run's commands, round by round, until one of them fails; to a process that lives on, two more that must fail
-/// too.
-fn send(run: &Run, store: &FileStore, faults: &Faults, lives_on: bool) -> Result<Told, String> {
+/// too. With a gate, the first of a round is carried out alone and the others are one batch.
+fn send(run: &Run, store: &FileStore, gate: Option<&Faults>, lives_on: bool) -> Result<Told, String> {
     let mut told = Told::default();
     let mut before = Reach::default();
     for round in run.deeds.chunks(ROUND) {
-        faults.shut();
+        if let Some(gate) = gate {
+            gate.shut();
+        }
         let mut waiting = vec![store.execute(round[0].command.clone())];
-        faults.wait_until_shut_out();
+        if let Some(gate) = gate {
+            gate.wait_until_shut_out();
+        }
         waiting.extend(round[1..].iter().map(|deed| store.execute(deed.command.clone())));
-        faults.reopen();
+        if let Some(gate) = gate {
+            gate.reopen();
+        }
         let answers = block_on(futures_util::future::join_all(waiting));
         for (deed, answer) in round.iter().zip(&answers) {
             told.hear(deed, before, answer)?;
@@ -137,6 +143,11 @@ fn send(run: &Run, store: &FileStore, faults: &Faults, lives_on: bool) -> Result
         }
     }
     Ok(told)
+}
+
+/// A sealing that fails may end a process between two rounds: then nobody comes to the gate.
+fn gate<'a>(root: &Root, faults: &'a Faults) -> Option<&'a Faults> {
+    (root.segments == SegmentRule::default()).then_some(faults)
 }
 
 /// What the next process makes of it.
@@ -159,7 +170,7 @@ fn judge(run: &Run, root: &Root, told: &Told, thorough: bool) -> Result<(), Stri
         return Err(format!("refuses writes: {error}"));
     }
     for (at, name) in NAMES.into_iter().enumerate() {
-        let found = root.read(name);
+        let found = root.whole(FileKind::ALL[at]);
         if !run.files[at].starts_with(&found) || found.last().is_some_and(|last| *last != b'\n') {
             return Err(format!("{name} is no beginning of the run in whole lines"));
         }
@@ -187,11 +198,10 @@ fn judge(run: &Run, root: &Root, told: &Told, thorough: bool) -> Result<(), Stri
 }
 
 /// One run on a disk whose n-th write, sync or change of a name fails with this error.
-fn strike(run: &Run, errno: i32, n: i64) -> Result<Option<Told>, String> {
-    let root = Root::new();
+fn strike(run: &Run, root: &Root, errno: i32, n: i64) -> Result<Option<Told>, String> {
     let faults = Faults::at(n, Fault::Errno(errno));
     let told = match root.open(faults.disk()) {
-        Ok(store) => send(run, &store, &faults, true)?,
+        Ok(store) => send(run, &store, Some(&faults), true)?,
         // It does not even start, and says so.
         Err(_) => Told { failed: true, ..Told::default() },
     };
@@ -199,7 +209,7 @@ fn strike(run: &Run, errno: i32, n: i64) -> Result<Option<Told>, String> {
         assert!(!told.failed && told.acknowledged == APPENDS - run.refusals(), "the run goes through");
         return Ok(None);
     }
-    judge(run, &root, &told, n % 8 == 0)?;
+    judge(run, root, &told, n % 8 == 0)?;
     Ok(Some(told))
 }
 
@@ -213,7 +223,7 @@ fn every_change_fails_once_with(errno: i32, name: &str) {
     let run = Run::of(APPENDS);
     let (mut fired, mut harmless, mut acknowledged) = (0, 0, 0);
     for n in 0.. {
-        match strike(&run, errno, n).unwrap_or_else(|why| panic!("{name} at change {n}: {why}")) {
+        match strike(&run, &Root::new(), errno, n).unwrap_or_else(|why| panic!("{name} at change {n}: {why}")) {
             Some(told) => {
                 fired += 1;
                 harmless += usize::from(!told.failed);
@@ -245,23 +255,23 @@ fn a_run_of_200_appends_survives_enospc_at_every_change() {
 const SHORT: usize = 40;
 
 /// Power fails before the n-th change of a run. Says whether the run got that far, and what is wrong afterwards.
-fn lose_power(run: &Run, n: i64, half: bool, lies: bool) -> (bool, Result<(), String>) {
-    let root = Root::new();
+fn lose_power(run: &Run, root: &Root, n: i64, half: bool, lies: bool) -> (bool, Result<(), String>) {
     let faults = Faults::over_medium(n, Fault::Stop, lies);
     let told = match root.open(faults.disk()) {
-        Ok(store) => send(run, &store, &faults, false),
+        Ok(store) => send(run, &store, gate(root, &faults), false),
         Err(_) => Ok(Told { failed: true, ..Told::default() }),
     };
-    faults.lose_power(&[root.path.clone(), root.path.join("contracts")], half).unwrap();
-    (faults.struck(), told.and_then(|told| judge(run, &root, &told, n % 8 == 0)))
+    let dirs = [root.path.clone(), root.path.join("contracts"), root.path.join("segments")];
+    faults.lose_power(&dirs, half).unwrap();
+    (faults.struck(), told.and_then(|told| judge(run, root, &told, n % 8 == 0)))
 }
 
 /// Power fails at every change. Gives how often it did, and each complaint.
-fn power_failures(run: &Run, lies: bool) -> (usize, Vec<String>) {
+fn power_failures(run: &Run, root: fn() -> Root, lies: bool) -> (usize, Vec<String>) {
     let (mut fired, mut complaints) = (0, Vec::new());
     for half in [false, true] {
         for n in 0.. {
-            let (struck, judged) = lose_power(run, n, half, lies);
+            let (struck, judged) = lose_power(run, &root(), n, half, lies);
             fired += 1;
             if let Err(why) = judged {
                 complaints.push(format!("{why} (change {n}, {} kept)", if half { "half" } else { "nothing" }));
@@ -277,7 +287,7 @@ fn power_failures(run: &Run, lies: bool) -> (usize, Vec<String>) {
 
 #[test]
 fn power_may_fail_before_every_change() {
-    let (fired, complaints) = power_failures(&Run::of(SHORT), false);
+    let (fired, complaints) = power_failures(&Run::of(SHORT), Root::new, false);
     assert_eq!(complaints, [""; 0]);
     assert!(fired > SHORT);
     println!("fired: {fired} power failures");
@@ -290,7 +300,7 @@ fn power_may_fail_before_every_change() {
 /// The control: were a sync left out, the campaign above would say so.
 #[test]
 fn where_syncs_are_left_out_the_checker_finds_acknowledged_lines_lost() {
-    let (fired, complaints) = power_failures(&Run::of(ROUND), true);
+    let (fired, complaints) = power_failures(&Run::of(ROUND), Root::new, true);
     let lost = complaints.iter().filter(|why| why.contains("a line that was acknowledged is lost")).count();
     assert!(lost > ROUND, "{lost} of {fired}: {complaints:?}");
     println!(
@@ -325,4 +335,34 @@ fn the_checker_finds_a_lost_line_and_one_that_nobody_was_told_of() {
     println!(
         "figure: control: a line lost, one that nobody was told of, and halves of both: 4 of 4 found by the same checker"
     );
+}
+
+#[test]
+fn a_run_that_seals_whatever_it_can_may_be_killed_before_every_change() {
+    let run = Run::of(SHORT);
+    let mut fired = 0;
+    for n in 0.. {
+        let root = Root::sealing();
+        let faults = Faults::at(n, Fault::Stop);
+        let told = match root.open(faults.disk()) {
+            Ok(store) => send(&run, &store, gate(&root, &faults), false).unwrap_or_else(|why| panic!("{n}: {why}")),
+            Err(_) => Told { failed: true, ..Told::default() },
+        };
+        if !faults.struck() {
+            assert!(std::fs::read_dir(root.path.join("segments")).unwrap().count() > 0, "it does seal");
+            break;
+        }
+        judge(&run, &root, &told, true).unwrap_or_else(|why| panic!("change {n}: {why}"));
+        fired += 1;
+    }
+    assert!(fired > SHORT, "{fired} fired");
+    println!("fired: killed {fired} times while the ledger was written and sealed");
+}
+
+#[test]
+fn power_may_fail_before_every_change_of_a_run_that_seals_whatever_it_can() {
+    let (fired, complaints) = power_failures(&Run::of(SHORT), Root::sealing, false);
+    assert_eq!(complaints, [""; 0]);
+    assert!(fired > SHORT);
+    println!("fired: {fired} power failures while the ledger was sealed");
 }

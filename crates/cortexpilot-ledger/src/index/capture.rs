@@ -1,8 +1,6 @@
 //! Taking note of where things stand, for a builder that goes on while they change.
 
-use std::fs::File;
 use std::io::{self, BufReader, Read};
-use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,7 +9,9 @@ use super::snapshot::{Header, Live, LogPart, Part, nanos};
 use super::table::{Ending, Record, Row, Section, mark, run_to_seq, to_seq, workflow_mark};
 use super::{Broken, Index};
 use crate::chain::{FileKind, LEGACY_LINE_MAX, Position};
+use crate::disk::ReadAt;
 use crate::log::{Frontier, each_line, leaf_hash, stored};
+use crate::segments::Joined;
 use crate::state::Shared;
 
 /// Where things stood at a position.
@@ -24,8 +24,8 @@ pub(super) struct Capture {
     pub(super) fresh: [Vec<Record>; 4],
     /// What has the others.
     pub(super) base: Option<Arc<Index>>,
-    pub(super) queue_file: File,
-    pub(super) decisions_file: Option<File>,
+    pub(super) queue_file: Joined,
+    pub(super) decisions_file: Option<Joined>,
     /// The commit under way then, whose lines are in it.
     pub(super) in_flight: Option<u64>,
     pub(super) generation: u64,
@@ -51,7 +51,6 @@ impl Capture {
         header.asked = state.closed_after_asking().map(ToString::to_string).collect();
         let held = state.queue.held_lines().filter(|(item, _)| item.is_live());
         let live = held.map(|(item, lines)| Live { seq: item.seq, enqueued: lines.enqueued, claimed: lines.claimed });
-        let clone = |file: &File| file.try_clone().map_err(Broken::io);
         Ok(Some(Self {
             position: queue.chain.position(),
             header,
@@ -59,8 +58,8 @@ impl Capture {
             changes: decisions.changes.clone(),
             fresh: fresh(shared)?,
             base: shared.index().cloned(),
-            queue_file: clone(open)?,
-            decisions_file: decisions.file().map(clone).transpose()?,
+            queue_file: open.clone(),
+            decisions_file: decisions.file().cloned(),
             in_flight: shared.in_flight.map(|commit| commit.commit),
             generation: shared.generation,
             restarts: queue.restarts,
@@ -139,7 +138,7 @@ pub(super) fn log_part(root: &Path, kind: FileKind, capture: &Capture) -> Result
 
 /// A part of a file.
 struct Range<'a> {
-    file: &'a File,
+    file: &'a dyn ReadAt,
     at: u64,
     limit: u64,
 }
@@ -147,7 +146,7 @@ struct Range<'a> {
 impl Read for Range<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let most = usize::try_from(self.limit.saturating_sub(self.at)).unwrap_or(usize::MAX).min(buffer.len());
-        let read = self.file.read_at(&mut buffer[..most], self.at)?;
+        let read = self.file.read_some(&mut buffer[..most], self.at)?;
         self.at += read as u64;
         Ok(read)
     }

@@ -1,14 +1,14 @@
 //! One line out of the middle of a file, checked where it stands.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt as _;
-
 use cortexpilot_core::codec::line::{self, Adopted, Line, decode_legacy};
 use cortexpilot_core::domain::id::Sha256Digest;
 use cortexpilot_core::domain::ledger;
 
 use super::Broken;
 use crate::chain::{Chain, Entry, FileKind, LEGACY_LINE_MAX, Position};
+use crate::disk::ReadAt as _;
+use crate::follow::read_range;
+use crate::segments::Joined;
 
 /// A line of ours ends in its hash, a quote, a brace and a newline.
 const END: u64 = 64 + 3;
@@ -17,7 +17,7 @@ const END: u64 = 64 + 3;
 #[derive(Debug)]
 pub(super) struct Lines {
     kind: FileKind,
-    file: File,
+    file: Joined,
     /// Where the first line of ours begins, and what it chains onto.
     began: (u64, Sha256Digest),
 }
@@ -47,11 +47,11 @@ impl Window {
 }
 
 impl Lines {
-    pub(super) fn new(kind: FileKind, file: File, began: (u64, Sha256Digest)) -> Self {
+    pub(super) fn new(kind: FileKind, file: Joined, began: (u64, Sha256Digest)) -> Self {
         Self { kind, file, began }
     }
 
-    pub(super) fn file(&self) -> &File {
+    pub(super) fn file(&self) -> &Joined {
         &self.file
     }
 
@@ -90,13 +90,9 @@ impl Lines {
 
     /// Whether the line before this offset ends in this hash.
     pub(super) fn ends_in(&self, offset: u64, head: &Sha256Digest) -> Result<bool, Broken> {
-        let mut end = [0; END as usize];
         let Some(from) = offset.checked_sub(END) else { return Ok(false) };
-        match self.file.read_exact_at(&mut end, from) {
-            Ok(()) => Ok(head_in(&end) == Some(*head)),
-            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Ok(false),
-            Err(error) => Err(Broken::io(error)),
-        }
+        let end = read_range(&self.file, from, offset).map_err(Broken::io)?;
+        Ok(head_in(&end) == Some(*head))
     }
 
     /// Makes the window hold the bytes from `from` to the first newline behind the first `skip` of them, and gives how many
@@ -116,7 +112,7 @@ impl Lines {
             window.bytes.resize(want, 0);
             let mut have = 0;
             while have < want {
-                match self.file.read_at(&mut window.bytes[have..], from + have as u64).map_err(Broken::io)? {
+                match self.file.read_some(&mut window.bytes[have..], from + have as u64).map_err(Broken::io)? {
                     0 => break,
                     read => have += read,
                 }

@@ -9,9 +9,9 @@ use super::snapshot::{Part, Snapshot};
 use super::table::Table;
 use super::{Broken, Index, load};
 use crate::chain::{Entry, FileKind};
-use crate::disk;
 use crate::log::{Anchor, stored};
 use crate::marks::{Mark, Marks};
+use crate::segments;
 use crate::tracked::{Resumed, Tracked};
 
 /// What a process goes on with.
@@ -57,7 +57,7 @@ fn index_of(snapshot: &Snapshot, tables: Vec<Table>, file: &Tracked) -> Result<I
 
 fn lines_of(file: &Tracked, part: &Part) -> Result<Lines, Broken> {
     let open = file.file().ok_or_else(|| Broken::new("the ledger is not open"))?;
-    Ok(Lines::new(file.kind, open.try_clone().map_err(Broken::io)?, part.began()?))
+    Ok(Lines::new(file.kind, open.clone(), part.began()?))
 }
 
 impl Index {
@@ -77,10 +77,10 @@ impl Index {
 
 fn resume_file(root: &Path, marks: &Marks, kind: FileKind, part: &Part) -> Result<Tracked, Broken> {
     let record = marks.look().and_then(|mut look| look.record(kind)).map_err(Broken::io)?;
-    let path = root.join(kind.name());
-    let Some((file, stat)) = disk::open(&path).map_err(Broken::io)? else {
+    let Some(opened) = segments::open(root, kind).map_err(Broken::io)? else {
         return Err(Broken::new(format!("there is no {}", kind.name())));
     };
+    let (file, stat) = opened.whole().map_err(Broken::io)?;
     let durable = match record.mark {
         Mark::Unknown | Mark::Clear => stat.size,
         Mark::Set { from, .. } => from.min(stat.size),
@@ -103,7 +103,7 @@ fn resume_file(root: &Path, marks: &Marks, kind: FileKind, part: &Part) -> Resul
         adopted = Some(lines.adoption()?);
     }
     let (odd, odd_total) = (part.odd(kind), part.odd_total);
-    let file = lines.file().try_clone().map_err(Broken::io)?;
+    let file = lines.file().clone();
     let resumed = Resumed { file, identity: stat.identity, chain, repaired, adopted, odd, odd_total };
     let mut tracked = Tracked::new(root, kind);
     tracked.resume(resumed);

@@ -5,9 +5,7 @@
 //! them. Both are derived, and neither is believed: the tree must have the signed root, and the line before the place must
 //! be the tree's last leaf. Where that does not hold, everything is read from the first line.
 
-use std::fs::File;
 use std::io::{self, Read as _};
-use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use cortexpilot_core::domain::id::Sha256Digest;
@@ -22,9 +20,10 @@ use super::tile::Tile;
 use super::tile_store::{DirTiles, TileNodes, Tiles as _, part_name};
 use super::tree::Node;
 use crate::chain::{Chain, Entry, FileKind};
-use crate::disk::{self, Disk, Identity};
+use crate::disk::{self, Disk, Identity, ReadAt};
 use crate::follow::read_range;
 use crate::marks::{Mark, Marks};
+use crate::segments::{self, Gap, Joined, Opened};
 use crate::tracked::Damage;
 
 /// How much is read at once.
@@ -40,7 +39,7 @@ const POSITION_MAX: u64 = 256;
 pub(super) struct Leaves {
     pub(super) kind: FileKind,
     path: PathBuf,
-    open: Option<(File, Identity)>,
+    open: Option<(Joined, Identity)>,
     link: Link,
     offset: u64,
     pub(super) tree: LogTree,
@@ -107,7 +106,7 @@ impl Leaves {
         let begun = Self::from_the_first_line(root, kind);
         let offset = position(root, kind).filter(|(lines, _)| lines == size && *size > 0)?.1;
         let tree = LogTree::resume(&begun.tiles, *size).ok().filter(|tree| tree.root() == *signed)?;
-        let (file, stat) = disk::open(&begun.path).ok()??;
+        let (file, stat) = segments::open(root, kind).ok()??.whole().ok()?;
         let line = line_before(&file, offset).ok()??;
         let last = TileNodes::new(&begun.tiles, *size).node(Node { level: 0, index: size - 1 }).ok()?;
         // One of ours: its hash binds all before it, so it stands in the file once.
@@ -122,7 +121,9 @@ impl Leaves {
         match (&self.open, disk::stat(&self.path)?) {
             (None, None) => Ok(true),
             (None, Some(_)) => Ok(self.tree.size() == 0),
-            (Some((file, identity)), Some(stat)) if stat.identity == *identity && stat.size >= self.offset => {
+            (Some((file, identity)), Some(stat))
+                if stat.identity == *identity && file.base() + stat.size >= self.offset =>
+            {
                 let Link::Sealed(head) = &self.link else { return Ok(true) };
                 let end = format!("{head}\"}}\n");
                 let from = self.offset.saturating_sub(end.len() as u64);
@@ -142,10 +143,11 @@ impl Leaves {
             return Ok(if self.open.is_none() { Reading::Reached { all: true } } else { Reading::Moved });
         }
         let stat = match &self.open {
-            Some((file, _)) => disk::stat_open(&self.path, file)?,
+            Some((file, _)) => file.stat(&self.path)?,
             None => {
-                let Some((file, stat)) = disk::open(&self.path)? else { return Ok(Reading::Moved) };
-                self.open = Some((file, stat.identity));
+                let Some(opened) = self.open_file()? else { return Ok(Reading::Moved) };
+                let stat = opened.stat;
+                self.open = Some((opened.joined, stat.identity));
                 stat
             }
         };
@@ -164,7 +166,7 @@ impl Leaves {
         while at < durable {
             let most = usize::try_from(durable - at).unwrap_or(usize::MAX).min(CHUNK);
             let read = match &self.open {
-                Some((file, _)) => file.read_at(&mut chunk[..most], at)?,
+                Some((file, _)) => file.read_some(&mut chunk[..most], at)?,
                 None => 0,
             };
             if read == 0 || look.record(self.kind)?.epoch != after.epoch {
@@ -188,6 +190,17 @@ impl Leaves {
             }
         }
         Ok(Reading::Reached { all: after.mark == Mark::Clear && stat.size == self.offset })
+    }
+
+    /// The file and what is sealed before it, from its beginning.
+    fn open_file(&self) -> Result<Option<Opened>, Stopped> {
+        let root = self.path.parent().unwrap_or(Path::new(""));
+        match segments::open(root, self.kind)? {
+            Some(Opened { gap: Some(Gap { line, what }), stat, .. }) => {
+                Err(Stopped::Damaged(Damage { line, offset: stat.size, what }))
+            }
+            found => Ok(found),
+        }
     }
 
     fn line_max(&self) -> usize {
@@ -284,7 +297,7 @@ pub(super) fn position(root: &Path, kind: FileKind) -> Option<(u64, u64)> {
 }
 
 /// The line of ours that ends at an offset, without its newline.
-fn line_before(file: &File, offset: u64) -> io::Result<Option<Vec<u8>>> {
+fn line_before(file: &dyn ReadAt, offset: u64) -> io::Result<Option<Vec<u8>>> {
     let bytes = read_range(file, offset.saturating_sub(LINE_MAX as u64 + 2), offset)?;
     let Some(line) = bytes.strip_suffix(b"\n") else { return Ok(None) };
     let begins = line.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
@@ -292,7 +305,7 @@ fn line_before(file: &File, offset: u64) -> io::Result<Option<Vec<u8>>> {
     Ok(whole.then(|| line[begins..].to_vec()))
 }
 
-fn repaired_by_its_first_line(file: &File, kind: FileKind) -> io::Result<Option<Sha256Digest>> {
+fn repaired_by_its_first_line(file: &dyn ReadAt, kind: FileKind) -> io::Result<Option<Sha256Digest>> {
     let bytes = read_range(file, 0, LINE_MAX as u64 + 1)?;
     let Some(end) = bytes.iter().position(|byte| *byte == b'\n') else { return Ok(None) };
     match Chain::new(kind).feed(&bytes[..end]) {

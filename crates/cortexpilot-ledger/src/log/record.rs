@@ -19,7 +19,8 @@ use super::signer::{Extent, Signer};
 use super::tile::Tile;
 use super::tile_store::{DirTiles, MemTiles, TileNodes, Tiles};
 use crate::chain::{Chain, Entry, FileKind, LEGACY_LINE_MAX};
-use crate::disk;
+use crate::disk::ReadFrom;
+use crate::segments::{self, Gap};
 use crate::tracked::Damage;
 
 /// Why something of the log cannot be had.
@@ -147,18 +148,25 @@ pub(super) fn tree_of(root: &Path, kind: FileKind, size: u64, keep: &mut KeepTil
 pub(super) fn each(root: &Path, kind: FileKind, visit: &mut Visit<'_>) -> Result<(), LogError> {
     let path = root.join(kind.name());
     let failed = io_at(&path);
-    let Some((file, _)) = disk::open(&path).map_err(&failed)? else { return Ok(()) };
-    let mut reader = BufReader::with_capacity(256 * 1024, file);
+    let Some(opened) = segments::open(root, kind).map_err(&failed)? else { return Ok(()) };
+    let mut reader =
+        BufReader::with_capacity(256 * 1024, ReadFrom { file: &opened.joined, at: 0 }.take(opened.stat.size));
     let mut line = Vec::new();
     for index in 0.. {
         line.clear();
         reader.by_ref().take(LEGACY_LINE_MAX as u64 + 2).read_until(b'\n', &mut line).map_err(&failed)?;
         let Some(line) = line.strip_suffix(b"\n") else { break };
         if !visit(index, line)? {
-            break;
+            return Ok(());
         }
     }
-    Ok(())
+    match opened.gap {
+        Some(Gap { line, what }) => {
+            let damage = Damage { line, offset: opened.stat.size, what };
+            Err(LogError::Damaged { file: kind.name(), damage })
+        }
+        None => Ok(()),
+    }
 }
 
 /// What is proven.

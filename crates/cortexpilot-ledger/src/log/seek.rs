@@ -1,7 +1,6 @@
 //! Finding the line that a receipt is asked for: by what it did, from the newest line backwards, because what was just
 //! acknowledged stands near the end.
 
-use std::fs::File;
 use std::path::Path;
 
 use cortexpilot_core::codec::{decision, line};
@@ -14,8 +13,9 @@ use super::anchor::stored;
 use super::leaves::position;
 use super::record::{LogError, Proven, each, io_at, receipt_at};
 use crate::chain::FileKind;
-use crate::disk;
+use crate::disk::ReadAt;
 use crate::follow::read_range;
+use crate::segments;
 
 /// How much is read at once; more where a line is longer.
 const CHUNK: u64 = 64 * 1024;
@@ -71,7 +71,8 @@ fn newest(
 ) -> Result<Option<(u64, Vec<u8>)>, LogError> {
     let path = root.join(kind.name());
     let failed = io_at(&path);
-    let Some((file, stat)) = disk::open(&path).map_err(&failed)? else { return Ok(None) };
+    let Some(opened) = segments::open(root, kind).map_err(&failed)? else { return Ok(None) };
+    let (file, stat) = opened.whole().map_err(&failed)?;
     if stat.size < offset {
         return Ok(None);
     }
@@ -80,7 +81,7 @@ fn newest(
 
 /// Shows the first `lines` lines, which end at `offset`, from the last to the first, until one is wanted.
 fn backwards(
-    file: &File,
+    file: &dyn ReadAt,
     offset: u64,
     lines: u64,
     mut wanted: impl FnMut(&[u8]) -> bool,

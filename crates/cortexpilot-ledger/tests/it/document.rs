@@ -80,6 +80,25 @@ fn the_twelve_lines_of_python_agree_with_verify() {
 }
 
 #[test]
+fn the_twelve_lines_of_python_verify_a_sealed_ledger_put_together() {
+    let World { store, root } = World::on(Root::new().sealed(1));
+    for n in 0..6 {
+        let item = block_on(Ask::of(&format!("run_{n}")).at(2 * n).enqueue(&store));
+        block_on(execute(&store, cancel(item.queue_id(), soon(2 * n + 1))));
+    }
+    drop(store);
+    assert!(crate::support::names(&root.file("segments")).len() > 1);
+    // As the page says.
+    let said = "cat segments/queue-*.jsonl queue.jsonl";
+    assert!(page().contains(said));
+    let status = Command::new("sh").args(["-c", &format!("{said} > all.jsonl")]).current_dir(&root.path).status();
+    assert!(status.unwrap().success());
+    let report = verify(&root.path).unwrap().files.remove(0);
+    let want = format!("sound, {} lines, head {}", report.lines, report.head);
+    assert_eq!((run(&script(&root), &root.file("all.jsonl")), report.lines), ((true, want), 12));
+}
+
+#[test]
 fn every_member_of_every_line_is_on_the_page() {
     let world = World::new();
     let item = block_on(Ask::of("run_a").keyed("k").enqueue(&world.store));

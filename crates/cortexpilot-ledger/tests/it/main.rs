@@ -17,6 +17,7 @@ mod bits;
 mod cuts;
 mod damage;
 mod repair;
+mod segments;
 mod tails;
 mod verify;
 

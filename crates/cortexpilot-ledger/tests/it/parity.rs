@@ -136,14 +136,19 @@ impl Story {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Also with an index that is brought up to date after every few lines, and then used by whoever opens the store.
+    /// Also with an index that is brought up to date after every few lines, and then used by whoever opens the store; and
+    /// with a ledger whose beginning is sealed again and again.
     #[test]
     fn any_commands_leave_the_same_lines_in_memory_and_on_disk(
         steps in steps(),
         lines in prop::option::weighted(0.7, 1..6_u64),
+        sealed in prop::option::weighted(0.5, 1..4000_u64),
     ) {
         let mut story = Story { memory: MemStore::default(), now: 0, last: None, people: Vec::new() };
-        let root = Root::quick();
+        let root = match sealed {
+            Some(bytes) => Root::quick().sealed(bytes),
+            None => Root::quick(),
+        };
         let mut world = World::on(match lines {
             Some(lines) => root.indexed(lines),
             None => root,

@@ -8,7 +8,7 @@ use cortexpilot_core::codec::decision::{self, Decision};
 use cortexpilot_core::port::conformance::{Subject, start};
 use cortexpilot_core::port::fake::ManualClock;
 use cortexpilot_core::port::{Store, StoreError};
-use cortexpilot_ledger::{FileStore, IndexOptions, OpenError, StoreOptions};
+use cortexpilot_ledger::{FileStore, IndexOptions, OpenError, SegmentRule, StoreOptions};
 
 /// A runtime root and a store on it. Dropped in this order.
 pub(crate) struct World {
@@ -33,13 +33,15 @@ pub(crate) struct Root {
     pub(crate) path: PathBuf,
     /// When its stores build the index. Usually not: what these tests write is far below what makes it due.
     pub(crate) index: IndexOptions,
+    /// When its stores seal the beginning of the ledger. Usually never.
+    pub(crate) segments: SegmentRule,
 }
 
 impl Root {
     pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let path = dir.path().join("cortexpilot");
-        Self { _dir: dir, path, index: IndexOptions::default() }
+        Self { _dir: dir, path, index: IndexOptions::default(), segments: SegmentRule::default() }
     }
 
     /// In memory, where there is such a file system: for tests that open hundreds of stores, each of which syncs.
@@ -50,12 +52,37 @@ impl Root {
         }
         let dir = tempfile::tempdir_in(memory).expect("a temporary directory");
         let path = dir.path().join("cortexpilot");
-        Self { _dir: dir, path, index: IndexOptions::default() }
+        Self { _dir: dir, path, index: IndexOptions::default(), segments: SegmentRule::default() }
     }
 
     /// The same root, whose stores build the index at the end of every commit that leaves so many lines outside it.
     pub(crate) fn indexed(self, lines: u64) -> Self {
         Self { index: IndexOptions { lines, at_once: true, ..IndexOptions::default() }, ..self }
+    }
+
+    /// The same root, whose stores seal what they can when `queue.jsonl` is larger than this.
+    pub(crate) fn sealed(self, bytes: u64) -> Self {
+        Self { segments: SegmentRule { bytes: Some(bytes), age: None }, ..self }
+    }
+
+    /// All of the queue's lines, also those that are sealed, whatever a store is sealing just now.
+    pub(crate) fn whole(&self) -> Vec<u8> {
+        loop {
+            let sealed = names(&self.file("segments"));
+            let mut all = Vec::new();
+            let active = self.read("queue.jsonl");
+            for name in sealed.iter().filter(|name| name.ends_with(".jsonl")) {
+                let segment = self.read(&format!("segments/{name}"));
+                // Sealed, and not yet taken from the file.
+                if !active.starts_with(&segment) {
+                    all.extend(segment);
+                }
+            }
+            if names(&self.file("segments")) == sealed && self.read("queue.jsonl") == active {
+                all.extend(active);
+                return all;
+            }
+        }
     }
 
     /// A root that holds this ledger.
@@ -88,7 +115,7 @@ impl Root {
     }
 
     pub(crate) fn lines(&self) -> Vec<String> {
-        let text = String::from_utf8_lossy(&self.read("queue.jsonl")).into_owned();
+        let text = String::from_utf8_lossy(&self.whole()).into_owned();
         text.split_terminator('\n').map(str::to_owned).collect()
     }
 
@@ -107,7 +134,7 @@ impl Root {
     }
 
     pub(crate) fn try_open(&self) -> Result<FileStore, OpenError> {
-        let options = StoreOptions { index: self.index, ..options(&self.path) };
+        let options = StoreOptions { index: self.index, segments: self.segments, ..options(&self.path) };
         FileStore::open(options, Arc::new(ManualClock::at(start())))
     }
 

@@ -420,6 +420,8 @@ struct RepairAnswer<'a> {
 struct RepairedAnswer<'a> {
     file: &'static str,
     kept_as: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    segments_kept_as: Option<&'a str>,
     damaged_sha256: String,
     line: u64,
     what: &'a str,
@@ -510,6 +512,7 @@ impl<'a> RepairAnswer<'a> {
         let files = done.files.iter().map(|file| RepairedAnswer {
             file: file.file,
             kept_as: &file.kept_as,
+            segments_kept_as: file.segments_kept_as.as_deref(),
             damaged_sha256: file.damaged_sha256.to_string(),
             line: file.damage.line,
             what: &file.damage.what,
@@ -529,8 +532,12 @@ impl<'a> RepairAnswer<'a> {
 fn mended(context: &Context, done: &RepairReport) -> String {
     let mut text = String::new();
     for file in &done.files {
+        let kept_as = match &file.segments_kept_as {
+            Some(segments) => format!("{}, behind {segments}", file.kept_as),
+            None => file.kept_as.clone(),
+        };
         let rows = [
-            ("kept as", file.kept_as.clone()),
+            ("kept as", kept_as),
             ("its sha256", file.damaged_sha256.to_string()),
             ("damage", format!("line {} {}", file.damage.line, file.damage.what)),
             ("verified before it", count(usize::try_from(file.verified_lines).unwrap_or(usize::MAX), "line", "lines")),

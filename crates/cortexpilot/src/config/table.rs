@@ -193,6 +193,18 @@ pub(crate) const CHECKPOINT_EVERY: Variable = Variable {
         "How often `serve` and `up` sign a checkpoint of what was added to the ledger since the last one, and once more at a clean end: a duration such as `15s`, `5m` or `1h`, from `1s` to `24h`; `0` signs none by the clock. Nothing is signed without `keys/audit.key` (`cortexpilot audit init-key`). Whoever asks for a receipt has one signed at once, whatever this says. Only the environment may set it, not `cortexpilot.toml`, which agents may be able to edit.",
     )
 };
+pub(crate) const SEGMENT_SIZE: Variable = variable(
+    "CORTEXPILOT_SEGMENT_SIZE",
+    "segment_size",
+    "",
+    "How large `queue.jsonl` may grow before its beginning is sealed into `segments/` ([ledger.md](ledger.md#segments)): a size such as `64MiB`, from `1MiB` to `64GiB`. Empty: whatever its size.",
+);
+pub(crate) const SEGMENT_AGE: Variable = variable(
+    "CORTEXPILOT_SEGMENT_AGE",
+    "segment_age",
+    "",
+    "How old its first line may be before that: a duration such as `24h` or `30d`, from `1h` to `3650d`. Empty: whatever its age.",
+);
 pub(crate) const LOG: Variable = variable(
     "CORTEXPILOT_LOG",
     "log",
@@ -201,7 +213,7 @@ pub(crate) const LOG: Variable = variable(
 );
 
 /// Every variable, in the documentation's order.
-pub(crate) const VARIABLES: [Variable; 25] = [
+pub(crate) const VARIABLES: [Variable; 27] = [
     RUNTIME_ROOT,
     RUNS_ROOT,
     REPO_ROOT,
@@ -226,6 +238,8 @@ pub(crate) const VARIABLES: [Variable; 25] = [
     WEBHOOK,
     WEBHOOK_SECRET,
     CHECKPOINT_EVERY,
+    SEGMENT_SIZE,
+    SEGMENT_AGE,
     LOG,
 ];
 

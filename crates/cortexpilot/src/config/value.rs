@@ -70,6 +70,27 @@ pub(crate) fn span(raw: &str, least: SignedDuration, most: SignedDuration) -> Re
     })
 }
 
+/// A number of bytes between these two, written as `64MiB`: a whole number and `KiB`, `MiB` or `GiB`.
+pub(crate) fn size(raw: &str, least: u64, most: u64) -> Result<u64, String> {
+    let text = raw.trim();
+    let read = SIZES.iter().find_map(|(unit, factor)| {
+        let number = text.strip_suffix(unit)?.trim_end();
+        let number: u64 = number.bytes().all(|byte| byte.is_ascii_digit()).then(|| number.parse().ok()).flatten()?;
+        number.checked_mul(*factor)
+    });
+    read.filter(|size| (least..=most).contains(size)).ok_or_else(|| {
+        format!("must be a size from {} to {}, such as 64MiB; it is {}", size_text(least), size_text(most), quoted(raw))
+    })
+}
+
+const SIZES: [(&str, u64); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+
+/// A number of bytes as people write it: the inverse of [`size`].
+pub(crate) fn size_text(size: u64) -> String {
+    let whole = SIZES.iter().find(|(_, factor)| size >= *factor && size.is_multiple_of(*factor));
+    whole.map_or_else(|| format!("{size}B"), |(unit, factor)| format!("{}{unit}", size / factor))
+}
+
 const CLOCK: [(char, i64); 3] = [('h', 3600), ('m', 60), ('s', 1)];
 const CALENDAR: [(char, i64); 4] = [('d', 24 * 3600), ('h', 3600), ('m', 60), ('s', 1)];
 
@@ -171,6 +192,23 @@ mod tests {
             assert!(switch(raw).unwrap_err().contains("must be one of"), "{raw}");
         }
         assert!(switch("a\u{1b}[2J").unwrap_err().contains("\\u{001B}"));
+    }
+
+    #[test]
+    fn sizes_are_bounded_and_need_units() {
+        let mib = |n: u64| n << 20;
+        let read = |raw| size(raw, mib(1), mib(64 << 10));
+        assert_eq!(read("64MiB"), Ok(mib(64)));
+        assert_eq!(read(" 2 GiB "), Ok(mib(2048)));
+        assert_eq!(read("1024KiB"), Ok(mib(1)));
+        for raw in
+            ["", "64", "64MB", "64mib", "MiB", "0MiB", "1023KiB", "65GiB", "-1MiB", "1.5GiB", "18446744073709551615GiB"]
+        {
+            assert!(read(raw).unwrap_err().contains("from 1MiB to 64GiB"), "{raw}");
+        }
+        for raw in ["64MiB", "1GiB", "1536KiB"] {
+            assert_eq!(size_text(read(raw).unwrap()), raw);
+        }
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod queue;
 mod receipts;
 mod replay;
 mod runs;
+mod segments;
 mod serving;
 mod tokens;
 mod up;
