@@ -286,8 +286,7 @@ fn scrub_now_and_then(store: Arc<FileStore>) -> JoinHandle<()> {
     tokio::spawn(async move {
         let mut ticks = tokio::time::interval(SCRUB_EVERY);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        // The first tick is now, and opening has just verified everything.
-        ticks.tick().await;
+        // The first tick is now: a start that goes on from the index has verified nothing of what stands before it.
         loop {
             ticks.tick().await;
             let store = store.clone();
