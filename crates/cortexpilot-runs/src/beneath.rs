@@ -6,15 +6,18 @@
 //! `O_NOFOLLOW`, which is as safe for a single name. The root itself is the operator's choice and may be a link.
 
 use std::fs::File;
-use std::io::Read as _;
 use std::path::Path;
 #[cfg(target_os = "linux")]
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fd::{AsFd, OwnedFd};
-use rustix::fs::{AtFlags, FileType, Mode, OFlags};
+#[cfg(target_os = "linux")]
+use rustix::fs::ResolveFlags;
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
+use crate::bytes::{self, Bytes};
+use crate::pace::Pace;
 use crate::problem::What;
 
 /// How a name is opened. Tests hold both ways to the same behaviour.
@@ -36,25 +39,37 @@ impl Via {
 pub(crate) struct Dir {
     fd: OwnedFd,
     via: Via,
+    pace: Pace,
+}
+
+/// Why a run's directory could not be opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum NoRun {
+    /// What is wrong is the runs root.
+    Root(What),
+    /// What is wrong is the run's own directory.
+    Run(What),
 }
 
 /// What tells one state of a file from another, as far as the kernel tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Stamp {
-    dev: i128,
-    ino: i128,
+    dev: u64,
+    ino: u64,
     pub(crate) size: u64,
-    mtime_ns: i128,
-    ctime_ns: i128,
+    /// Both in nanoseconds since 1970.
+    mtime_ns: i64,
+    ctime_ns: i64,
 }
 
 impl Stamp {
     fn of(stat: &rustix::fs::Stat) -> Self {
-        let ns = |seconds: i128, nanos: i128| seconds * 1_000_000_000 + nanos;
+        // Nanoseconds of 64 bits last until 2262.
+        let ns = |seconds: i64, nanos: i64| seconds.saturating_mul(1_000_000_000).saturating_add(nanos);
         Self {
             dev: int(stat.st_dev),
             ino: int(stat.st_ino),
-            size: u64::try_from(int(stat.st_size)).unwrap_or(0),
+            size: int(stat.st_size),
             mtime_ns: ns(int(stat.st_mtime), int(stat.st_mtime_nsec)),
             ctime_ns: ns(int(stat.st_ctime), int(stat.st_ctime_nsec)),
         }
@@ -62,13 +77,23 @@ impl Stamp {
 
     /// Modification time in microseconds since 1970.
     pub(crate) fn mtime_us(&self) -> i64 {
-        i64::try_from(self.mtime_ns.div_euclid(1_000)).unwrap_or(0)
+        self.mtime_ns.div_euclid(1_000)
+    }
+
+    /// Whether both are of files on one file system.
+    pub(crate) fn same_device(&self, other: &Self) -> bool {
+        self.dev == other.dev
+    }
+
+    /// Whether both are of one and the same file, whatever it holds.
+    pub(crate) fn same_file(&self, other: &Self) -> bool {
+        (self.dev, self.ino) == (other.dev, other.ino)
     }
 }
 
 /// The integer types in `stat` differ between platforms.
-fn int(value: impl TryInto<i128>) -> i128 {
-    value.try_into().unwrap_or(0)
+fn int<F: TryInto<T>, T: Default>(value: F) -> T {
+    value.try_into().unwrap_or_default()
 }
 
 /// A directory entry.
@@ -82,29 +107,57 @@ pub(crate) struct Entry {
 impl Dir {
     /// Opens the runs root.
     pub(crate) fn root(path: &Path, via: Via) -> Result<Self, What> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let fd = rustix::fs::open(path, flags, Mode::empty()).map_err(|errno| match errno {
+        Self::root_at(path, via, &Pace::Patient)
+    }
+
+    fn root_at(path: &Path, via: Via, pace: &Pace) -> Result<Self, What> {
+        let kind = if pace.hurries() { REFERENCE } else { OFlags::RDONLY };
+        let flags = kind | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let fd = open_path(path, flags, pace).map_err(|errno| match errno {
             Errno::NOENT => What::Missing,
             Errno::NOTDIR => What::NotDirectory,
             other => What::Io(other),
         })?;
-        Ok(Self { fd, via })
+        Ok(Self { fd, via, pace: pace.clone() })
+    }
+
+    /// Opens a run's directory, at the pace that everything in it is then read at.
+    pub(crate) fn of_run(root: &Path, run: &str, via: Via, pace: &Pace) -> Result<Self, NoRun> {
+        single(run).map_err(NoRun::Run)?;
+        // The root may be reached through links, the run's own name must not be one. When this fails, the two steps below
+        // tell which of the two it was.
+        let flags = REFERENCE | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let dir = match open_path(&root.join(run), flags, pace) {
+            Ok(fd) => Self { fd, via, pace: pace.clone() },
+            Err(_) if pace.gave_up() => return Err(NoRun::Run(What::Io(Errno::AGAIN))),
+            Err(_) => Self::root_at(root, via, pace).map_err(NoRun::Root)?.dir(run).map_err(NoRun::Run)?,
+        };
+        pace.look_at(&dir.fd).map_err(|errno| NoRun::Run(What::Io(errno)))?;
+        Ok(dir)
     }
 
     /// Opens a directory in this one.
     pub(crate) fn dir(&self, name: &str) -> Result<Self, What> {
-        match self.kind(name)? {
-            FileType::Directory => {}
-            FileType::Symlink => return Err(What::Link),
-            FileType::RegularFile
-            | FileType::Fifo
-            | FileType::Socket
-            | FileType::CharacterDevice
-            | FileType::BlockDevice
-            | FileType::Unknown => return Err(What::NotDirectory),
+        // Opened as a directory or not at all: what is none is told so before anything of its own is called.
+        match self.open(name, OFlags::RDONLY | OFlags::DIRECTORY) {
+            Ok(fd) => Ok(Self { fd, via: self.via, pace: self.pace.clone() }),
+            Err(What::Missing) => Err(What::Missing),
+            Err(what) => match self.kind(name)? {
+                FileType::Directory => Err(what),
+                FileType::Symlink => Err(What::Link),
+                FileType::RegularFile
+                | FileType::Fifo
+                | FileType::Socket
+                | FileType::CharacterDevice
+                | FileType::BlockDevice
+                | FileType::Unknown => Err(What::NotDirectory),
+            },
         }
-        let fd = self.open(name, OFlags::RDONLY | OFlags::DIRECTORY)?;
-        Ok(Self { fd, via: self.via })
+    }
+
+    /// The stamp of this directory itself.
+    pub(crate) fn own_stamp(&self) -> Result<Stamp, What> {
+        rustix::fs::fstat(&self.fd).map(|stat| Stamp::of(&stat)).map_err(What::Io)
     }
 
     /// The stamp of a regular file in this directory, without opening it.
@@ -112,6 +165,48 @@ impl Dir {
         let stat = self.stat(name)?;
         regular(&stat)?;
         Ok(Stamp::of(&stat))
+    }
+
+    /// The stamp of a regular file in a directory of this one, with one call. Only to learn whether it is still the file
+    /// that was read before: should the directory have been replaced by a link since, this is a foreign file's.
+    pub(crate) fn stamp_in(&self, dir: &str, name: &str) -> Result<Stamp, What> {
+        single(dir)?;
+        single(name)?;
+        let stat = rustix::fs::statat(&self.fd, format!("{dir}/{name}"), AtFlags::SYMLINK_NOFOLLOW);
+        let stat = stat.map_err(open_problem)?;
+        regular(&stat)?;
+        Ok(Stamp::of(&stat))
+    }
+
+    /// Reads a file in a directory of this one, with as few calls as there can be; `None` where anything is unusual, or the
+    /// kernel cannot follow two names safely at once.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn read_in(&self, dir: &str, name: &str, limit: u64) -> Option<(Vec<u8>, Stamp)> {
+        if self.via != Via::Kernel || NO_OPENAT2.load(Ordering::Relaxed) {
+            return None;
+        }
+        self.stamp_in(dir, name).ok()?;
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let fd = rustix::fs::openat2(&self.fd, format!("{dir}/{name}"), flags, Mode::empty(), BENEATH).ok()?;
+        let stat = rustix::fs::fstat(&fd).ok()?;
+        regular(&stat).ok()?;
+        let stamp = Stamp::of(&stat);
+        if stamp.size > limit {
+            return None;
+        }
+        let bytes = bytes::whole(&File::from(fd), stamp.size, limit, &self.pace).ok()?;
+        Some((bytes, stamp))
+    }
+
+    /// Elsewhere no two names can be.
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn read_in(&self, _: &str, _: &str, _: u64) -> Option<(Vec<u8>, Stamp)> {
+        None
+    }
+
+    /// Whether the directory lies on a file system that asks nobody but a local disk.
+    pub(crate) fn is_local(&self) -> bool {
+        crate::pace::is_local(&self.fd)
     }
 
     /// Opens a regular file in this directory for reading.
@@ -131,17 +226,20 @@ impl Dir {
         if stamp.size > limit {
             return Err(What::TooLarge { bytes: limit });
         }
-        let mut bytes = Vec::with_capacity(usize::try_from(stamp.size).unwrap_or(0) + 1);
-        // One byte more than allowed tells a file that grew since from one that fits.
-        file.take(limit + 1).read_to_end(&mut bytes).map_err(|error| io_problem(&error))?;
-        if bytes.len() as u64 > limit {
-            return Err(What::TooLarge { bytes: limit });
-        }
+        let bytes = bytes::whole(&file, stamp.size, limit, &self.pace)?;
         Ok((bytes, stamp))
+    }
+
+    /// A file to be read as a stream: a small one was read already.
+    pub(crate) fn stream(&self, name: &str) -> Result<Bytes, What> {
+        let (file, stamp) = self.file(name)?;
+        Bytes::of(file, stamp.size, &self.pace)
     }
 
     /// The directory's entries, without `.` and `..`, in the directory's own order.
     pub(crate) fn entries(&self) -> Result<Vec<Entry>, What> {
+        // Listing a directory reads it from wherever it is, and may be long.
+        self.pace.needs_patience()?;
         let mut entries = Vec::new();
         for entry in rustix::fs::Dir::read_from(&self.fd).map_err(What::Io)? {
             let entry = entry.map_err(What::Io)?;
@@ -171,21 +269,50 @@ impl Dir {
 
     fn open(&self, name: &str, flags: OFlags) -> Result<OwnedFd, What> {
         single(name)?;
-        open_one(self.fd.as_fd(), name, flags | OFlags::NOFOLLOW | OFlags::CLOEXEC, self.via).map_err(open_problem)
+        let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        open_one(self.fd.as_fd(), name, flags, self.via, &self.pace).map_err(open_problem)
     }
 }
+
+/// How a directory is opened in which nothing but names will be looked up. Its file system is not asked to open it.
+#[cfg(target_os = "linux")]
+const REFERENCE: OFlags = OFlags::PATH;
+#[cfg(not(target_os = "linux"))]
+const REFERENCE: OFlags = OFlags::RDONLY;
+
+/// No way out, no link.
+#[cfg(target_os = "linux")]
+const BENEATH: ResolveFlags = ResolveFlags::BENEATH.union(ResolveFlags::NO_SYMLINKS).union(ResolveFlags::NO_MAGICLINKS);
 
 /// Whether the kernel was found to lack `openat2`, or to forbid it as some container sandboxes do.
 #[cfg(target_os = "linux")]
 static NO_OPENAT2: AtomicBool = AtomicBool::new(false);
 
-#[cfg(target_os = "linux")]
-fn open_one(dir: rustix::fd::BorrowedFd<'_>, name: &str, flags: OFlags, via: Via) -> Result<OwnedFd, Errno> {
-    use rustix::fs::ResolveFlags;
+/// Opens a path that is the operator's choice, but for its last name where `flags` say so.
+fn open_path(path: &Path, flags: OFlags, pace: &Pace) -> Result<OwnedFd, Errno> {
+    #[cfg(target_os = "linux")]
+    if pace.hurries() {
+        return pace.note(rustix::fs::openat2(CWD, path, flags, Mode::empty(), ResolveFlags::CACHED));
+    }
+    let _ = pace;
+    rustix::fs::openat(CWD, path, flags, Mode::empty())
+}
 
+#[cfg(target_os = "linux")]
+fn open_one(
+    dir: rustix::fd::BorrowedFd<'_>,
+    name: &str,
+    flags: OFlags,
+    via: Via,
+    pace: &Pace,
+) -> Result<OwnedFd, Errno> {
+    if pace.hurries() {
+        // Another file system beneath the root may be a slower one than the root's.
+        let resolve = BENEATH | ResolveFlags::NO_XDEV | ResolveFlags::CACHED;
+        return pace.note(rustix::fs::openat2(dir, name, flags, Mode::empty(), resolve));
+    }
     if via == Via::Kernel && !NO_OPENAT2.load(Ordering::Relaxed) {
-        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-        match rustix::fs::openat2(dir, name, flags, Mode::empty(), resolve) {
+        match rustix::fs::openat2(dir, name, flags, Mode::empty(), BENEATH) {
             // Sandboxes that do not know the call answer EPERM. So does a file that really may not be opened; then the plain
             // call says so again, and only the first answer of the kind is remembered wrongly, at no cost to safety.
             Err(errno @ (Errno::NOSYS | Errno::PERM)) => {
@@ -199,7 +326,7 @@ fn open_one(dir: rustix::fd::BorrowedFd<'_>, name: &str, flags: OFlags, via: Via
 }
 
 #[cfg(not(target_os = "linux"))]
-fn open_one(dir: rustix::fd::BorrowedFd<'_>, name: &str, flags: OFlags, via: Via) -> Result<OwnedFd, Errno> {
+fn open_one(dir: rustix::fd::BorrowedFd<'_>, name: &str, flags: OFlags, via: Via, _: &Pace) -> Result<OwnedFd, Errno> {
     let (Via::Kernel | Via::OneName) = via; // One way only.
     rustix::fs::openat(dir, name, flags, Mode::empty())
 }
@@ -263,8 +390,7 @@ mod tests {
             symlink("/dev/zero", path.join("zero")).unwrap();
             symlink("sub", path.join("sublink")).unwrap();
             symlink("/nowhere/at/all", path.join("dangling")).unwrap();
-            rustix::fs::mknodat(rustix::fs::CWD, path.join("fifo"), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)
-                .unwrap();
+            rustix::fs::mknodat(CWD, path.join("fifo"), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
             let _socket = std::os::unix::net::UnixListener::bind(path.join("socket")).unwrap();
 
             assert_eq!(dir.read("plain", 3).unwrap().0, b"abc");

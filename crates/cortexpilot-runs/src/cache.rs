@@ -10,6 +10,7 @@ use crate::beneath::Stamp;
 use crate::contract::ContractDigest;
 use crate::events::EventsDigest;
 use crate::manifest::ManifestDigest;
+use crate::roster::{Place, Roster};
 
 /// Digests heavier than this are not kept.
 const ENTRY_WEIGHT_MAX: usize = 32 << 10;
@@ -18,6 +19,7 @@ const TOTAL_WEIGHT_MAX: usize = 48 << 20;
 
 #[derive(Debug, Default)]
 pub(crate) struct Cache {
+    pub(crate) roster: Roster,
     pub(crate) manifests: Kept<ManifestDigest>,
     pub(crate) contracts: Kept<ContractDigest>,
     pub(crate) events: Kept<EventsDigest>,
@@ -69,11 +71,12 @@ impl<T> Kept<T> {
         }
     }
 
-    /// Forgets runs that are gone.
-    pub(crate) fn retain(&self, runs: &HashSet<&str>) {
+    /// Forgets runs that are gone, once it remembers more than there are.
+    pub(crate) fn retain(&self, runs: &[Place]) {
         let mut inner = self.lock();
         if inner.entries.len() > runs.len() {
-            inner.entries.retain(|run, _| runs.contains(run.as_str()));
+            let names: HashSet<&str> = runs.iter().map(|place| &*place.name).collect();
+            inner.entries.retain(|run, _| names.contains(run.as_str()));
             inner.weight = inner.entries.values().map(|entry| entry.weight).sum();
         }
     }

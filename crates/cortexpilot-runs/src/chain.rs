@@ -4,12 +4,11 @@
 //! = `hash` of the entry before (empty at the first), `hash` = SHA-256 of the text `index:prev_hash:event_sha256`. Whoever
 //! can write the directory can rewrite the whole chain, so it shows accidents and careless edits, not a determined forger.
 
-use std::fs::File;
-
 use cortexpilot_core::domain::id::Sha256Digest;
 
 use crate::beneath::{Dir, io_problem};
-use crate::json::{self, Member};
+use crate::bytes::Bytes;
+use crate::json::{self, Keep, Member};
 use crate::lines::{Line, Lines};
 use crate::problem::{Problem, What};
 
@@ -27,7 +26,7 @@ pub(crate) struct Chain {
 }
 
 enum State {
-    Following(Lines<File>),
+    Following(Lines<Bytes>),
     /// There is no chain, or it broke.
     Done,
 }
@@ -35,8 +34,8 @@ enum State {
 impl Chain {
     /// Opens the run's chain. One that is there and cannot be opened is a problem; none at all is not.
     pub(crate) fn open(dir: &Dir) -> (Self, Option<Problem>) {
-        let (state, problem) = match dir.file(CHAIN) {
-            Ok((file, _)) => (State::Following(Lines::new(file, ENTRY_BYTES_MAX, CHAIN_BYTES_MAX)), None),
+        let (state, problem) = match dir.stream(CHAIN) {
+            Ok(file) => (State::Following(Lines::new(file, ENTRY_BYTES_MAX, CHAIN_BYTES_MAX)), None),
             Err(What::Missing) => (State::Done, None),
             Err(what) => (State::Done, Some(Problem::file(CHAIN, what))),
         };
@@ -95,7 +94,7 @@ struct Entry {
     hash: String,
 }
 
-fn next_entry(lines: &mut Lines<File>) -> Result<Option<(u64, Entry)>, Problem> {
+fn next_entry(lines: &mut Lines<Bytes>) -> Result<Option<(u64, Entry)>, Problem> {
     loop {
         let (number, line) = match lines.next() {
             Ok(Some(line)) => line,
@@ -116,7 +115,7 @@ fn next_entry(lines: &mut Lines<File>) -> Result<Option<(u64, Entry)>, Problem> 
 }
 
 fn entry(bytes: &[u8]) -> Option<Entry> {
-    let map = json::parse_strict(bytes).ok()?;
+    let map = json::parse_strict(bytes, Keep::All).ok()?;
     let text = |name| match json::text(&map, name) {
         Member::Present(text) => Some(text.to_owned()),
         Member::Absent | Member::Odd => None,

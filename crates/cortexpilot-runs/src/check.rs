@@ -168,14 +168,16 @@ pub(crate) fn run(root: &Dir, root_path: &Path, id: &RunId) -> Vec<CheckFinding>
 
     // What `facts` refuses is what blocks; the problems above may have named it already.
     let mut findings: Vec<CheckFinding> = Vec::new();
-    match facts::read(root, root_path, id) {
+    match facts::read(&dir, root_path, id) {
         Ok(facts) => match facts.evidence {
             ContractEvidence::Verified => {}
             ContractEvidence::Absent => problems.push(Problem::file(MANIFEST, What::Unvouched)),
             ContractEvidence::Altered => problems.push(Problem::file(CONTRACT, What::Altered)),
         },
-        // Gone meanwhile.
-        Err(NoFacts::NotFound) => return vec![Problem::file(RUN_DIRECTORY, What::Missing).finding()],
+        // Those two say that there is no directory to read in, and there is one.
+        Err(NoFacts::NotFound | NoFacts::Root(_)) => {
+            return vec![Problem::file(RUN_DIRECTORY, What::Missing).finding()];
+        }
         Err(NoFacts::Problem(refused)) => {
             problems.retain(|problem| *problem != refused);
             findings.push(CheckFinding { blocks_enqueue: true, ..refused.finding() });

@@ -1,15 +1,15 @@
 //! A run's events: `events.jsonl`, one JSON object a line, read as a stream.
 
-use std::fs::File;
 use std::ops::ControlFlow;
 
 use serde_json::{Map, Value};
 
 use crate::EVENT_LINE_BYTES_MAX;
 use crate::beneath::{Dir, io_problem};
+use crate::bytes::Bytes;
 use crate::chain::Chain;
 use crate::failure::Signal;
-use crate::json::{self, Member};
+use crate::json::{self, Keep, Member};
 use crate::lines::{Line, Lines};
 use crate::manifest::clip;
 use crate::problem::{Problem, What};
@@ -46,30 +46,32 @@ impl EventLine<'_> {
 
 /// Walks the events until `each` breaks. A file that is not there is one without events.
 pub(crate) fn walk(dir: &Dir, mut each: impl FnMut(EventLine<'_>) -> ControlFlow<()>) -> Result<(), What> {
-    let (file, _) = match dir.file(EVENTS) {
-        Ok(opened) => opened,
+    walk_with(dir, Keep::All, &mut each)
+}
+
+fn walk_with(dir: &Dir, keep: Keep, each: &mut dyn FnMut(EventLine<'_>) -> ControlFlow<()>) -> Result<(), What> {
+    let file = match dir.stream(EVENTS) {
+        Ok(file) => file,
         Err(What::Missing) => return Ok(()),
         Err(what) => return Err(what),
     };
     let mut lines = Lines::new(file, EVENT_LINE_BYTES_MAX, EVENTS_BYTES_MAX);
-    walk_lines(&mut lines, &mut each)
+    walk_lines(&mut lines, keep, each)
 }
 
 /// Walks the events and their hash chain; gives what `each` could not see: breaks of the chain.
 pub(crate) fn walk_chained(dir: &Dir, mut each: impl FnMut(EventLine<'_>)) -> Result<Vec<Problem>, What> {
     let (mut chain, unopened) = Chain::open(dir);
     let mut problems = Vec::from_iter(unopened);
-    let file = match dir.file(EVENTS) {
-        Ok((file, _)) => Some(file),
+    let file = match dir.stream(EVENTS) {
+        Ok(file) => Some(file),
         Err(What::Missing) => None,
         Err(what) => return Err(what),
     };
     let mut grew = false;
     if let Some(file) = file {
-        // A second handle to the same file, to ask for its size at the end.
-        let watched = file.try_clone().map_err(|error| io_problem(&error))?;
         let mut lines = Lines::new(file, EVENT_LINE_BYTES_MAX, EVENTS_BYTES_MAX);
-        walk_lines(&mut lines, &mut |line: EventLine<'_>| {
+        walk_lines(&mut lines, Keep::All, &mut |line: EventLine<'_>| {
             problems.extend(if line.held() {
                 chain.event(line.number, line.bytes, line.torn())
             } else {
@@ -78,18 +80,22 @@ pub(crate) fn walk_chained(dir: &Dir, mut each: impl FnMut(EventLine<'_>)) -> Re
             each(line);
             ControlFlow::Continue(())
         })?;
-        grew = watched.metadata().map_err(|error| io_problem(&error))?.len() > lines.consumed();
+        grew = lines.reader().len_now().map_err(|error| io_problem(&error))? > lines.consumed();
     }
     problems.extend(chain.finish(grew));
     Ok(problems)
 }
 
-fn walk_lines(lines: &mut Lines<File>, each: &mut dyn FnMut(EventLine<'_>) -> ControlFlow<()>) -> Result<(), What> {
+fn walk_lines(
+    lines: &mut Lines<Bytes>,
+    keep: Keep,
+    each: &mut dyn FnMut(EventLine<'_>) -> ControlFlow<()>,
+) -> Result<(), What> {
     loop {
         let Some((number, line)) = lines.next().map_err(|error| io_problem(&error))? else { return Ok(()) };
         let (line, last) = match line {
             Line::Whole { bytes, .. } if bytes.trim_ascii().is_empty() => continue,
-            Line::Whole { bytes, ended } => (read_line(number, bytes, ended), false),
+            Line::Whole { bytes, ended } => (read_line(number, bytes, ended, keep), false),
             Line::TooLong => (unheld(number, What::LineTooLong { bytes: EVENT_LINE_BYTES_MAX }), false),
             Line::FileTooLong => (unheld(number, What::ScanLimit { bytes: EVENTS_BYTES_MAX }), true),
         };
@@ -103,8 +109,8 @@ fn unheld(number: u64, what: What) -> EventLine<'static> {
     EventLine { number, bytes: &[], event: None, problem: Some(what) }
 }
 
-fn read_line(number: u64, bytes: &[u8], ended: bool) -> EventLine<'_> {
-    let (event, problem) = json::parse(bytes).object();
+fn read_line(number: u64, bytes: &[u8], ended: bool, keep: Keep) -> EventLine<'_> {
+    let (event, problem) = json::parse_keeping(bytes, keep).object();
     let problem = match problem {
         // Not a newline and not JSON: the writer stopped in the middle, or is in the middle.
         Some(What::NotJson { .. } | What::NotUtf8) if !ended => Some(What::Torn),
@@ -168,7 +174,7 @@ pub(crate) fn approval(event: &Map<String, Value>) -> Option<Approval> {
 pub(crate) fn awaits_approval(dir: &Dir) -> Result<bool, Problem> {
     let mut waits = false;
     let mut unreadable = None;
-    walk(dir, |line| {
+    walk_with(dir, Keep::Members(&[("event", Keep::All), ("event_type", Keep::All)]), &mut |line| {
         if let Some(what) = line.problem {
             unreadable = Some(Problem::line(EVENTS, line.number, what));
             return ControlFlow::Break(());

@@ -1,7 +1,8 @@
 //! The one read that decisions rest on.
 //!
 //! Contract and manifest are read once each, the events streamed once; nothing comes from a cache. Whatever the derivation
-//! passes over must have the right type: a `task_id` that is a number is a refusal, not an empty text.
+//! passes over must have the right type: a `task_id` that is a number is a refusal, not an empty text. Both documents are
+//! judged whole, and only what is asked for below becomes a value.
 
 use std::path::Path;
 
@@ -9,18 +10,37 @@ use cortexpilot_core::domain::id::{RunId, Sha256Digest};
 use cortexpilot_core::domain::run::{ContractEvidence, DERIVED_TEXT_MAX, Effect, Pinned, RunFacts, RunProblem};
 use serde_json::{Map, Value};
 
-use crate::beneath::Dir;
+use crate::beneath::{Dir, NoRun};
 use crate::contract::CONTRACT;
 use crate::events;
-use crate::json::{self, Member, compact};
+use crate::json::{self, Keep, Member, compact};
 use crate::manifest::MANIFEST;
-use crate::problem::{Problem, RUN_DIRECTORY, What};
+use crate::problem::{Problem, RUN_DIRECTORY, What, root_problem};
 use crate::{CONTRACT_BYTES_MAX, MANIFEST_BYTES_MAX};
+
+const OF_CONTRACT: Keep = Keep::Members(&[
+    ("task_id", Keep::All),
+    ("owner_agent", Keep::Members(&[("agent_id", Keep::All)])),
+    ("allowed_paths", Keep::All),
+    ("acceptance_tests", Keep::All),
+    ("tool_permissions", Keep::All),
+    ("timeout_retry", Keep::Members(&[("timeout_sec", Keep::All)])),
+]);
+
+const OF_MANIFEST: Keep = Keep::Members(&[
+    ("task_id", Keep::All),
+    ("owner_agent_id", Keep::All),
+    ("workflow", Keep::Members(&[("workflow_id", Keep::All)])),
+    ("status", Keep::All),
+    ("evidence_hashes", Keep::Members(&[(CONTRACT, Keep::All)])),
+    ("runner", Keep::Members(&[("name", Keep::All)])),
+]);
 
 /// Why there are no facts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum NoFacts {
     NotFound,
+    Root(What),
     Problem(Problem),
 }
 
@@ -34,21 +54,28 @@ impl From<NoFacts> for RunProblem {
     fn from(none: NoFacts) -> Self {
         match none {
             NoFacts::NotFound => Self::NotFound,
+            NoFacts::Root(what) => Self::Unreadable(root_problem(&what)),
             NoFacts::Problem(problem) => Self::Unreadable(problem.to_string()),
         }
     }
 }
 
-pub(crate) fn read(root: &Dir, root_path: &Path, id: &RunId) -> Result<RunFacts, NoFacts> {
-    let dir = match root.dir(id.as_str()) {
-        Ok(dir) => dir,
-        Err(What::Missing) => return Err(NoFacts::NotFound),
-        Err(what) => return Err(Problem::file(RUN_DIRECTORY, what).into()),
-    };
+impl From<NoRun> for NoFacts {
+    fn from(none: NoRun) -> Self {
+        match none {
+            NoRun::Root(What::Missing) | NoRun::Run(What::Missing) => Self::NotFound,
+            NoRun::Root(what) => Self::Root(what),
+            NoRun::Run(what) => Self::Problem(Problem::file(RUN_DIRECTORY, what)),
+        }
+    }
+}
+
+/// The facts of the run in `dir`.
+pub(crate) fn read(dir: &Dir, root_path: &Path, id: &RunId) -> Result<RunFacts, NoFacts> {
     let (contract_bytes, _) = dir.read(CONTRACT, CONTRACT_BYTES_MAX).map_err(|what| Problem::file(CONTRACT, what))?;
-    let contract = json::parse_strict(&contract_bytes).map_err(|what| Problem::file(CONTRACT, what))?;
+    let contract = json::parse_strict(&contract_bytes, OF_CONTRACT).map_err(|what| Problem::file(CONTRACT, what))?;
     let (manifest_bytes, _) = dir.read(MANIFEST, MANIFEST_BYTES_MAX).map_err(|what| Problem::file(MANIFEST, what))?;
-    let manifest = json::parse_strict(&manifest_bytes).map_err(|what| Problem::file(MANIFEST, what))?;
+    let manifest = json::parse_strict(&manifest_bytes, OF_MANIFEST).map_err(|what| Problem::file(MANIFEST, what))?;
 
     let contract = Document { file: CONTRACT, map: &contract };
     let manifest = Document { file: MANIFEST, map: &manifest };
@@ -68,7 +95,7 @@ pub(crate) fn read(root: &Dir, root_path: &Path, id: &RunId) -> Result<RunFacts,
     let contract_path = root_path.join(id.as_str()).join(CONTRACT);
     let contract_path = contract_path.to_str().ok_or(Problem::file("the runs root", What::RootNotUtf8))?.to_owned();
     // Last, because it reads the most: a run that is refused anyway costs no stream.
-    let awaits_approval = events::awaits_approval(&dir)?;
+    let awaits_approval = events::awaits_approval(dir)?;
     Ok(RunFacts {
         run_id: id.clone(),
         status,

@@ -10,6 +10,8 @@
 //!    are refused, and no cache stands between the decision and the disk.
 
 mod beneath;
+mod bytes;
+mod pace;
 mod problem;
 
 mod json;
@@ -29,7 +31,9 @@ mod workflows;
 mod facts;
 
 mod cache;
+mod follow;
 mod page;
+mod roster;
 mod scan;
 
 mod check;

@@ -1,6 +1,6 @@
 //! Reading a file of lines without ever holding more of it than one line, and never a line longer than allowed.
 
-use std::io::{self, BufRead as _, BufReader, Read};
+use std::io::{self, BufRead, Read as _};
 
 /// One line, without its newline.
 #[derive(Debug, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub(crate) enum Line<'a> {
 
 /// Lines split on `\n` alone (never by other Unicode line separators, which JSON text may hold), numbered from 1.
 pub(crate) struct Lines<R> {
-    reader: BufReader<R>,
+    reader: R,
     buffer: Vec<u8>,
     line_max: usize,
     file_max: u64,
@@ -23,10 +23,14 @@ pub(crate) struct Lines<R> {
     number: u64,
 }
 
-impl<R: Read> Lines<R> {
+impl<R: BufRead> Lines<R> {
     pub(crate) fn new(reader: R, line_max: usize, file_max: u64) -> Self {
-        let reader = BufReader::with_capacity(64 << 10, reader);
         Self { reader, buffer: Vec::new(), line_max, file_max, read: 0, number: 0 }
+    }
+
+    /// Where the lines come from.
+    pub(crate) fn reader(&self) -> &R {
+        &self.reader
     }
 
     /// Bytes consumed so far.
@@ -101,7 +105,7 @@ mod tests {
 
     #[test]
     fn a_line_without_end_is_not_held() {
-        let endless = io::repeat(0).take(30_000_000);
+        let endless = io::BufReader::new(io::repeat(0).take(30_000_000));
         let mut lines = Lines::new(endless, 1 << 10, u64::MAX);
         assert_eq!(lines.next().unwrap(), Some((1, Line::TooLong)));
         assert_eq!(lines.consumed(), 30_000_000);
@@ -112,6 +116,6 @@ mod tests {
     fn a_file_is_read_up_to_its_limit() {
         assert_eq!(read(b"a\nb\nc\n", 9, 4), ["1:a.", "2:b.", "3:end"]);
         assert_eq!(read(b"a\nb\n", 9, 4), ["1:a.", "2:b."]);
-        assert_eq!(read(&[0; 100], 9, 50), ["1:too long", "2:end"]);
+        assert_eq!(read(&[0; 100][..], 9, 50), ["1:too long", "2:end"]);
     }
 }

@@ -8,10 +8,30 @@ use serde_json::{Map, Value};
 
 use crate::MANIFEST_BYTES_MAX;
 use crate::beneath::{Dir, Stamp};
-use crate::json::{self, Member};
+use crate::json::{self, Keep, Member};
 use crate::problem::{Problem, What};
 
 pub(crate) const MANIFEST: &str = "manifest.json";
+
+/// What a digest is made of.
+const OF_MANIFEST: Keep = Keep::Members(&[
+    ("run_id", Keep::All),
+    ("task_id", Keep::All),
+    ("status", Keep::All),
+    ("created_at", Keep::All),
+    ("start_ts", Keep::All),
+    ("finished_at", Keep::All),
+    ("end_ts", Keep::All),
+    ("failure_reason", Keep::All),
+    ("failure_class", Keep::All),
+    ("failure_code", Keep::All),
+    ("failure_stage", Keep::All),
+    ("failure_summary_zh", Keep::All),
+    ("action_hint_zh", Keep::All),
+    ("root_event", Keep::All),
+    ("workflow", Keep::All),
+    ("role_binding_summary", Keep::All),
+]);
 
 /// Texts in lists are cut to so many characters; one run's documents are shown whole.
 const TEXT_MAX: usize = 4_096;
@@ -48,7 +68,7 @@ impl ManifestDigest {
     pub(crate) fn read(dir: &Dir, run: &str) -> Result<Self, What> {
         match dir.read(MANIFEST, MANIFEST_BYTES_MAX) {
             Ok((bytes, stamp)) => {
-                let (map, problem) = json::parse(&bytes).object();
+                let (map, problem) = json::parse_keeping(&bytes, OF_MANIFEST).object();
                 Ok(Self::of(run, map.as_ref(), problem, Some(stamp)))
             }
             Err(What::Missing) => Err(What::Missing),
@@ -94,6 +114,18 @@ impl ManifestDigest {
         let texts = [&self.task_id, &self.status, &self.created_at, &self.finished_at, &self.failure_reason];
         texts.into_iter().flatten().map(String::len).sum::<usize>() + self.failure.failure_summary_zh.len() + 512
     }
+}
+
+/// What the list is sorted by, as in [`ManifestDigest`], and nothing else.
+pub(crate) fn sort_us(bytes: &[u8], stamp: Stamp) -> i64 {
+    const TIMES: Keep = Keep::Members(&[("created_at", Keep::All), ("start_ts", Keep::All)]);
+    let (map, _) = json::parse_keeping(bytes, TIMES).object();
+    let text = |map: &Map<String, Value>, member| match json::text(map, member) {
+        Member::Present(text) => Some(clip(text, TEXT_MAX)),
+        Member::Absent | Member::Odd => None,
+    };
+    let created_at = map.and_then(|map| text(&map, "created_at").or_else(|| text(&map, "start_ts")));
+    created_at.as_deref().and_then(instant).map_or(stamp.mtime_us(), Timestamp::as_microsecond)
 }
 
 struct Reader {

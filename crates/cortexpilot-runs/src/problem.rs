@@ -53,6 +53,11 @@ impl fmt::Display for Problem {
     }
 }
 
+/// The sentence about the runs root.
+pub(crate) fn root_problem(what: &What) -> String {
+    format!("the runs root {what}")
+}
+
 pub(crate) fn shown(problems: &[Problem]) -> Vec<FileProblem> {
     problems.iter().map(Problem::shown).collect()
 }

@@ -50,6 +50,11 @@ pub(crate) fn names(dir: &Dir) -> (Vec<String>, Vec<Problem>) {
     (names, problems)
 }
 
+/// Whether a report can have this file name: one name, not a path.
+pub(crate) fn is_name(name: &str) -> bool {
+    name.ends_with(".json") && !name.contains(['/', '\0'])
+}
+
 /// A report as it can be shown: `{"raw": …}` when it is no JSON, `{}` when it cannot be read at all.
 pub(crate) struct Shown {
     pub(crate) data: Value,

@@ -1,10 +1,8 @@
 //! Walking the runs root for lists: which directories are runs, in which order, and what is known about each.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use cortexpilot_core::domain::id::RunId;
-use rustix::fs::FileType;
 
 use crate::beneath::Dir;
 use crate::cache::Cache;
@@ -13,6 +11,7 @@ use crate::events::{EVENTS, EventsDigest};
 use crate::manifest::{MANIFEST, ManifestDigest};
 use crate::page::Key;
 use crate::problem::{Problem, RUN_DIRECTORY, What};
+use crate::roster::Place;
 
 /// The runs root, open, with what is remembered of its runs.
 pub(crate) struct Scan<'a> {
@@ -21,10 +20,12 @@ pub(crate) struct Scan<'a> {
 }
 
 /// A run in a list: a directory whose name is a run id and that holds a manifest, readable or not.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Found {
     pub(crate) name: String,
     pub(crate) manifest: Arc<ManifestDigest>,
+    /// Its directory, while few runs are held at a time.
+    dir: Option<Dir>,
 }
 
 impl Found {
@@ -38,21 +39,20 @@ impl<'a> Scan<'a> {
         Self { root, cache }
     }
 
+    /// Where all runs stand, newest first.
+    pub(crate) fn places(&self) -> Result<Arc<Vec<Place>>, What> {
+        let places = self.cache.roster.places(self.root)?;
+        self.cache.manifests.retain(&places);
+        self.cache.contracts.retain(&places);
+        self.cache.events.retain(&places);
+        Ok(places)
+    }
+
     /// All runs, newest first.
     pub(crate) fn runs(&self) -> Result<Vec<Found>, What> {
-        let mut found: Vec<Found> = self
-            .root
-            .entries()?
-            .into_iter()
-            .filter(|entry| entry.kind == FileType::Directory)
-            .filter_map(|entry| entry.name.filter(|name| is_run_id(name)))
-            .filter_map(|name| self.run(&name))
-            .collect();
+        let mut found: Vec<Found> =
+            self.places()?.iter().filter_map(|place| Some(Found { dir: None, ..self.run(&place.name)? })).collect();
         found.sort_by_cached_key(Found::key);
-        let names: HashSet<&str> = found.iter().map(|run| run.name.as_str()).collect();
-        self.cache.manifests.retain(&names);
-        self.cache.contracts.retain(&names);
-        self.cache.events.retain(&names);
         Ok(found)
     }
 
@@ -65,7 +65,7 @@ impl<'a> Scan<'a> {
             Err(what) => {
                 let problems = vec![Problem::file(RUN_DIRECTORY, what)];
                 let manifest = Arc::new(ManifestDigest { problems, ..ManifestDigest::default() });
-                return Some(Found { name: name.to_owned(), manifest });
+                return Some(Found { name: name.to_owned(), manifest, dir: None });
             }
         };
         let manifest = match dir.stamp(MANIFEST) {
@@ -80,38 +80,52 @@ impl<'a> Scan<'a> {
             Err(What::Missing) => return None,
             Err(what) => Arc::new(ManifestDigest::of(name, None, Some(what), None)),
         };
-        Some(Found { name: name.to_owned(), manifest })
+        Some(Found { name: name.to_owned(), manifest, dir: Some(dir) })
     }
 
-    pub(crate) fn contract(&self, name: &str) -> Arc<ContractDigest> {
-        let dir = match self.root.dir(name) {
-            Ok(dir) => dir,
-            Err(what) => return Arc::new(ContractDigest::of(None, Some(Problem::file(RUN_DIRECTORY, what)))),
-        };
+    /// What is done with the directory of a run.
+    pub(crate) fn with<T>(&self, run: &Found, read: impl FnOnce(&Dir) -> T) -> Result<T, What> {
+        match &run.dir {
+            Some(dir) => Ok(read(dir)),
+            None => self.root.dir(&run.name).map(|dir| read(&dir)),
+        }
+    }
+
+    pub(crate) fn contract(&self, run: &Found) -> Arc<ContractDigest> {
+        match self.with(run, |dir| self.contract_in(dir, &run.name)) {
+            Ok(digest) => digest,
+            Err(what) => Arc::new(ContractDigest::of(None, Some(Problem::file(RUN_DIRECTORY, what)))),
+        }
+    }
+
+    fn contract_in(&self, dir: &Dir, name: &str) -> Arc<ContractDigest> {
         let stamp = dir.stamp(CONTRACT).ok();
         if let Some(known) = stamp.and_then(|stamp| self.cache.contracts.get(name, stamp)) {
             return known;
         }
-        let read = Arc::new(ContractDigest::read(&dir));
+        let read = Arc::new(ContractDigest::read(dir));
         if let Some(stamp) = stamp {
             self.cache.contracts.keep(name, stamp, &read, read.weight());
         }
         read
     }
 
-    pub(crate) fn events(&self, name: &str) -> Arc<EventsDigest> {
-        let dir = match self.root.dir(name) {
-            Ok(dir) => dir,
+    pub(crate) fn events(&self, run: &Found) -> Arc<EventsDigest> {
+        match self.with(run, |dir| self.events_in(dir, &run.name)) {
+            Ok(digest) => digest,
             Err(what) => {
                 let problems = vec![Problem::file(RUN_DIRECTORY, what)];
-                return Arc::new(EventsDigest { problems, ..EventsDigest::default() });
+                Arc::new(EventsDigest { problems, ..EventsDigest::default() })
             }
-        };
+        }
+    }
+
+    fn events_in(&self, dir: &Dir, name: &str) -> Arc<EventsDigest> {
         let stamp = dir.stamp(EVENTS).ok();
         if let Some(known) = stamp.and_then(|stamp| self.cache.events.get(name, stamp)) {
             return known;
         }
-        let read = Arc::new(EventsDigest::read(&dir));
+        let read = Arc::new(EventsDigest::read(dir));
         if let Some(stamp) = stamp {
             self.cache.events.keep(name, stamp, &read, read.weight + 512);
         }

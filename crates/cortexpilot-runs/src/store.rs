@@ -1,5 +1,6 @@
 //! [`RunStore`]: run directories on a local file system.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::ops::ControlFlow;
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
@@ -9,24 +10,36 @@ use cortexpilot_core::domain::id::RunId;
 use cortexpilot_core::domain::run::{RunFacts, RunProblem};
 use cortexpilot_core::port::BoxFuture;
 use cortexpilot_core::port::runs::{
-    CheckFinding, DiffGateRow, Events, EventsQuery, Listing, PageQuery, PendingApproval, ReadProblem, Reports,
+    CheckFinding, DiffGateRow, Events, EventsQuery, Listing, PageQuery, Part, PendingApproval, ReadProblem, Reports,
     RootState, RunDetail, RunRecord, RunRow, Runs, StoredReport, WorkflowCase, WorkflowDetail,
 };
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
 
-use crate::beneath::{Dir, Via};
+use crate::beneath::{Dir, NoRun, Stamp, Via};
 use crate::cache::Cache;
+use crate::contract::CONTRACT;
 use crate::events::{self, EVENTS};
+use crate::facts::{self, NoFacts};
 use crate::manifest::MANIFEST;
+use crate::pace::{Ground, Pace};
 use crate::page::{self, Key, PAGE_BYTES_MAX};
-use crate::problem::{Problem, RUN_DIRECTORY, What};
+use crate::problem::{Problem, RUN_DIRECTORY, What, root_problem};
+use crate::reports::{self, REPORTS};
+use crate::roster::Place;
 use crate::scan::{Found, Scan};
-use crate::{check, facts, views, workflows};
+use crate::{check, views, workflows};
 
 /// The runs under one root. Cheap to clone; reads only.
 ///
-/// File work runs on the runtime's blocking threads when there is a runtime, else in place.
+/// Without a runtime, file work is done in place. With one, it is done on the runtime's blocking threads: whatever a disk
+/// does, the threads that serve requests go on. But going there and back costs more than reading a small run that the kernel
+/// has in memory, so reads of one run are first tried in place, in a way that gives up instead of waiting: nothing but what
+/// is cached, at most 96 KiB, and only on file systems of a local disk or of memory. What that leaves: names that are not
+/// cached are looked up on the local disk, so one that hangs can hold up the thread that asks, as it would hold up the
+/// ledger; a network disk cannot. Lists are never made in place.
+///
+/// A list is exact as of the moment it was asked for: [`crate`]'s roster says how, and what little may be late.
 #[derive(Debug, Clone)]
 pub struct RunStore {
     inner: Arc<Inner>,
@@ -37,6 +50,13 @@ struct Inner {
     path: PathBuf,
     via: Via,
     cache: Cache,
+    ground: Arc<Ground>,
+}
+
+/// The store as a read of one run sees it.
+struct Sight<'a> {
+    store: &'a Inner,
+    pace: Pace,
 }
 
 impl RunStore {
@@ -47,7 +67,7 @@ impl RunStore {
     /// The path is empty, or the working directory is gone.
     pub fn new(root: impl AsRef<Path>) -> std::io::Result<Self> {
         let path = std::path::absolute(root)?;
-        Ok(Self { inner: Arc::new(Inner { path, via: Via::BEST, cache: Cache::default() }) })
+        Ok(Self { inner: Arc::new(Inner { path, via: Via::BEST, cache: Cache::default(), ground: Arc::default() }) })
     }
 
     /// The runs root, absolute.
@@ -55,19 +75,49 @@ impl RunStore {
         &self.inner.path
     }
 
-    fn blocking<T: Send + 'static>(&self, work: impl FnOnce(&Inner) -> T + Send + 'static) -> BoxFuture<'static, T> {
+    /// Reads one run: at once where that is possible.
+    fn of_one<T: Send + 'static>(&self, work: impl Fn(&Sight<'_>) -> T + Send + 'static) -> BoxFuture<'static, T> {
         let inner = Arc::clone(&self.inner);
         Box::pin(async move {
-            let Ok(runtime) = Handle::try_current() else { return work(&inner) };
-            match runtime.spawn_blocking(move || work(&inner)).await {
-                Ok(answer) => answer,
-                Err(error) => match error.try_into_panic() {
-                    Ok(panic) => resume_unwind(panic),
-                    // The runtime is shutting down and will drop this future too.
-                    Err(_) => std::future::pending().await,
-                },
+            if let Some(attempt) = inner.ground.attempt()
+                && Handle::try_current().is_ok()
+            {
+                let answer = work(&Sight { store: &inner, pace: Pace::AtOnce(Arc::clone(&attempt)) });
+                if !attempt.gave_up() {
+                    return answer;
+                }
             }
+            waiting(move || work(&Sight { store: &inner, pace: Pace::Learning(Arc::clone(&inner.ground)) })).await
         })
+    }
+
+    /// Reads many runs, or much of one.
+    fn of_many<T: Send + 'static>(&self, work: impl FnOnce(&Inner) -> T + Send + 'static) -> BoxFuture<'static, T> {
+        let inner = Arc::clone(&self.inner);
+        Box::pin(async move {
+            let store = Arc::clone(&inner);
+            let answer = waiting(move || work(&store)).await;
+            // What makes the next list quick does not hold up this one.
+            if let Ok(runtime) = Handle::try_current()
+                && inner.cache.roster.wants_to_follow()
+            {
+                runtime.spawn_blocking(move || inner.cache.roster.follow(&inner.path, inner.via));
+            }
+            answer
+        })
+    }
+}
+
+/// Does work that may wait for a disk.
+async fn waiting<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    let Ok(runtime) = Handle::try_current() else { return work() };
+    match runtime.spawn_blocking(work).await {
+        Ok(answer) => answer,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => resume_unwind(panic),
+            // The runtime is shutting down and will drop this future too.
+            Err(_) => std::future::pending().await,
+        },
     }
 }
 
@@ -78,50 +128,48 @@ impl Runs for RunStore {
 
     fn facts<'a>(&'a self, id: &'a RunId) -> BoxFuture<'a, Result<RunFacts, RunProblem>> {
         let id = id.clone();
-        self.blocking(move |store| store.facts(&id))
+        self.of_one(move |store| store.facts(&id))
     }
 
     fn list(&self, page: PageQuery) -> BoxFuture<'_, Result<Listing<RunRow>, ReadProblem>> {
-        self.blocking(move |store| {
-            store.listing(&page, |_, runs| runs, Found::key, |scan, run| Some((views::row(scan, &run), 0)))
-        })
+        self.of_many(move |store| store.page_of_runs(&page, |scan, run| Some((views::row(scan, run), 0))))
     }
 
     fn records(&self, page: PageQuery) -> BoxFuture<'_, Result<Listing<RunRecord>, ReadProblem>> {
-        self.blocking(move |store| {
-            store.listing(&page, |_, runs| runs, Found::key, |scan, run| Some(views::record(scan, &run)))
-        })
+        self.of_many(move |store| store.page_of_runs(&page, |scan, run| Some(views::record(scan, run))))
     }
 
     fn get<'a>(&'a self, id: &'a RunId) -> BoxFuture<'a, Result<RunDetail, ReadProblem>> {
         let id = id.clone();
-        self.blocking(move |store| store.run(&id).map(|dir| views::detail(&id, &dir)))
+        self.of_one(move |store| store.run(&id).map(|dir| views::detail(&id, &dir)))
     }
 
     fn events<'a>(&'a self, id: &'a RunId, query: EventsQuery) -> BoxFuture<'a, Result<Events, ReadProblem>> {
         let id = id.clone();
-        self.blocking(move |store| views::events_of(&store.run(&id)?, &query))
+        self.of_one(move |store| views::events_of(&store.run(&id)?, &query))
     }
 
     fn reports<'a>(&'a self, id: &'a RunId, page: PageQuery) -> BoxFuture<'a, Result<Reports, ReadProblem>> {
         let id = id.clone();
-        self.blocking(move |store| views::reports_of(&id, &store.run(&id)?, &page))
+        self.of_many(move |store| views::reports_of(&id, &store.patiently().run(&id)?, &page))
     }
 
     fn workflows(&self, page: PageQuery) -> BoxFuture<'_, Result<Listing<WorkflowCase>, ReadProblem>> {
-        self.blocking(move |store| {
-            store.listing(
-                &page,
-                |_, runs| workflows::groups(runs),
-                workflows::Group::key,
-                |scan, group| Some((workflows::case(scan, &group), 0)),
-            )
+        self.of_many(move |store| {
+            store.listing(|scan| {
+                let runs = match scan.runs() {
+                    Ok(runs) => runs,
+                    Err(what) => return Ok(Err(what)),
+                };
+                let make = |group| Some((workflows::case(scan, &group), 0));
+                page::fill(workflows::groups(runs), &page, workflows::Group::key, make).map(Ok)
+            })
         })
     }
 
     fn workflow<'a>(&'a self, workflow_id: &'a str) -> BoxFuture<'a, Result<WorkflowDetail, ReadProblem>> {
         let workflow_id = workflow_id.trim().to_owned();
-        self.blocking(move |store| store.workflow(&workflow_id))
+        self.of_many(move |store| store.workflow(&workflow_id))
     }
 
     fn diff_gates<'a>(
@@ -130,7 +178,7 @@ impl Runs for RunStore {
         page: PageQuery,
     ) -> BoxFuture<'a, Result<Listing<DiffGateRow>, ReadProblem>> {
         let id = id.cloned();
-        self.blocking(move |store| store.listing_of(id.as_ref(), &page, views::diff_gate))
+        self.of_many(move |store| store.listing_of(id.as_ref(), &page, views::diff_gate))
     }
 
     fn pending_approvals<'a>(
@@ -139,12 +187,12 @@ impl Runs for RunStore {
         page: PageQuery,
     ) -> BoxFuture<'a, Result<Listing<PendingApproval>, ReadProblem>> {
         let id = id.cloned();
-        self.blocking(move |store| store.listing_of(id.as_ref(), &page, views::pending_approval))
+        self.of_many(move |store| store.listing_of(id.as_ref(), &page, views::pending_approval))
     }
 
     fn compare_summary<'a>(&'a self, id: &'a RunId) -> BoxFuture<'a, Result<StoredReport, ReadProblem>> {
         let id = id.clone();
-        self.blocking(move |store| {
+        self.of_one(move |store| {
             let report = views::stored_report(&store.run(&id)?, "run_compare_report.json");
             let summary = report.data.get("compare_summary").filter(|summary| summary.is_object());
             Ok(StoredReport { data: summary.cloned().unwrap_or_else(|| json!({})), problems: report.problems })
@@ -153,30 +201,88 @@ impl Runs for RunStore {
 
     fn proof_summary<'a>(&'a self, id: &'a RunId) -> BoxFuture<'a, Result<StoredReport, ReadProblem>> {
         let id = id.clone();
-        self.blocking(move |store| Ok(views::stored_report(&store.run(&id)?, "proof_pack.json")))
+        self.of_one(move |store| Ok(views::stored_report(&store.run(&id)?, "proof_pack.json")))
     }
 
     fn incident_summary<'a>(&'a self, id: &'a RunId) -> BoxFuture<'a, Result<StoredReport, ReadProblem>> {
         let id = id.clone();
-        self.blocking(move |store| Ok(views::stored_report(&store.run(&id)?, "incident_pack.json")))
+        self.of_one(move |store| Ok(views::stored_report(&store.run(&id)?, "incident_pack.json")))
+    }
+
+    fn report<'a>(&'a self, id: &'a RunId, name: &'a str) -> BoxFuture<'a, Result<Option<StoredReport>, ReadProblem>> {
+        let (id, name) = (id.clone(), name.to_owned());
+        self.of_one(move |store| {
+            let run = store.run(&id)?;
+            Ok(if reports::is_name(&name) { views::report(&run, &name) } else { None })
+        })
+    }
+
+    fn report_names<'a>(&'a self, id: &'a RunId) -> BoxFuture<'a, Result<Vec<String>, ReadProblem>> {
+        let id = id.clone();
+        self.of_many(move |store| {
+            let dir = reports::open(&store.patiently().run(&id)?).ok().flatten();
+            Ok(dir.map_or_else(Vec::new, |dir| reports::names(&dir).0))
+        })
+    }
+
+    fn mark<'a>(&'a self, id: &'a RunId, part: Part<'a>) -> BoxFuture<'a, Result<u64, ReadProblem>> {
+        let id = id.clone();
+        let files = match part {
+            Part::Run => vec![MANIFEST.to_owned(), CONTRACT.to_owned(), EVENTS.to_owned()],
+            Part::Events => vec![EVENTS.to_owned()],
+            Part::Report(name) if reports::is_name(name) => vec![format!("{REPORTS}/{name}")],
+            Part::Report(_) => Vec::new(),
+        };
+        self.of_one(move |store| {
+            let mut hasher = DefaultHasher::new();
+            match store.run(&id) {
+                Ok(dir) => files.iter().for_each(|file| stamp_of(&dir, file).hash(&mut hasher)),
+                Err(ReadProblem::NotFound) => {}
+                Err(problem) => return Err(problem),
+            }
+            Ok(hasher.finish())
+        })
     }
 
     fn check<'a>(&'a self, id: &'a RunId) -> BoxFuture<'a, Result<Vec<CheckFinding>, ReadProblem>> {
         let id = id.clone();
-        self.blocking(move |store| match store.open()?.dir(id.as_str()) {
+        self.of_many(move |store| match store.open()?.dir(id.as_str()) {
             Err(What::Missing) => Err(ReadProblem::NotFound),
             _ => Ok(check::run(&store.open()?, &store.path, &id)),
         })
     }
 }
 
-impl Inner {
+impl Sight<'_> {
     fn facts(&self, id: &RunId) -> Result<RunFacts, RunProblem> {
-        match Dir::root(&self.path, self.via) {
-            Ok(root) => Ok(facts::read(&root, &self.path, id)?),
-            Err(What::Missing) => Err(RunProblem::NotFound),
-            Err(what) => Err(RunProblem::Unreadable(root_problem(&what))),
+        Ok(self.facts_or_why(id)?)
+    }
+
+    fn facts_or_why(&self, id: &RunId) -> Result<RunFacts, NoFacts> {
+        let dir = Dir::of_run(&self.store.path, id.as_str(), self.store.via, &self.pace)?;
+        facts::read(&dir, &self.store.path, id)
+    }
+
+    /// The directory of a run: one that holds a manifest, readable or not.
+    fn run(&self, id: &RunId) -> Result<Dir, ReadProblem> {
+        let unreadable = |problem: String| Err(ReadProblem::Unreadable(problem));
+        let dir = match Dir::of_run(&self.store.path, id.as_str(), self.store.via, &self.pace) {
+            Ok(dir) => dir,
+            Err(NoRun::Root(What::Missing) | NoRun::Run(What::Missing)) => return Err(ReadProblem::NotFound),
+            Err(NoRun::Root(what)) => return unreadable(root_problem(&what)),
+            Err(NoRun::Run(what)) => return unreadable(Problem::file(RUN_DIRECTORY, what).to_string()),
+        };
+        match dir.stamp(MANIFEST) {
+            Err(What::Missing) => Err(ReadProblem::NotFound),
+            Ok(_) | Err(_) => Ok(dir),
         }
+    }
+}
+
+impl Inner {
+    /// The store as a read sees it that waits anyway.
+    fn patiently(&self) -> Sight<'_> {
+        Sight { store: self, pace: Pace::Learning(Arc::clone(&self.ground)) }
     }
 
     fn open(&self) -> Result<Dir, ReadProblem> {
@@ -187,25 +293,28 @@ impl Inner {
         }
     }
 
-    /// The directory of a run: one that holds a manifest, readable or not.
-    fn run(&self, id: &RunId) -> Result<Dir, ReadProblem> {
-        let dir = match self.open()?.dir(id.as_str()) {
-            Ok(dir) => dir,
-            Err(What::Missing) => return Err(ReadProblem::NotFound),
-            Err(what) => return Err(ReadProblem::Unreadable(Problem::file(RUN_DIRECTORY, what).to_string())),
-        };
-        match dir.stamp(MANIFEST) {
-            Err(What::Missing) => Err(ReadProblem::NotFound),
-            Ok(_) | Err(_) => Ok(dir),
-        }
-    }
-
-    fn listing<S, T>(
+    /// A page of the list of runs, of those of which `make` makes something.
+    fn page_of_runs<T>(
         &self,
         page: &PageQuery,
-        sources: impl FnOnce(&Scan<'_>, Vec<Found>) -> Vec<S>,
-        key: impl Fn(&S) -> Key,
-        make: impl Fn(&Scan<'_>, S) -> Option<(T, usize)>,
+        make: impl Fn(&Scan<'_>, &Found) -> Option<(T, usize)>,
+    ) -> Result<Listing<T>, ReadProblem> {
+        self.listing(|scan| {
+            let places = match scan.places() {
+                Ok(places) => places,
+                Err(what) => return Ok(Err(what)),
+            };
+            let after = page.after.as_deref().map(Key::parse).transpose()?;
+            let from = after.map_or(0, |after| places.partition_point(|place| !place.is_after(&after)));
+            let rest = PageQuery { limit: page.limit, after: None };
+            let make = |place: &Place| make(scan, &scan.run(&place.name)?);
+            page::fill(&places[from..], &rest, |place| place.key(), make).map(Ok)
+        })
+    }
+
+    fn listing<T>(
+        &self,
+        items: impl FnOnce(&Scan<'_>) -> Result<Result<Page<T>, What>, ReadProblem>,
     ) -> Result<Listing<T>, ReadProblem> {
         let empty = |root| Ok(Listing { items: Vec::new(), next: None, root });
         let root = match Dir::root(&self.path, self.via) {
@@ -213,13 +322,10 @@ impl Inner {
             Err(What::Missing) => return empty(RootState::Missing),
             Err(what) => return empty(RootState::Unreadable(root_problem(&what))),
         };
-        let scan = Scan::new(&root, &self.cache);
-        let runs = match scan.runs() {
-            Ok(runs) => runs,
-            Err(what) => return empty(RootState::Unreadable(root_problem(&what))),
-        };
-        let (items, next) = page::fill(sources(&scan, runs), page, key, |source| make(&scan, source))?;
-        Ok(Listing { items, next, root: RootState::Readable })
+        match items(&Scan::new(&root, &self.cache))? {
+            Ok((items, next)) => Ok(Listing { items, next, root: RootState::Readable }),
+            Err(what) => empty(RootState::Unreadable(root_problem(&what))),
+        }
     }
 
     /// The list, or the part of it about one run, which must exist.
@@ -229,8 +335,8 @@ impl Inner {
         page: &PageQuery,
         make: impl Fn(&Scan<'_>, &Found) -> Option<(T, usize)>,
     ) -> Result<Listing<T>, ReadProblem> {
-        let Some(id) = id else { return self.listing(page, |_, runs| runs, Found::key, |scan, run| make(scan, &run)) };
-        self.run(id)?;
+        let Some(id) = id else { return self.page_of_runs(page, make) };
+        self.patiently().run(id)?;
         let root = self.open()?;
         let scan = Scan::new(&root, &self.cache);
         let run = scan.run(id.as_str()).ok_or(ReadProblem::NotFound)?;
@@ -273,6 +379,13 @@ impl Inner {
     }
 }
 
-fn root_problem(what: &What) -> String {
-    format!("the runs root {what}")
+/// The stamp of a run's file, in the run directory or one below it; `None` where no regular file is.
+fn stamp_of(run: &Dir, file: &str) -> Option<Stamp> {
+    match file.split_once('/') {
+        Some((below, name)) => run.dir(below).ok()?.stamp(name).ok(),
+        None => run.stamp(file).ok(),
+    }
 }
+
+/// The entries of a page, and where the next one begins.
+type Page<T> = (Vec<T>, Option<String>);

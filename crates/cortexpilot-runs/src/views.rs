@@ -31,8 +31,8 @@ pub(crate) fn manifest(dir: &Dir) -> (Option<Map<String, Value>>, Option<What>, 
 
 pub(crate) fn row(scan: &Scan<'_>, run: &Found) -> RunRow {
     let manifest = &run.manifest;
-    let contract = scan.contract(&run.name);
-    let events = scan.events(&run.name);
+    let contract = scan.contract(run);
+    let events = scan.events(run);
     let failure = failure::infer(manifest, &events);
     let outcome = failure::outcome(manifest, &failure);
     let workflow = |text: fn(&Workflow) -> &String| manifest.workflow.as_ref().map(text).cloned().unwrap_or_default();
@@ -63,14 +63,9 @@ pub(crate) fn row(scan: &Scan<'_>, run: &Found) -> RunRow {
 }
 
 pub(crate) fn record(scan: &Scan<'_>, run: &Found) -> (RunRecord, usize) {
-    let (map, bytes) = match scan.root.dir(&run.name) {
-        Ok(dir) => {
-            let (map, _, bytes) = manifest(&dir);
-            (map.unwrap_or_default(), bytes)
-        }
-        Err(_) => (Map::new(), 0),
-    };
-    let events = scan.events(&run.name);
+    let (map, _, bytes) = scan.with(run, manifest).unwrap_or_default();
+    let map = map.unwrap_or_default();
+    let events = scan.events(run);
     let status = run.manifest.status.as_deref().map(str::trim).filter(|status| !status.is_empty()).unwrap_or("UNKNOWN");
     let record = RunRecord {
         run_id: run.name.clone(),
@@ -116,6 +111,10 @@ pub(crate) fn events_of(dir: &Dir, query: &EventsQuery) -> Result<Events, ReadPr
         None => 0,
     };
     let since = query.since.as_deref().map(str::trim).filter(|since| !since.is_empty());
+    let wanted = |event: &Map<String, Value>| {
+        let of_name = query.names.is_empty() || query.names.iter().any(|name| name == events::name(event));
+        of_name && since.is_none_or(|since| is_after(events::time(event), since))
+    };
     let limit = query.limit.map_or(usize::MAX, |limit| limit.max(1));
     let tail = query.tail && query.limit.is_some();
     let mut selected: VecDeque<(u64, Value, usize)> = VecDeque::new();
@@ -132,8 +131,8 @@ pub(crate) fn events_of(dir: &Dir, query: &EventsQuery) -> Result<Events, ReadPr
             return;
         }
         let event = match line.event {
-            Some(event) if since.is_none_or(|since| is_after(events::time(&event), since)) => Value::Object(event),
-            None if since.is_none() => json!({"raw": String::from_utf8_lossy(line.bytes)}),
+            Some(event) if wanted(&event) => Value::Object(event),
+            None if since.is_none() && query.names.is_empty() => json!({"raw": String::from_utf8_lossy(line.bytes)}),
             Some(_) | None => return,
         };
         let full = selected.len() >= limit || (weight + bytes > PAGE_BYTES_MAX && !selected.is_empty());
@@ -202,6 +201,16 @@ pub(crate) fn reports_of(id: &RunId, run: &Dir, page: &PageQuery) -> Result<Repo
     Ok(Reports { stored, derived, next, problems: shown(&problems) })
 }
 
+/// One report by name, as it can be shown; `None` when there is none.
+pub(crate) fn report(run: &Dir, name: &str) -> Option<StoredReport> {
+    let dir = match reports::open(run) {
+        Ok(dir) => dir?,
+        Err(problem) => return Some(StoredReport { data: json!({}), problems: shown(&[problem]) }),
+    };
+    let read = reports::read(&dir, name)?;
+    Some(StoredReport { data: read.data, problems: shown(&Vec::from_iter(read.problem)) })
+}
+
 /// One report by name, where it is an object; else `{}`.
 pub(crate) fn stored_report(run: &Dir, name: &str) -> StoredReport {
     let empty = |problem: Option<Problem>| StoredReport { data: json!({}), problems: shown(&Vec::from_iter(problem)) };
@@ -223,13 +232,13 @@ pub(crate) fn stored_report(run: &Dir, name: &str) -> StoredReport {
 }
 
 pub(crate) fn diff_gate(scan: &Scan<'_>, run: &Found) -> Option<(DiffGateRow, usize)> {
-    let events = scan.events(&run.name);
+    let events = scan.events(run);
     let reason = run.manifest.failure_reason.as_deref().unwrap_or("").to_lowercase();
     if events.diff_gate.is_none() && !reason.contains("diff gate") && !reason.contains("allowed_paths") {
         return None;
     }
-    let (contract, problem) = match scan.root.dir(&run.name) {
-        Ok(dir) => contract::read(&dir),
+    let (contract, problem) = match scan.with(run, contract::read) {
+        Ok(read) => read,
         Err(what) => (None, Some(Problem::file(RUN_DIRECTORY, what))),
     };
     let allowed_paths = contract::allowed_paths(contract.as_ref());
@@ -249,11 +258,11 @@ pub(crate) fn diff_gate(scan: &Scan<'_>, run: &Found) -> Option<(DiffGateRow, us
 }
 
 pub(crate) fn pending_approval(scan: &Scan<'_>, run: &Found) -> Option<(PendingApproval, usize)> {
-    let events = scan.events(&run.name);
+    let events = scan.events(run);
     let context = events.pending.as_ref()?;
     let given =
         |text: &Option<String>| text.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
-    let task_id = given(&run.manifest.task_id).or_else(|| given(&scan.contract(&run.name).task_id)).unwrap_or_default();
+    let task_id = given(&run.manifest.task_id).or_else(|| given(&scan.contract(run).task_id)).unwrap_or_default();
     let mut problems = shown_of(&run.name, &run.manifest.problems);
     problems.extend(shown_of(&run.name, &events.problems));
     let approval = PendingApproval {

@@ -54,7 +54,7 @@ pub(crate) fn case(scan: &Scan<'_>, group: &Group) -> WorkflowCase {
     // The newest run with a status speaks for the case; among equals the later id.
     let mut speaker: Option<(&Found, &Workflow)> = None;
     for run in &group.runs {
-        let events = scan.events(&run.name);
+        let events = scan.events(run);
         pending |= events.pending.is_some();
         problems.extend(shown_of(&run.name, &run.manifest.problems));
         problems.extend(shown_of(&run.name, &events.problems));

@@ -17,16 +17,19 @@ use axum::routing::any;
 use cortexpilot_core::app::App;
 
 use crate::auth::Auth;
+use crate::mcp::http::McpService;
+use edge::Edge;
 
+mod agents;
 mod approvals;
 mod body;
-mod call;
-mod edge;
-mod error;
+pub(crate) mod call;
+pub(crate) mod edge;
+pub(crate) mod error;
 mod govern;
 mod health;
 mod hosts;
-mod ids;
+pub(crate) mod ids;
 mod list;
 mod metrics;
 mod page;
@@ -35,7 +38,7 @@ mod queue;
 mod receipt;
 mod runs;
 mod scope;
-mod serve;
+pub(crate) mod serve;
 mod table;
 mod work;
 mod workflows;
@@ -59,6 +62,8 @@ pub struct HttpOptions {
     pub page: PageFacts,
     /// How long a request may take.
     pub limits: Limits,
+    /// The MCP servers beside the control plane, each at its path. None unless somebody asks for it.
+    pub mcp: Vec<(&'static str, McpService)>,
 }
 
 impl HttpOptions {
@@ -69,6 +74,7 @@ impl HttpOptions {
             version,
             page: PageFacts { base_url: format!("http://{bound}"), demo: false },
             limits: Limits::default(),
+            mcp: Vec::new(),
         }
     }
 }
@@ -78,12 +84,13 @@ pub(crate) struct HttpState {
     pub(crate) app: Arc<App>,
     pub(crate) auth: Auth,
     pub(crate) options: HttpOptions,
-    pub(crate) counters: metrics::Counters,
+    pub(crate) edge: Arc<Edge>,
 }
 
 /// The control plane as a service. It holds every rule of the wire; [`serve`] adds only what belongs to connections.
 pub fn router(app: Arc<App>, auth: Auth, options: HttpOptions) -> Router {
-    let state = Arc::new(HttpState { app, auth, options, counters: metrics::Counters::default() });
+    let edge = Arc::new(Edge::of(options.hosts.clone(), app.clone()));
+    let state = Arc::new(HttpState { app, auth, options, edge: edge.clone() });
     let mut paths: Vec<(&'static str, Vec<&'static Operation>)> = Vec::new();
     for operation in operations() {
         match paths.iter_mut().find(|(path, _)| *path == operation.path) {
@@ -97,8 +104,14 @@ pub fn router(app: Arc<App>, auth: Auth, options: HttpOptions) -> Router {
         let handler = move |request: Request| call::dispatch(state.clone(), known.clone(), request);
         router = router.route(path, any(handler));
     }
+    for (path, service) in &state.options.mcp {
+        router = router.route(path, service.clone().at(state.auth.clone(), edge.clone()));
+    }
     let elsewhere = state.clone();
-    router
-        .fallback(move |request: Request| call::not_found(elsewhere.clone(), request))
-        .layer(from_fn_with_state(state, edge::edge))
+    with_edge(router.fallback(move |request: Request| call::not_found(elsewhere.clone(), request)), edge)
+}
+
+/// Puts what holds for every request around a router.
+pub(crate) fn with_edge(router: Router, edge: Arc<Edge>) -> Router {
+    router.layer(from_fn_with_state(edge, edge::edge))
 }

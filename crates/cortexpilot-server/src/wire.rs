@@ -17,6 +17,8 @@ pub mod governance;
 
 pub mod shown;
 
+pub mod untrusted;
+
 pub mod refusal;
 
 pub mod receipt;

@@ -8,6 +8,7 @@ pub(crate) mod config;
 pub(crate) mod failure;
 pub(crate) mod gate;
 pub(crate) mod import;
+pub(crate) mod install;
 pub(crate) mod mcp;
 pub(crate) mod output;
 pub(crate) mod queue;
@@ -82,6 +83,8 @@ pub(crate) enum Command {
     McpReadonlyServer(mcp::Readonly),
     McpQueuePilotServer(mcp::QueuePilot),
     #[command(subcommand)]
+    Mcp(install::Mcp),
+    #[command(subcommand)]
     Runs(runs::Runs),
     #[command(subcommand)]
     Queue(queue::Queue),
@@ -135,8 +138,9 @@ impl Cli {
                 up.address.put(&mut overrides);
             }
             Command::Serve(serve) => serve.address.put(&mut overrides),
-            Command::McpReadonlyServer(_)
-            | Command::McpQueuePilotServer(_)
+            Command::McpReadonlyServer(server) => server.put(&mut overrides),
+            Command::McpQueuePilotServer(_)
+            | Command::Mcp(_)
             | Command::Runs(_)
             | Command::Queue(_)
             | Command::Approval(_)
@@ -162,6 +166,7 @@ pub(crate) async fn run(command: Command, context: &Context) -> Result<Answer, S
         Command::Serve(serve) => serve.run(context).await,
         Command::McpReadonlyServer(server) => server.run(context).await,
         Command::McpQueuePilotServer(server) => server.run(context).await,
+        Command::Mcp(mcp) => mcp.run(context).await,
         Command::Runs(runs) => runs.run(context).await,
         Command::Queue(queue) => queue.run(context).await,
         Command::Approval(approval) => approval.run(context).await,

@@ -3,11 +3,13 @@
 
 use cortexpilot_core::domain::gate::GateId;
 use cortexpilot_core::error::{ErrorCode, exit};
-use cortexpilot_server::mcp::tools_list;
+use cortexpilot_server::mcp::readonly::{PROMPTS, RESOURCES};
+use cortexpilot_server::mcp::{readable_list, tools_list};
 
 use crate::config::{FILE, table};
 
 mod commands;
+mod dist;
 pub(crate) mod operations;
 mod states;
 
@@ -22,6 +24,9 @@ pub(crate) enum Document {
     Operations,
     ToolsReadonly,
     ToolsPilot,
+    RegistryServer,
+    BundleManifest,
+    ResourcesReadonly,
 }
 
 /// Says that a page is not to be edited, and how it is made.
@@ -58,6 +63,9 @@ impl Document {
             Self::Operations => operations::page(),
             Self::ToolsReadonly => tools(operations::readonly_tools()),
             Self::ToolsPilot => tools(operations::pilot_tools()),
+            Self::RegistryServer => dist::registry(),
+            Self::BundleManifest => dist::bundle(),
+            Self::ResourcesReadonly => crate::cli::output::json(&readable_list(RESOURCES, PROMPTS)),
         }
     }
 }

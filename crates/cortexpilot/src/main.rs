@@ -7,6 +7,7 @@ mod gendoc;
 mod os;
 mod processes;
 mod serve;
+mod stdio;
 mod webhook;
 
 use std::process::ExitCode;
@@ -14,6 +15,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use cortexpilot_core::domain::text::escape;
 use cortexpilot_core::error::exit;
+use tokio::runtime::Builder;
 use tracing_subscriber::EnvFilter;
 
 use cli::failure::Stopped;
@@ -33,9 +35,12 @@ fn main() -> ExitCode {
     };
     let format = match &cli.command {
         // Their standard output belongs to the protocol, also when they do not start.
-        Command::McpReadonlyServer(_) | Command::McpQueuePilotServer(_) => Format::Human,
+        Command::McpReadonlyServer(server) if server.speaks_over_stdio() => Format::Human,
+        Command::McpQueuePilotServer(_) => Format::Human,
         Command::Up(_)
         | Command::Serve(_)
+        | Command::McpReadonlyServer(_)
+        | Command::Mcp(_)
         | Command::Runs(_)
         | Command::Queue(_)
         | Command::Approval(_)
@@ -54,6 +59,7 @@ fn main() -> ExitCode {
         | Command::Serve(_)
         | Command::McpReadonlyServer(_)
         | Command::McpQueuePilotServer(_)
+        | Command::Mcp(_)
         | Command::Runs(_)
         | Command::Queue(_)
         | Command::Approval(_)
@@ -85,7 +91,26 @@ fn configured(cli: Cli, format: Format) -> Result<Answer, Stopped> {
     let view = View::of_process(format);
     let commands = Commands::of(&environment, &overrides);
     let context = Context { environment, settings, view, commands };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    let mut runtime = match &cli.command {
+        // One client, which waits for one answer at a time: a second thread would only be woken to hand it over.
+        Command::McpReadonlyServer(server) if server.speaks_over_stdio() => Builder::new_current_thread(),
+        Command::McpQueuePilotServer(_) => Builder::new_current_thread(),
+        Command::Up(_)
+        | Command::Serve(_)
+        | Command::McpReadonlyServer(_)
+        | Command::Mcp(_)
+        | Command::Runs(_)
+        | Command::Queue(_)
+        | Command::Approval(_)
+        | Command::Gate(_)
+        | Command::Token(_)
+        | Command::Audit(_)
+        | Command::Import(_)
+        | Command::Config(_)
+        | Command::Completions { .. }
+        | Command::GenDoc { .. } => Builder::new_multi_thread(),
+    };
+    let runtime = runtime
         .worker_threads(2)
         .enable_all()
         .build()

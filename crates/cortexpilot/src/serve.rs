@@ -22,7 +22,8 @@ use cortexpilot_ledger::log::{KeeperOptions, LogKeeper};
 use cortexpilot_ledger::{FileReader, FileStore, KeyError, OpenError, StoreOptions, load_key, load_or_make_key};
 use cortexpilot_runs::RunStore;
 use cortexpilot_server::auth::{Auth, StaticToken};
-use cortexpilot_server::http::{self, HttpOptions};
+use cortexpilot_server::http::{self, AllowedHosts, HttpOptions};
+use cortexpilot_server::mcp::http::{McpLimits, McpService, PILOT_PATH, READONLY_PATH, mcp_router};
 use jiff::SignedDuration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -32,9 +33,11 @@ use crate::config::{Secret, Settings, agents_may_queue};
 use crate::os::{OsIds, SystemClock};
 
 pub(crate) mod background;
+pub(crate) mod checkpoint;
 pub(crate) mod identity;
 
 use background::Notices;
+use checkpoint::read_only_tools;
 
 /// How often a server reads its whole ledger again.
 const SCRUB_EVERY: Duration = Duration::from_secs(300);
@@ -237,6 +240,40 @@ pub(crate) fn base_url(bound: SocketAddr) -> String {
     }
 }
 
+/// What a control plane serves beside what each serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Beside {
+    /// It shows made-up runs.
+    pub(crate) demo: bool,
+    /// Agents reach the queue pilot over HTTP.
+    pub(crate) mcp_pilot: bool,
+}
+
+/// The hosts that a server at this address answers to.
+fn hosts(settings: &Settings, bound: SocketAddr) -> anyhow::Result<AllowedHosts> {
+    let mut hosts = AllowedHosts::bound(bound);
+    for entry in &settings.allowed_origins {
+        hosts.allow(entry).with_context(|| format!("CORTEXPILOT_API_ALLOWED_ORIGINS: {entry}"))?;
+    }
+    Ok(hosts)
+}
+
+/// Serves the read-only MCP server alone until `stop` is ready. Holds nothing that could write.
+pub(crate) async fn readonly_mcp(
+    settings: &Settings,
+    listener: TcpListener,
+    auth: Auth,
+    reader: Reader,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> anyhow::Result<()> {
+    let bound = listener.local_addr().context("the listener has no address")?;
+    let auth = auth.and_personal(reader.clone());
+    let endpoints =
+        vec![(READONLY_PATH, McpService::readonly(read_only_tools(settings, reader), McpLimits::default()))];
+    let router = mcp_router(endpoints, auth, hosts(settings, bound)?, Arc::new(OsIds));
+    http::serve(listener, router, stop).await.context("the server stopped")
+}
+
 /// Serves the control plane until `stop` is ready or a write failed; what was begun is carried to its end.
 pub(crate) async fn control_plane(
     settings: &Settings,
@@ -244,24 +281,28 @@ pub(crate) async fn control_plane(
     auth: Auth,
     app: App,
     store: Arc<FileStore>,
-    demo: bool,
+    beside: Beside,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<()> {
     let bound = listener.local_addr().context("the listener has no address")?;
     let mut options = HttpOptions::new(bound, env!("CARGO_PKG_VERSION"));
     options.page.base_url = base_url(bound);
-    options.page.demo = demo;
-    for entry in &settings.allowed_origins {
-        options.hosts.allow(entry).with_context(|| format!("CORTEXPILOT_API_ALLOWED_ORIGINS: {entry}"))?;
-    }
+    options.page.demo = beside.demo;
+    options.hosts = hosts(settings, bound)?;
     let keeper = keeper(settings, &store).context("the ledger's signer cannot start")?;
     let app = Arc::new(app.with_receipts(keeper.receipts()));
     let auth = auth.and_personal(app.reader().clone());
+    let limits = McpLimits::default();
+    options.mcp.push((READONLY_PATH, McpService::readonly(read_only_tools(settings, app.reader().clone()), limits)));
+    // Opening the gate for the console does not let agents in: that takes a word of its own.
+    if beside.mcp_pilot {
+        options.mcp.push((PILOT_PATH, McpService::queue_pilot(app.clone(), limits)));
+    }
     let operator = Caller { principal: Some(settings.operator()), surface: Surface::Http };
     let stop = until_it_must_end(stop, store.clone());
-    let beside = [scrub_now_and_then(store), background::expire_now_and_then(app.clone(), operator)];
+    let tasks = [scrub_now_and_then(store), background::expire_now_and_then(app.clone(), operator)];
     let served = http::serve(listener, http::router(app, auth, options), stop).await;
-    beside.iter().for_each(JoinHandle::abort);
+    tasks.iter().for_each(JoinHandle::abort);
     // Whatever was acknowledged is signed by the end of a clean stop.
     let stopped = tokio::task::spawn_blocking(move || keeper.stop()).await;
     stopped.context("the ledger's signer could not stop")?;

@@ -16,7 +16,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use crate::config::WebhookSettings;
 
 mod deliver;
-mod post;
+pub(crate) mod post;
 
 use deliver::{Courier, Outcome};
 

@@ -5,6 +5,8 @@
 //! members). The structs serialise in the member order that existing clients know; `problems`, which is ours, is left out
 //! while there are none, so that those shapes stay equal.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value};
 
@@ -68,8 +70,59 @@ pub trait Runs: Send + Sync {
     /// The stored `incident_pack.json`, else `{}`.
     fn incident_summary<'a>(&'a self, id: &'a RunId) -> BoxFuture<'a, Result<StoredReport, ReadProblem>>;
 
+    /// One stored report by its file name; `None` when the run has none of that name.
+    fn report<'a>(&'a self, id: &'a RunId, name: &'a str) -> BoxFuture<'a, Result<Option<StoredReport>, ReadProblem>> {
+        Box::pin(async move {
+            let all = self.reports(id, PageQuery::all()).await?;
+            let of_name = all.stored.into_iter().find(|report| report.name == name);
+            Ok(of_name.map(|report| StoredReport { data: report.data, problems: all.problems }))
+        })
+    }
+
+    /// The file names of the stored reports, in their order.
+    fn report_names<'a>(&'a self, id: &'a RunId) -> BoxFuture<'a, Result<Vec<String>, ReadProblem>> {
+        Box::pin(async move {
+            let all = self.reports(id, PageQuery::all()).await?;
+            Ok(all.stored.into_iter().map(|report| report.name).collect())
+        })
+    }
+
+    /// A mark of what is stored there now, for whoever waits for a change: as long as nothing changes it is the same, and
+    /// after a change it is another. Where nothing is, that has a mark too.
+    fn mark<'a>(&'a self, id: &'a RunId, part: Part<'a>) -> BoxFuture<'a, Result<u64, ReadProblem>> {
+        Box::pin(async move {
+            let mut hasher = DefaultHasher::new();
+            let shown = match part {
+                Part::Run => self.get(id).await.map(|run| serde_json::to_string(&RunSnapshot(&run))),
+                Part::Events => {
+                    self.events(id, EventsQuery::default()).await.map(|it| serde_json::to_string(&it.events))
+                }
+                Part::Report(name) => {
+                    self.report(id, name).await.map(|it| serde_json::to_string(&it.map(|it| it.data)))
+                }
+            };
+            match shown {
+                Ok(text) => text.ok().hash(&mut hasher),
+                Err(ReadProblem::NotFound) => {}
+                Err(problem) => return Err(problem),
+            }
+            Ok(hasher.finish())
+        })
+    }
+
     /// Everything that is wrong with a run, each with its repair. An empty list: the run can be read whole.
     fn check<'a>(&'a self, id: &'a RunId) -> BoxFuture<'a, Result<Vec<CheckFinding>, ReadProblem>>;
+}
+
+/// A part of a run that can be waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part<'a> {
+    /// Manifest, contract and events.
+    Run,
+    /// The events.
+    Events,
+    /// The stored report of this file name.
+    Report(&'a str),
 }
 
 /// Why a read for display has no answer at all.
@@ -336,6 +389,8 @@ impl Serialize for RunSnapshot<'_> {
 pub struct EventsQuery {
     /// Only events after this time, compared as instants (as text where one of the two is no time).
     pub since: Option<String>,
+    /// Only events of these names (`event`, else `event_type`); empty for all.
+    pub names: Vec<String>,
     /// At most so many; `None` for all.
     pub limit: Option<usize>,
     /// With a limit: the last ones instead of the first.

@@ -15,7 +15,7 @@ use cortexpilot_core::port::{BoxFuture, Clock};
 use tokio::sync::oneshot;
 
 use super::key::AUDIT_KEY;
-use super::record::{LogError, LogState, Proven};
+use super::record::{KeptNodes, LogError, LogState, Proven};
 use super::seek::prove_line;
 use super::signer::{Extent, Signer};
 
@@ -71,8 +71,14 @@ impl LogKeeper {
             |name: &str, run: Box<dyn FnOnce() + Send>| std::thread::Builder::new().name(name.to_owned()).spawn(run);
         let root = options.root.clone();
         let prover = spawn("ledger-prover", Box::new(move || run_prover(&root, every_s, &to_prove)))?;
-        let keeping =
-            Keeping { signer: Signer::new(&options.root), options, clock, health: health.clone(), last_problem: None };
+        let keeping = Keeping {
+            signer: Signer::new(&options.root),
+            options,
+            clock,
+            health: health.clone(),
+            nodes: KeptNodes::default(),
+            last_problem: None,
+        };
         let signer = spawn("ledger-signer", Box::new(move || keeping.run(&to_sign)))?;
         Ok(Self { asks: Asks { sign, prove, health }, threads: vec![prover, signer] })
     }
@@ -146,6 +152,7 @@ struct Keeping {
     options: KeeperOptions,
     clock: Arc<dyn Clock>,
     health: Arc<Mutex<SigningHealth>>,
+    nodes: KeptNodes,
     /// What was told last: the same once more is not.
     last_problem: Option<String>,
 }
@@ -218,7 +225,7 @@ impl Keeping {
 
     fn answer(&mut self, waiting: Vec<(LineOf, Answer)>, problem: Option<LogError>) {
         for (of, answer) in waiting {
-            let proven = prove_line(&self.options.root, &of);
+            let proven = prove_line(&self.options.root, &of, &mut self.nodes);
             if proven.as_ref().is_ok_and(|proven| !proven.tiles_served) {
                 // They are made anew with the next checkpoint.
                 self.signer = Signer::from_the_first_line(&self.options.root);
@@ -251,15 +258,16 @@ impl Drop for Keeping {
 type Answer = oneshot::Sender<Result<ReceiptDocument, NoReceipt>>;
 
 fn run_prover(root: &Path, every_s: Option<u32>, asks: &Receiver<Ask>) {
+    let mut nodes = KeptNodes::default();
     while let Ok(Ask::Receipt(of, answer)) = asks.recv() {
         if !answer.is_closed() {
-            let _ = answer.send(kept(root, &of, every_s));
+            let _ = answer.send(kept(root, &of, every_s, &mut nodes));
         }
     }
 }
 
-fn kept(root: &Path, of: &LineOf, every_s: Option<u32>) -> Result<ReceiptDocument, NoReceipt> {
-    prove_line(root, of).map(|proven| document(&proven)).map_err(|error| {
+fn kept(root: &Path, of: &LineOf, every_s: Option<u32>, nodes: &mut KeptNodes) -> Result<ReceiptDocument, NoReceipt> {
+    prove_line(root, of, nodes).map(|proven| document(&proven)).map_err(|error| {
         if !matches!(error, LogError::NotCovered { .. } | LogError::NoCheckpoint(_)) {
             return NoReceipt::Failed(error.to_string());
         }
@@ -274,7 +282,7 @@ fn kept(root: &Path, of: &LineOf, every_s: Option<u32>) -> Result<ReceiptDocumen
 /// [`NoReceipt`]; the line stands whatever it is.
 pub fn receipt_now(root: &Path, of: &LineOf) -> Result<ReceiptDocument, NoReceipt> {
     let signed = Signer::new(root).sign(Extent::Durable);
-    match (prove_line(root, of), signed) {
+    match (prove_line(root, of, &mut KeptNodes::default()), signed) {
         (Ok(proven), _) => Ok(document(&proven)),
         (Err(_), Err(LogError::NoKey)) => Err(NoReceipt::NoKey),
         (Err(_), Err(problem)) => Err(NoReceipt::Failed(problem.to_string())),

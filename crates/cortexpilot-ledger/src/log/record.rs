@@ -13,11 +13,11 @@ use super::checkpoint_file::CheckpointFileError;
 use super::grow::LogTree;
 use super::hash::leaf_hash;
 use super::key::{AuditKeyError, load_audit_key};
-use super::proof::{ProofError, prove_inclusion};
+use super::proof::{Nodes, ProofError, prove_inclusion};
 use super::receipt::{Receipt, ReceiptError};
 use super::signer::{Extent, Signer};
 use super::tile::Tile;
-use super::tile_store::{DirTiles, MemTiles, TileNodes, Tiles};
+use super::tile_store::{DirTiles, MemTiles, TileNodes};
 use crate::chain::{Chain, Entry, FileKind, LEGACY_LINE_MAX};
 use crate::disk::ReadFrom;
 use crate::segments::{self, Gap};
@@ -213,35 +213,63 @@ pub fn prove(root: &Path, subject: Subject<'_>) -> Result<Proven, LogError> {
     if index >= size {
         return Err(LogError::NotCovered { index, size });
     }
-    receipt_at(root, kind, &checkpoint, index, line)
+    receipt_at(root, kind, &checkpoint, (index, line), &mut KeptNodes::default())
 }
 
-/// Proves that a line is under a checkpoint that covers it.
+/// The stored nodes of both logs, kept between receipts under one checkpoint: finding and hashing a tile costs more than all
+/// the rest of a receipt. A node that is wrong leads to no receipt, kept or not.
+#[derive(Default)]
+pub(super) struct KeptNodes {
+    queue: Option<(Checkpoint, TileNodes<DirTiles>)>,
+    decisions: Option<(Checkpoint, TileNodes<DirTiles>)>,
+}
+
+impl KeptNodes {
+    fn of(&mut self, kind: FileKind) -> &mut Option<(Checkpoint, TileNodes<DirTiles>)> {
+        match kind {
+            FileKind::Queue => &mut self.queue,
+            FileKind::Decisions => &mut self.decisions,
+        }
+    }
+
+    /// Those under this checkpoint; under another one, and where they led to no receipt, they are read again.
+    fn under(&mut self, checkpoint: &Checkpoint, root: &Path, kind: FileKind) -> &TileNodes<DirTiles> {
+        let kept = self.of(kind).take().filter(|(under, _)| under == checkpoint);
+        let read = || {
+            let tiles = DirTiles::new(log_dir(root, kind.name()));
+            (checkpoint.clone(), TileNodes::new(tiles, checkpoint.size))
+        };
+        &self.of(kind).insert(kept.unwrap_or_else(read)).1
+    }
+}
+
+/// Proves that a line, given with its index, is under a checkpoint that covers it.
 pub(super) fn receipt_at(
     root: &Path,
     kind: FileKind,
     checkpoint: &SignedCheckpoint,
-    index: u64,
-    line: Vec<u8>,
+    (index, line): (u64, Vec<u8>),
+    nodes: &mut KeptNodes,
 ) -> Result<Proven, LogError> {
     let size = checkpoint.checkpoint().size;
     let leaf = leaf_hash(&line);
-    let receipt = |tiles: &dyn Tiles| -> Result<Receipt, LogError> {
-        let path = prove_inclusion(&TileNodes::new(tiles, size), size, index)?;
+    let receipt = |nodes: &dyn Nodes| -> Result<Receipt, LogError> {
+        let path = prove_inclusion(nodes, size, index)?;
         Ok(Receipt::new(index, leaf, path, checkpoint)?)
     };
-    let from_tiles = receipt(&DirTiles::new(log_dir(root, kind.name())));
+    let from_tiles = receipt(nodes.under(checkpoint.checkpoint(), root, kind));
     let tiles_served = from_tiles.is_ok();
     let receipt = match from_tiles {
         Ok(receipt) => receipt,
         // Tiles are derived: where they are gone or wrong, the lines are asked.
         Err(_) => {
+            *nodes.of(kind) = None;
             let mut tiles = MemTiles::new();
             tree_of(root, kind, size, &mut |tile, hashes| {
                 tiles.put(tile, hashes.to_vec());
                 Ok(())
             })?;
-            receipt(&tiles)?
+            receipt(&TileNodes::new(&tiles, size))?
         }
     };
     Ok(Proven { file: kind.name(), line, receipt, tiles_served })

@@ -11,7 +11,7 @@ use cortexpilot_core::port::receipts::LineOf;
 
 use super::anchor::stored;
 use super::leaves::position;
-use super::record::{LogError, Proven, each, io_at, receipt_at};
+use super::record::{KeptNodes, LogError, Proven, each, io_at, receipt_at};
 use crate::chain::FileKind;
 use crate::disk::ReadAt;
 use crate::follow::read_range;
@@ -21,7 +21,7 @@ use crate::segments;
 const CHUNK: u64 = 64 * 1024;
 
 /// Proves the newest line that did this under the last checkpoint. Writes nothing and takes no lock.
-pub(super) fn prove_line(root: &Path, of: &LineOf) -> Result<Proven, LogError> {
+pub(super) fn prove_line(root: &Path, of: &LineOf, nodes: &mut KeptNodes) -> Result<Proven, LogError> {
     let kind = file_of(of);
     let name = kind.name();
     let checkpoint = stored(root, name)?.ok_or(LogError::NoCheckpoint(name))?.checkpoint;
@@ -32,7 +32,7 @@ pub(super) fn prove_line(root: &Path, of: &LineOf) -> Result<Proven, LogError> {
         Some((_, offset)) => newest(root, kind, offset, size, of)?,
         None => None,
     };
-    let sound = found.map(|(index, line)| receipt_at(root, kind, &checkpoint, index, line));
+    let sound = found.map(|found| receipt_at(root, kind, &checkpoint, found, nodes));
     if let Some(Ok(proven)) = sound {
         return Ok(proven);
     }
@@ -46,8 +46,8 @@ pub(super) fn prove_line(root: &Path, of: &LineOf) -> Result<Proven, LogError> {
         })?;
     }
     // Beyond the checkpoint it may be there, and is not proven yet.
-    let (index, line) = found.ok_or(LogError::NotCovered { index: size, size })?;
-    receipt_at(root, kind, &checkpoint, index, line)
+    let found = found.ok_or(LogError::NotCovered { index: size, size })?;
+    receipt_at(root, kind, &checkpoint, found, nodes)
 }
 
 /// Which file such a line stands in.

@@ -256,3 +256,45 @@ fn file_work_leaves_the_runtimes_own_thread_alone() {
         holder.await.unwrap().unwrap();
     });
 }
+
+#[test]
+fn a_small_run_in_memory_is_read_by_the_thread_that_asks() {
+    let root = Root::new();
+    let dir = RunFixture::new("run").event("A", serde_json::json!({})).write(&root.path()).unwrap();
+    RunFixture::new("bulky")
+        .contract(|contract| _ = contract.insert("notes".into(), "x".repeat(100 << 10).into()))
+        .write(&root.path())
+        .unwrap();
+    let ext4_xfs_btrfs = [0xEF53, 0x5846_5342, 0x9123_683E];
+    let kind = rustix::fs::statfs(root.path()).unwrap().f_type;
+    if !cfg!(target_os = "linux") || !ext4_xfs_btrfs.contains(&kind) {
+        println!("not run: on a file system of the kind {kind:x} nothing is promised");
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
+    runtime.block_on(async {
+        let (small, bulky) = (id("run"), id("bulky"));
+        root.store.facts(&small).await.unwrap();
+        // With the only other thread held, what is ready was read here.
+        let (release, held) = std::sync::mpsc::channel::<()>();
+        let holder = tokio::task::spawn_blocking(move || held.recv());
+        let ready = |mut future: cortexpilot_core::port::BoxFuture<'static, Option<String>>| match future
+            .as_mut()
+            .poll(&mut std::task::Context::from_waker(std::task::Waker::noop()))
+        {
+            std::task::Poll::Ready(answer) => Ok(answer),
+            std::task::Poll::Pending => Err(future),
+        };
+        let ask = |run: &cortexpilot_core::domain::id::RunId| {
+            let (store, run) = (root.store.clone(), run.clone());
+            ready(Box::pin(async move { store.facts(&run).await.ok().map(|facts| facts.task_id) }))
+        };
+        assert_eq!(ask(&small).ok().flatten().as_deref(), Some("task_run"));
+        std::fs::remove_file(dir.join("manifest.json")).unwrap();
+        assert_eq!(ask(&small).ok(), Some(None), "what is missing is missing at once");
+        let Err(waits) = ask(&bulky) else { panic!("100 KiB were read at once") };
+        release.send(()).unwrap();
+        assert_eq!(waits.await.as_deref(), Some("task_bulky"));
+        holder.await.unwrap().unwrap();
+    });
+}

@@ -6,6 +6,7 @@ mod check;
 mod facts;
 mod hostile;
 mod lists;
+mod marks;
 mod odd_types;
 mod real_runs;
 mod recorded;

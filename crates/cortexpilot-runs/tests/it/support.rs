@@ -43,8 +43,15 @@ impl Root {
         self.temp.path()
     }
 
+    /// The facts: read in place, by another thread, and at once, which must make no difference.
     pub(crate) fn facts(&self, run: &str) -> Result<RunFacts, RunProblem> {
-        now(self.store.facts(&id(run)))
+        let facts = now(self.store.facts(&id(run)));
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        // The first of them learns of the file system what the second one needs to know.
+        for _ in 0..2 {
+            assert_eq!(runtime.block_on(self.store.facts(&id(run))), facts);
+        }
+        facts
     }
 
     /// Why there are no facts, in words.

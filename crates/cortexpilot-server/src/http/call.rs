@@ -21,8 +21,8 @@ use super::error::Refused;
 use super::ids::RequestIds;
 use super::query::Query;
 use super::table::{Access, Effect, Operation, Verb};
-use super::{HttpState, body, receipt};
-use crate::auth::Unidentified;
+use super::{HttpState, agents, body, receipt};
+use crate::auth::{Auth, Unidentified};
 
 /// The largest body that is read, in bytes.
 pub const BODY_BYTES_MAX: usize = 256 * 1024;
@@ -105,7 +105,8 @@ pub(crate) async fn dispatch(state: Arc<HttpState>, operations: Vec<&'static Ope
         let call = read(state.clone(), operation, caller.clone(), &mut parts, body).await?;
         within(state.options.limits.answer, operation.effect, (operation.handler)(call)).await
     };
-    let mut response = answer.await.unwrap_or_else(|refused| refused.render(&ids, &caller));
+    let response = answer.await.unwrap_or_else(|refused| refused.render(&ids, &caller));
+    let mut response = agents::for_reader(operation, &caller, &ids, response).await;
     response.extensions_mut().insert(handled);
     response
 }
@@ -121,8 +122,7 @@ pub(crate) async fn not_found(state: Arc<HttpState>, request: Request) -> Respon
 
 /// The ids that the edge gave this request.
 fn ids_of(request: &Request, state: &HttpState) -> RequestIds {
-    let given = request.extensions().get::<RequestIds>().cloned();
-    given.unwrap_or_else(|| RequestIds::of(request.headers(), state.app.ids()))
+    state.edge.ids_of(request)
 }
 
 /// `OPTIONS` is how a client asks for the methods, so it is told without a token.
@@ -138,23 +138,32 @@ async fn wrong_method(state: &HttpState, operations: &[&'static Operation], part
     Refused::NoSuchMethod { allow: allow.join(", ") }
 }
 
-/// Who asks. Where a token is needed and its owner cannot be found out, nobody passes; that includes a store that does not
-/// answer in time.
+/// Who asks. Where a token is needed and its owner cannot be found out, nobody passes.
 async fn admit(state: &HttpState, access: Access, headers: &HeaderMap) -> Result<Option<Principal>, Refused> {
-    let identified = tokio::time::timeout(state.options.limits.answer, state.auth.identify(headers)).await;
+    match (identify(&state.auth, state.options.limits.answer, headers).await, access) {
+        (Ok(principal), Access::Open | Access::Token) => Ok(Some(principal)),
+        (Err(_), Access::Open) => Ok(None),
+        (Err(refused), Access::Token) => Err(refused),
+    }
+}
+
+/// Whose token this is. A store that does not answer in time knows nobody.
+///
+/// # Errors
+/// The refusal to answer with when it is nobody's, or when that cannot be found out.
+pub(crate) async fn identify(auth: &Auth, within: Duration, headers: &HeaderMap) -> Result<Principal, Refused> {
+    let identified = tokio::time::timeout(within, auth.identify(headers)).await;
     let identified = identified.unwrap_or_else(|_| {
         Err(Unidentified::Unread(StoreError::Unavailable("it did not say in time whose token this is".to_owned())))
     });
-    match (identified, access) {
-        (Ok(principal), Access::Open | Access::Token) => Ok(Some(principal)),
-        (Err(_), Access::Open) => Ok(None),
-        (Err(Unidentified::Unread(error)), Access::Token) => Err(error.into()),
-        (Err(why), Access::Token) => {
+    identified.map_err(|why| match why {
+        Unidentified::Unread(error) => error.into(),
+        Unidentified::Missing | Unidentified::Unknown | Unidentified::Expired | Unidentified::Revoked => {
             let mut denial = Denial::new(why.code(), why.reason());
             denial.next_step = why.next_step().map(str::to_owned);
-            Err(Failure::Denied(denial).into())
+            Failure::Denied(denial).into()
         }
-    }
+    })
 }
 
 async fn read(

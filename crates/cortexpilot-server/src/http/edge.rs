@@ -12,13 +12,16 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
+use cortexpilot_core::app::App;
 use cortexpilot_core::error::ErrorCode;
+use cortexpilot_core::port::Ids;
 use futures_util::FutureExt as _;
 
-use super::HttpState;
 use super::call::{Handled, nobody};
 use super::error::Refused;
+use super::hosts::AllowedHosts;
 use super::ids::RequestIds;
+use super::metrics::Counters;
 
 /// Headers of every answer. The policy lets a browser load nothing for an answer that it was made to show as a page; the
 /// one page there is brings its own.
@@ -33,11 +36,57 @@ const HEADERS: [(HeaderName, &str); 7] = [
     (HeaderName::from_static("x-cortexpilot-lane"), "stable"),
 ];
 
-pub(crate) async fn edge(State(state): State<Arc<HttpState>>, mut request: Request, next: Next) -> Response {
+/// What every request of one server passes.
+pub(crate) struct Edge {
+    hosts: AllowedHosts,
+    names: Names,
+    counters: Counters,
+}
+
+/// Where names come from that a caller did not bring.
+enum Names {
+    App(Arc<App>),
+    Ids(Arc<dyn Ids>),
+}
+
+impl Edge {
+    /// For a server that only reads, and so has no app.
+    pub(crate) fn new(hosts: AllowedHosts, ids: Arc<dyn Ids>) -> Self {
+        Self { hosts, names: Names::Ids(ids), counters: Counters::default() }
+    }
+
+    /// For a control plane.
+    pub(crate) fn of(hosts: AllowedHosts, app: Arc<App>) -> Self {
+        Self { hosts, names: Names::App(app), counters: Counters::default() }
+    }
+
+    pub(crate) fn hosts(&self) -> &AllowedHosts {
+        &self.hosts
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// The ids that this request was given, or is given now.
+    pub(crate) fn ids_of(&self, request: &Request) -> RequestIds {
+        let given = request.extensions().get::<RequestIds>().cloned();
+        given.unwrap_or_else(|| self.name(request.headers()))
+    }
+
+    fn name(&self, headers: &HeaderMap) -> RequestIds {
+        match &self.names {
+            Names::App(app) => RequestIds::of(headers, app.ids()),
+            Names::Ids(ids) => RequestIds::of(headers, &**ids),
+        }
+    }
+}
+
+pub(crate) async fn edge(State(state): State<Arc<Edge>>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
-    let ids = RequestIds::of(request.headers(), state.app.ids());
+    let ids = state.name(request.headers());
     let (method, path) = (request.method().clone(), loggable(request.uri().path()));
-    let mut response = match state.options.hosts.admit(request.method(), request.uri(), request.headers()) {
+    let mut response = match state.hosts.admit(request.method(), request.uri(), request.headers()) {
         Err(code) => Refused::Coded(code, code.row().meaning.to_owned()).render(&ids, &nobody()),
         Ok(()) => {
             request.extensions_mut().insert(ids.clone());

@@ -111,7 +111,7 @@ impl AllowedHosts {
 
     /// Browsers send `Origin` with every request that is not a plain read; other clients send none, and none is no page of
     /// another site.
-    fn origin_is_ours(&self, headers: &HeaderMap) -> bool {
+    pub(crate) fn origin_is_ours(&self, headers: &HeaderMap) -> bool {
         let cross_site = headers.get_all("sec-fetch-site").iter().any(|site| site.as_bytes() == b"cross-site");
         let mut origins = headers.get_all(ORIGIN).iter();
         match (cross_site, origins.next(), origins.next()) {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use axum::body::Body;
 use axum::http::header::CONTENT_TYPE;
@@ -17,7 +17,11 @@ use super::table::Answer;
 
 /// Counters by operation, status and code. As many as the table allows and no more: nothing a caller sends is a label.
 #[derive(Debug, Default)]
-pub(crate) struct Counters(Mutex<BTreeMap<Label, u64>>);
+pub(crate) struct Counters {
+    answers: Mutex<BTreeMap<Label, u64>>,
+    /// Tool calls by server, tool and outcome.
+    calls: Mutex<BTreeMap<[&'static str; 3], u64>>,
+}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Label {
@@ -31,7 +35,7 @@ impl Counters {
     pub(crate) fn count(&self, operation: Option<&'static str>, status: StatusCode, code: Option<ErrorCode>) {
         let operation = operation.unwrap_or("none");
         let label = Label { operation, status: status.as_u16(), code: code.map_or("", ErrorCode::as_str) };
-        *self.lock().entry(label).or_default() += 1;
+        *lock(&self.answers).entry(label).or_default() += 1;
     }
 
     /// The Prometheus text format, version 0.0.4. Labels are our own words, so none needs escaping.
@@ -40,20 +44,38 @@ impl Counters {
             "# HELP cortexpilot_http_answers_total Answers by operation, status and code since the process started.\n\
              # TYPE cortexpilot_http_answers_total counter\n",
         );
-        for (Label { operation, status, code }, count) in &*self.lock() {
+        for (Label { operation, status, code }, count) in &*lock(&self.answers) {
             // Writing to a String cannot fail.
             let _ = writeln!(
                 out,
                 "cortexpilot_http_answers_total{{operation=\"{operation}\",status=\"{status}\",code=\"{code}\"}} {count}"
             );
         }
+        let calls = lock(&self.calls);
+        if !calls.is_empty() {
+            out.push_str(
+                "# HELP cortexpilot_mcp_calls_total Tool calls over HTTP by server, tool and outcome since the process started.\n\
+                 # TYPE cortexpilot_mcp_calls_total counter\n",
+            );
+        }
+        for ([server, tool, outcome], count) in &*calls {
+            let _ = writeln!(
+                out,
+                "cortexpilot_mcp_calls_total{{server=\"{server}\",tool=\"{tool}\",outcome=\"{outcome}\"}} {count}"
+            );
+        }
         out
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<Label, u64>> {
-        // A panic while holding it leaves whole counters.
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    /// Counts one tool call over HTTP: `outcome` is `ok` or the code that the tool answered with.
+    pub(crate) fn count_call(&self, server: &'static str, tool: &'static str, outcome: &'static str) {
+        *lock(&self.calls).entry([server, tool, outcome]).or_default() += 1;
     }
+}
+
+fn lock<T>(counters: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A panic while holding it leaves whole counters.
+    counters.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// How the signed log stands, likewise.
@@ -87,7 +109,7 @@ fn signing(health: &SigningHealth) -> String {
 
 pub(crate) fn show(call: Call) -> Answer {
     Box::pin(async move {
-        let mut text = call.state.counters.text();
+        let mut text = call.state.edge.counters().text();
         if let Some(receipts) = call.state.app.receipts() {
             text.push_str(&signing(&receipts.health()));
         }

@@ -37,8 +37,8 @@ pub(crate) fn events(call: Call) -> Answer {
             return Err(Refused::form("`cursor` and `tail` cannot be sent together."));
         }
         let query = match page.clone() {
-            Some(PageQuery { limit, after }) => EventsQuery { since, limit, tail, after },
-            None => EventsQuery { since, limit: call.query.count("limit")?, tail, after: None },
+            Some(PageQuery { limit, after }) => EventsQuery { since, limit, tail, after, ..EventsQuery::default() },
+            None => EventsQuery { since, limit: call.query.count("limit")?, tail, ..EventsQuery::default() },
         };
         let list = match call.state.app.reader().runs().events(&id, query).await {
             Ok(events) => List::new(events.events, events.next, &events.problems),

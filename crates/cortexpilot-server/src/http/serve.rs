@@ -26,6 +26,27 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, Sleep};
 use tower::ServiceExt as _;
 
+/// What a handler may learn about the connection that its request came on.
+#[derive(Debug, Clone)]
+pub(crate) struct Connected {
+    // Nothing is ever sent: the receiver learns that the sender is gone.
+    listens: watch::Receiver<()>,
+    stopping: watch::Receiver<bool>,
+}
+
+impl Connected {
+    /// Ready when nobody waits for the answer any more.
+    pub(crate) async fn gone(&mut self) {
+        while self.listens.changed().await.is_ok() {}
+    }
+
+    /// Ready when the server ends: an answer that goes on for ever must end as well.
+    pub(crate) async fn stopping(&mut self) {
+        // An error means that the server is gone, which is an end as well.
+        let _ = self.stopping.wait_for(|stopping| *stopping).await;
+    }
+}
+
 /// Limits of connections. Everything that a client could hold on to ends by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ServeLimits {
@@ -141,9 +162,15 @@ async fn connection(
     begun: mpsc::Sender<Infallible>,
     mut stopping: watch::Receiver<bool>,
 ) -> Result<(), hyper::Error> {
-    let service = hyper::service::service_fn(|request: Request<Incoming>| carry_out(&router, request, &begun));
+    let until = stopping.clone();
+    let service = hyper::service::service_fn(|request: Request<Incoming>| carry_out(&router, request, &begun, &until));
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(limits.head).max_header_size(limits.head_bytes);
+    // What a client has not read yet is kept here: little of it, for there may be many that read nothing.
+    let buffered = limits.head_bytes.max(64 * 1024);
+    http.timer(TokioTimer::new())
+        .header_read_timeout(limits.head)
+        .max_header_size(limits.head_bytes)
+        .max_buf_size(buffered);
     let io = TokioIo::new(Patient { stream, limit: limits.stalled_write, stalled: None });
     let mut connection = pin!(http.serve_connection(io, service));
     tokio::select! {
@@ -155,19 +182,24 @@ async fn connection(
     connection.await
 }
 
-/// Answers one request in a task of its own: when the caller hangs up, this future is dropped and the task goes on.
+/// Answers one request in a task of its own: when the caller hangs up, this future is dropped and the task goes on, unless
+/// its handler looks at [`Connected`] and leaves it.
 fn carry_out(
     router: &Router,
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
     begun: &mpsc::Sender<Infallible>,
+    stopping: &watch::Receiver<bool>,
 ) -> impl Future<Output = Result<Response, Infallible>> + use<> {
     let (router, begun) = (router.clone(), begun.clone());
+    let (waits, listens) = watch::channel(());
+    request.extensions_mut().insert(Connected { listens, stopping: stopping.clone() });
     let task = tokio::spawn(async move {
         let answer = router.oneshot(request.map(Body::new)).await;
         drop(begun);
         answer
     });
     async move {
+        let _waits = waits;
         // The router catches the panics of handlers; what is left is a runtime that is being shut down.
         let answered = task.await.map(|Ok(response)| response);
         Ok(answered.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response()))

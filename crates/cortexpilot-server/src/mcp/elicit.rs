@@ -13,6 +13,7 @@
 use std::collections::BTreeMap;
 
 use cortexpilot_core::domain::id::Sha256Digest;
+use cortexpilot_core::domain::principal::Caller;
 use cortexpilot_core::domain::text;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
@@ -25,6 +26,7 @@ use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 
 use super::{questions::Asker, scan::RawCall};
+use crate::wire::untrusted;
 
 mod state;
 
@@ -44,8 +46,8 @@ const COMMENT_CHARS: usize = 500;
 pub struct Question {
     /// What it is about: the id of an approval request. Each is asked about once in the life of a process.
     pub about: String,
-    /// The principal whose client is asked, and whose answer it is.
-    pub asked_of: String,
+    /// Whose client is asked, and whose answer it is.
+    pub asked_of: Caller,
     /// What the person reads. Text from elsewhere in it went through [`shown`].
     pub message: String,
 }
@@ -265,10 +267,11 @@ fn sorted(value: Value) -> Value {
     }
 }
 
-/// Text from elsewhere for a question: hidden and reordering characters become visible, what a client might draw as
+/// Text from elsewhere for a question: secrets are masked, hidden and reordering characters become visible, what a client might draw as
 /// markup or take for an address is written as its number, and at most `most` characters are shown.
 #[must_use]
 pub fn shown(raw: &str, most: usize) -> String {
+    let raw = untrusted::masked(raw);
     let mut out = String::new();
     let mut left = raw.chars().peekable();
     for _ in 0..most {
@@ -355,6 +358,7 @@ mod tests {
         assert_eq!(shown("a\u{202e}b\u{1b}[2J\n", 20), "a\\u{202E}b\\u{001B}\\u{005B}2J\\u{000A}");
         assert_eq!(shown("<b>[x](https://e)`\"\\", 40).matches("\\u{").count(), 8);
         assert!(!shown("https://evil.example", 40).contains("//"));
+        assert_eq!(shown("password=hunter2 Zoë", 40), "password=(redacted: password) Zoë");
         assert_eq!(shown("abcdef", 5), "abcde…");
         assert_eq!(shown("abcde", 5), "abcde");
     }

@@ -71,6 +71,8 @@ pub enum Scanned<'a> {
     Notification {
         /// The method it names.
         method: String,
+        /// The JSON text of `params.requestId`: which request a `notifications/cancelled` is about.
+        request_id: Option<RequestId>,
     },
     /// An answer to a question that a server asked, or to one that nobody asked: who reads it looks for its id.
     Response(Response<'a>),
@@ -260,7 +262,7 @@ impl<'a> Envelope<'a> {
         if self.result.is_some() || self.error.is_some() {
             return Err("A message with a `method` has no `result` and no `error`.");
         }
-        let params = match self.params.map(serde_json::from_str::<Members<'a>>) {
+        let params: Option<Vec<(String, &'a str)>> = match self.params.map(serde_json::from_str::<Members<'a>>) {
             None => None,
             Some(Ok(Members(members))) => Some(members.into_iter().map(|(name, raw)| (name, raw.get())).collect()),
             Some(Err(_)) => {
@@ -268,7 +270,9 @@ impl<'a> Envelope<'a> {
             }
         };
         let Some(id) = self.id else {
-            return Ok(Scanned::Notification { method });
+            let named = params.iter().flatten().find(|(name, _)| name == "requestId");
+            let request_id = named.and_then(|(_, raw)| RequestId::readable(raw)).filter(RequestId::is_valid);
+            return Ok(Scanned::Notification { method, request_id });
         };
         match RequestId::readable(id) {
             Some(id) if id.is_valid() => Ok(Scanned::Request(Request { id, method, params })),

@@ -6,13 +6,17 @@
 //!
 //! - A line is read, bounded, and judged by [`scan()`]. What is refused is answered from here.
 //! - Notifications go no further. The only ones a client may send us are `initialized`, after which it may be asked
-//!   questions, and `cancelled`, which a receiver may ignore (an enqueue is short and cannot be half done). Dropping
-//!   them also keeps whatever is no request away from the handshake.
+//!   questions, and `cancelled`. That ends a `subscriptions/listen`; for a call, a receiver may ignore it, and we do (a
+//!   call is short, and an enqueue cannot be half done). Dropping them also keeps whatever is no request away from the
+//!   handshake.
 //! - A response whose id is that of an open question goes to whoever asked ([`super::questions`]); every other one is
 //!   dropped. The library sees neither.
 //! - Every answer, a refusal too, holds one of [`MAX_CALLS_IN_FLIGHT`] permits from before its request is passed on
 //!   until its bytes have been written. When all are taken, nothing more is read: a client that reads nothing is
 //!   stopped by its own full pipe, and memory stays bounded.
+//! - A `subscriptions/listen` is answered when it ends, which may be never. It gives its permit to its acknowledgement and
+//!   keeps one of [`MAX_LISTENS`] places of its own, so that those who listen never take the place of those who call. What
+//!   it is told is bounded too ([`super::subscribe`]).
 
 use std::{
     collections::HashMap,
@@ -25,19 +29,21 @@ use std::{
 
 use rmcp::{
     RoleServer,
-    model::{ClientJsonRpcMessage, ClientRequest, GetExtensions, JsonRpcMessage, NumberOrString, ServerJsonRpcMessage},
+    model::{ClientJsonRpcMessage, Extensions, JsonRpcMessage, NumberOrString, ServerJsonRpcMessage},
     transport::Transport,
 };
 use serde::Serialize;
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader},
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
     task::JoinHandle,
     time::{Instant, sleep_until},
 };
 
+use super::inbound::for_library;
 use super::questions::{Asker, Questions};
-use super::scan::{self, INTERNAL_ERROR, INVALID_PARAMS, MAX_MESSAGE_BYTES, Refusal, RequestId, Scanned, scan};
+use super::scan::{INTERNAL_ERROR, INVALID_PARAMS, MAX_MESSAGE_BYTES, Refusal, RequestId, Scanned, scan};
+use super::subscribe::{Due, MAX_LISTENS, Subscriber, Subscriptions};
 
 /// The most requests that are being carried out, or wait for their answer to be written, at one time.
 pub const MAX_CALLS_IN_FLIGHT: usize = 64;
@@ -63,30 +69,52 @@ pub enum End {
     Shutdown,
 }
 
-/// One message on its way out. The permit of an answer is given back when the bytes are written.
-pub(super) struct Frame {
-    line: Vec<u8>,
-    permit: Option<OwnedSemaphorePermit>,
+/// What is on its way out.
+pub(super) enum Frame {
+    /// One message. The permits of an answer are given back when the bytes are written.
+    Line {
+        /// The message with its line end.
+        line: Vec<u8>,
+        /// What it holds until then.
+        permits: Vec<OwnedSemaphorePermit>,
+    },
+    /// A note that subscribers are to be told something; what it is, is looked up when the writer comes to it.
+    Due,
 }
 
 impl Frame {
     /// A message that answers nothing the client sent, and so holds no permit.
-    pub(super) fn of_ours(mut line: Vec<u8>) -> Self {
+    pub(super) fn of_ours(line: Vec<u8>) -> Self {
+        Self::held(line, Vec::new())
+    }
+
+    fn held(mut line: Vec<u8>, permits: Vec<OwnedSemaphorePermit>) -> Self {
         line.push(b'\n');
-        Self { line, permit: None }
+        Self::Line { line, permits }
     }
 }
 
 /// A request that was passed on: whom to answer.
 struct InFlight {
     id: RequestId,
-    permit: OwnedSemaphorePermit,
+    /// Gone once the acknowledgement of a listen took it.
+    permit: Option<OwnedSemaphorePermit>,
+    listen: Option<Listen>,
+}
+
+/// What a `subscriptions/listen` holds beside.
+struct Listen {
+    place: OwnedSemaphorePermit,
+    /// Set, or dropped, to end it.
+    end: watch::Sender<bool>,
+    /// The client has cancelled it, and waits for no answer.
+    cancelled: bool,
 }
 
 /// A judged message that waits for a permit. Kept in the transport, not in a future: the service loop drops the
 /// future of `receive` whenever something else happens first.
 enum Pending {
-    Pass { id: RequestId, internal: i64, message: Box<ClientJsonRpcMessage> },
+    Pass { id: RequestId, internal: i64, message: Box<ClientJsonRpcMessage>, listen: Option<watch::Sender<bool>> },
     Refuse(Refusal),
 }
 
@@ -101,6 +129,8 @@ pub struct LineTransport<R> {
     // asks at most one question and withdraws it at most once.
     output: mpsc::UnboundedSender<Frame>,
     questions: Questions,
+    subscriptions: Subscriptions,
+    listens: Arc<Semaphore>,
     writer: Option<JoinHandle<()>>,
     shutdown: Shutdown,
     end: Arc<OnceLock<End>>,
@@ -115,6 +145,8 @@ impl<R: AsyncRead + Send + Unpin + 'static> LineTransport<R> {
         W: AsyncWrite + Send + Unpin + 'static,
     {
         let (output, frames) = mpsc::unbounded_channel();
+        let subscriptions = Subscriptions::new(output.clone());
+        let due = subscriptions.due();
         Self {
             lines: Lines::new(reader),
             pending: None,
@@ -122,8 +154,10 @@ impl<R: AsyncRead + Send + Unpin + 'static> LineTransport<R> {
             last_internal: 0,
             questions: Questions::new(output.clone()),
             permits: Arc::new(Semaphore::new(MAX_CALLS_IN_FLIGHT)),
+            listens: Arc::new(Semaphore::new(MAX_LISTENS)),
+            subscriptions,
             output,
-            writer: Some(tokio::spawn(write_frames(writer, frames))),
+            writer: Some(tokio::spawn(write_frames(writer, frames, due))),
             shutdown: Shutdown { signal: Some(Box::pin(shutdown)) },
             end: Arc::default(),
             deadline: None,
@@ -145,18 +179,31 @@ impl<R: AsyncRead + Send + Unpin + 'static> LineTransport<R> {
         match scan(line) {
             Scanned::Request(request) => {
                 self.last_internal += 1;
-                match for_library(&request, self.last_internal, &self.questions) {
-                    Ok(message) => {
-                        Some(Pending::Pass { id: request.id, internal: self.last_internal, message: Box::new(message) })
+                let internal = self.last_internal;
+                let (end, ended) = watch::channel(false);
+                let beside = |extensions: &mut Extensions| match request.method.as_str() {
+                    "tools/call" => {
+                        extensions.insert(request.raw_call());
+                        extensions.insert::<Asker>(self.questions.asker());
                     }
-                    Err(refusal) => Some(Pending::Refuse(refusal)),
-                }
+                    "initialize" | "resources/subscribe" | "resources/unsubscribe" | "subscriptions/listen" => {
+                        let subscriber = self.subscriptions.subscriber(internal, request.id.clone(), ended);
+                        extensions.insert::<Subscriber>(subscriber);
+                    }
+                    _ => {}
+                };
+                let message = match for_library(&request, &internal.to_string(), beside) {
+                    Ok(message) => Box::new(message),
+                    Err(refusal) => return Some(Pending::Refuse(refusal)),
+                };
+                let listen = (request.method == "subscriptions/listen").then_some(end);
+                Some(Pending::Pass { id: request.id, internal, message, listen })
             }
-            Scanned::Notification { method } => {
-                if method == "notifications/initialized" {
-                    self.questions.may_be_asked();
-                } else {
-                    tracing::debug!("a message that asks for no answer was not carried out");
+            Scanned::Notification { method, request_id } => {
+                match (method.as_str(), request_id) {
+                    ("notifications/initialized", _) => self.questions.may_be_asked(),
+                    ("notifications/cancelled", Some(id)) => self.cancel_listens(&id),
+                    _ => tracing::debug!("a message that asks for no answer was not carried out"),
                 }
                 None
             }
@@ -193,6 +240,10 @@ impl<R: AsyncRead + Send + Unpin + 'static> LineTransport<R> {
     async fn next_request(&mut self) -> Result<ClientJsonRpcMessage, End> {
         loop {
             self.fill_pending().await?;
+            let mut place = match &self.pending {
+                Some(Pending::Pass { listen: Some(_), .. }) => self.place().await?,
+                Some(Pending::Pass { listen: None, .. } | Pending::Refuse(_)) | None => None,
+            };
             let permit = tokio::select! {
                 biased;
                 () = self.shutdown.signalled() => return Err(End::Shutdown),
@@ -202,15 +253,42 @@ impl<R: AsyncRead + Send + Unpin + 'static> LineTransport<R> {
                 }
             };
             match self.pending.take() {
-                Some(Pending::Pass { id, internal, message }) => {
-                    self.in_flight.insert(internal, InFlight { id, permit });
+                Some(Pending::Pass { id, internal, message, listen }) => {
+                    let listen = match (listen, place.take()) {
+                        (None, _) => None,
+                        (Some(end), Some(place)) => Some(Listen { place, end, cancelled: false }),
+                        (Some(_), None) => {
+                            self.queue(too_many_listens(id).to_json().into_bytes(), vec![permit]);
+                            continue;
+                        }
+                    };
+                    self.in_flight.insert(internal, InFlight { id, permit: Some(permit), listen });
                     return Ok(*message);
                 }
                 Some(Pending::Refuse(refusal)) => {
-                    self.queue(refusal.to_json().into_bytes(), Some(permit));
+                    self.queue(refusal.to_json().into_bytes(), vec![permit]);
                 }
                 None => {}
             }
+        }
+    }
+
+    /// A place for a listen; `None` when all are taken. One whose listen was cancelled is about to be free, and is waited
+    /// for: a client that cancels one and opens another is not refused for being quick. Cancel safe.
+    async fn place(&mut self) -> Result<Option<OwnedSemaphorePermit>, End> {
+        let listens = Arc::clone(&self.listens);
+        if let Ok(place) = Arc::clone(&listens).try_acquire_owned() {
+            return Ok(Some(place));
+        }
+        let cancelled = |in_flight: &InFlight| in_flight.listen.as_ref().is_some_and(|listen| listen.cancelled);
+        if !self.in_flight.values().any(cancelled) {
+            return Ok(None);
+        }
+        tokio::select! {
+            biased;
+            () = self.shutdown.signalled() => Err(End::Shutdown),
+            () = self.output.closed() => Err(End::OutputClosed),
+            place = listens.acquire_owned() => Ok(Some(place.expect("invariant: the semaphore is never closed"))),
         }
     }
 
@@ -223,9 +301,14 @@ impl<R: AsyncRead + Send + Unpin + 'static> LineTransport<R> {
             End::OutputClosed => now,
         });
         let all = u32::try_from(MAX_CALLS_IN_FLIGHT).expect("invariant: a small constant");
+        let listens = u32::try_from(MAX_LISTENS).expect("invariant: a small constant");
         loop {
+            let answered = async {
+                let _calls = self.permits.acquire_many(all).await;
+                let _ = self.listens.acquire_many(listens).await;
+            };
             tokio::select! {
-                _ = self.permits.acquire_many(all) => return,
+                () = answered => return,
                 () = self.output.closed() => return,
                 () = sleep_until(deadline) => {
                     tracing::warn!(calls = self.in_flight.len(), "stopped with calls in flight");
@@ -242,9 +325,46 @@ impl<R: AsyncRead + Send + Unpin + 'static> LineTransport<R> {
 
 impl<R> LineTransport<R> {
     /// Queues one line for the writer. An error means that nobody reads any more.
-    fn queue(&self, mut line: Vec<u8>, permit: Option<OwnedSemaphorePermit>) -> bool {
-        line.push(b'\n');
-        self.output.send(Frame { line, permit }).is_ok()
+    fn queue(&self, line: Vec<u8>, permits: Vec<OwnedSemaphorePermit>) -> bool {
+        self.output.send(Frame::held(line, permits)).is_ok()
+    }
+
+    /// The client waits for this request no longer. A listen ends, without an answer; a call is carried out and answered.
+    fn cancel_listens(&mut self, id: &RequestId) {
+        for (internal, in_flight) in &mut self.in_flight {
+            if in_flight.id == *id
+                && let Some(listen) = &mut in_flight.listen
+            {
+                listen.cancelled = true;
+                let _ = listen.end.send(true);
+                self.subscriptions.forget(*internal);
+            }
+        }
+    }
+
+    /// Ends every listen, each with its answer.
+    fn end_listens(&self) {
+        for listen in self.in_flight.values().filter_map(|in_flight| in_flight.listen.as_ref()) {
+            let _ = listen.end.send(true);
+        }
+    }
+
+    /// A message of the library's that answers nothing. One that belongs to a listen names it as the client does; its
+    /// acknowledgement goes out under the permit of the request.
+    fn tell(&mut self, message: &ServerJsonRpcMessage) -> bool {
+        let Ok(mut message) = serde_json::to_value(message) else {
+            tracing::error!("a message could not be written as JSON");
+            return true;
+        };
+        let meta = message.get_mut("params").and_then(|params| params.get_mut("_meta"));
+        let listen = meta.and_then(|meta| meta.get_mut(SUBSCRIPTION_ID));
+        let known = listen.and_then(|named| Some((self.in_flight.get_mut(&named.as_i64()?)?, named)));
+        let mut permits = Vec::new();
+        if let Some((in_flight, named)) = known {
+            *named = json_of(&in_flight.id);
+            permits.extend(in_flight.permit.take());
+        }
+        self.queue(message.to_string().into_bytes(), permits)
     }
 
     /// Turns what the service sends into a line, under the id the client used.
@@ -253,12 +373,27 @@ impl<R> LineTransport<R> {
             Some(NumberOrString::Number(internal)) => self.in_flight.remove(internal),
             Some(NumberOrString::String(_)) | None => None,
         };
-        let Some(InFlight { id, permit }) = known else {
+        let Some(InFlight { id, permit, listen }) = known else {
             tracing::error!("an answer to no request in flight was dropped");
             return true;
         };
+        let mut permits = Vec::from_iter(permit);
         let mut line = format!(r#"{{"jsonrpc":"2.0","id":{id},"{member}":"#).into_bytes();
-        match serde_json::to_writer(&mut line, body) {
+        let written = match listen {
+            None => serde_json::to_writer(&mut line, body),
+            // It ended as the client wished. That it could not even begin, an error, is told all the same.
+            Some(Listen { cancelled: true, .. }) if member == "result" => return true,
+            Some(Listen { place, .. }) => {
+                permits.push(place);
+                serde_json::to_value(body).and_then(|mut body| {
+                    if let Some(named) = body.get_mut("_meta").and_then(|meta| meta.get_mut(SUBSCRIPTION_ID)) {
+                        *named = json_of(&id);
+                    }
+                    serde_json::to_writer(&mut line, &body)
+                })
+            }
+        };
+        match written {
             Ok(()) => line.push(b'}'),
             Err(error) => {
                 tracing::error!(%error, "an answer could not be written as JSON");
@@ -266,13 +401,27 @@ impl<R> LineTransport<R> {
                 line = Refusal { id: Some(id), code: INTERNAL_ERROR, message }.to_json().into_bytes();
             }
         }
-        self.queue(line, Some(permit))
+        self.queue(line, permits)
     }
+}
+
+/// Where a message that belongs to a listen names it, in `_meta`.
+const SUBSCRIPTION_ID: &str = "io.modelcontextprotocol/subscriptionId";
+
+/// The client's id as a value.
+fn json_of(id: &RequestId) -> serde_json::Value {
+    serde_json::from_str(id.as_json()).unwrap_or_default()
+}
+
+fn too_many_listens(id: RequestId) -> Refusal {
+    let message = "This connection listens in 8 places already; cancel one of them first.".into();
+    Refusal { id: Some(id), code: INVALID_PARAMS, message }
 }
 
 impl<R> Drop for LineTransport<R> {
     fn drop(&mut self) {
         self.questions.close();
+        self.subscriptions.close();
         // Everything that was to be written has been, or its time is over.
         if let Some(writer) = self.writer.take() {
             writer.abort();
@@ -287,15 +436,7 @@ impl<R: AsyncRead + Send + Unpin + 'static> Transport<RoleServer> for LineTransp
         let queued = match item {
             JsonRpcMessage::Response(response) => self.answer(Some(&response.id), "result", &response.result),
             JsonRpcMessage::Error(error) => self.answer(error.id.as_ref(), "error", &error.error),
-            message @ (JsonRpcMessage::Request(_) | JsonRpcMessage::Notification(_)) => {
-                match serde_json::to_vec(&message) {
-                    Ok(line) => self.queue(line, None),
-                    Err(error) => {
-                        tracing::error!(%error, "a message could not be written as JSON");
-                        true
-                    }
-                }
-            }
+            message @ (JsonRpcMessage::Request(_) | JsonRpcMessage::Notification(_)) => self.tell(&message),
         };
         let result = if queued { Ok(()) } else { Err(io::ErrorKind::BrokenPipe.into()) };
         future::ready(result)
@@ -309,8 +450,10 @@ impl<R: AsyncRead + Send + Unpin + 'static> Transport<RoleServer> for LineTransp
             }
         }
         let end = *self.end.get().expect("invariant: set above");
-        // Nobody will answer any more, so no call may wait for it.
+        // Nobody will answer any more, so no call may wait for it; and who listens is told that it is over.
         self.questions.close();
+        self.subscriptions.close();
+        self.end_listens();
         self.drain(end).await;
         None
     }
@@ -320,67 +463,20 @@ impl<R: AsyncRead + Send + Unpin + 'static> Transport<RoleServer> for LineTransp
     }
 }
 
-/// The members of `params` that the protocol library needs of each method we serve. The rest stays here: arguments
-/// travel as raw bytes, and a member of a wrong type in a place nobody reads harms nobody.
-fn members_for_library(method: &str) -> Option<&'static [&'static str]> {
-    match method {
-        "initialize" => Some(&["_meta", "protocolVersion", "capabilities", "clientInfo"]),
-        "ping" | "server/discover" => Some(&["_meta"]),
-        "tools/list" => Some(&["_meta", "cursor"]),
-        "tools/call" => Some(&["_meta", "name"]),
-        _ => None,
-    }
-}
-
-/// The request as the protocol library takes it: our id, only the members it needs, the raw call beside them.
-fn for_library(
-    request: &scan::Request<'_>,
-    internal: i64,
-    questions: &Questions,
-) -> Result<ClientJsonRpcMessage, Refusal> {
-    let served = members_for_library(&request.method);
-    let method = serde_json::Value::from(request.method.as_str());
-    let mut text = format!(r#"{{"jsonrpc":"2.0","id":{internal},"method":{method}"#);
-    if request.params.is_some() {
-        text.push_str(r#","params":{"#);
-        let members = served.unwrap_or(&["_meta"]).iter();
-        for (index, (name, raw)) in members.filter_map(|name| Some((name, request.param(name)?))).enumerate() {
-            let comma = if index > 0 { "," } else { "" };
-            text.push_str(&format!(r#"{comma}"{name}":{raw}"#));
-        }
-        text.push('}');
-    }
-    text.push('}');
-    let refusal = || Refusal {
-        id: Some(request.id.clone()),
-        code: INVALID_PARAMS,
-        message: "The params are not what this method takes.".into(),
-    };
-    let mut message = serde_json::from_str::<ClientJsonRpcMessage>(&text).map_err(|_| refusal())?;
-    let JsonRpcMessage::Request(inner) = &mut message else {
-        return Err(refusal());
-    };
-    // Params of a wrong type do not fail in the library: they fall through to "some custom method", which would be
-    // answered with "method not found". A cursor of a wrong type is even taken for none.
-    let misfit = matches!(inner.request, ClientRequest::CustomRequest(_));
-    let cursor_fits = |raw: &str| raw == "null" || raw.starts_with('"');
-    if served.is_some() && (misfit || !request.param("cursor").is_none_or(cursor_fits)) {
-        return Err(refusal());
-    }
-    if request.method == "tools/call" {
-        inner.request.extensions_mut().insert(request.raw_call());
-        inner.request.extensions_mut().insert::<Asker>(questions.asker());
-    }
-    Ok(message)
-}
-
 /// Writes queued lines and gives their permits back. Ends, and with it the connection, when writing fails.
-async fn write_frames<W: AsyncWrite + Unpin>(mut writer: W, mut frames: mpsc::UnboundedReceiver<Frame>) {
+async fn write_frames<W: AsyncWrite + Unpin>(mut writer: W, mut frames: mpsc::UnboundedReceiver<Frame>, due: Due) {
     let mut batch = Vec::new();
     while frames.recv_many(&mut batch, MAX_CALLS_IN_FLIGHT).await > 0 {
         let written = async {
             for frame in &batch {
-                writer.write_all(&frame.line).await?;
+                match frame {
+                    Frame::Line { line, .. } => writer.write_all(line).await?,
+                    Frame::Due => {
+                        for line in due.take() {
+                            writer.write_all(&line).await?;
+                        }
+                    }
+                }
             }
             writer.flush().await
         };
@@ -389,7 +485,10 @@ async fn write_frames<W: AsyncWrite + Unpin>(mut writer: W, mut frames: mpsc::Un
             return;
         }
         for frame in batch.drain(..) {
-            drop(frame.permit);
+            match frame {
+                Frame::Line { permits, .. } => drop(permits),
+                Frame::Due => {}
+            }
         }
     }
 }

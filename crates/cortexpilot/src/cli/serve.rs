@@ -8,10 +8,12 @@ use cortexpilot_core::app::App;
 use cortexpilot_core::domain::approval::ApprovalStatus;
 use cortexpilot_core::domain::governance::{ApprovalFilter, Standing};
 use cortexpilot_core::domain::id::RunId;
+use cortexpilot_core::domain::principal::PrincipalKind;
 use cortexpilot_core::domain::text::escape;
 use cortexpilot_core::port::runs::{PageQuery, Runs as _};
 use cortexpilot_ledger::FileStore;
 use cortexpilot_runs::RunStore;
+use cortexpilot_server::mcp::http::{PILOT_PATH, READONLY_PATH};
 use serde::Serialize;
 use tokio::net::TcpListener;
 
@@ -23,8 +25,8 @@ use super::words::{Commands, near};
 use crate::config::{Origin, Overrides, Secret, Settings, table};
 use crate::os::OsIds;
 use crate::processes::Registered;
-use crate::serve::Personal;
 use crate::serve::background::{self, Notices};
+use crate::serve::{Beside, Personal};
 use crate::{demo, serve};
 
 mod token;
@@ -57,7 +59,10 @@ Examples:
   CORTEXPILOT_API_TOKEN=$(cat token) cortexpilot serve
   cortexpilot serve --host 0.0.0.0 --behind-tls-proxy
   cortexpilot serve --port 0 --output json
+  cortexpilot serve --mcp-pilot
 
+The read-only MCP server is at /mcp/readonly, for whoever is signed in. The queue pilot is at /mcp/queue-pilot only with \
+--mcp-pilot, for agents' personal tokens alone, and may queue only while queueing is switched on. \
 With authentication on it refuses to start when nobody could sign in: without a configured token and without any \
 operator's personal token (`cortexpilot token create`). `cortexpilot up` makes a token. SIGINT and SIGTERM stop it when \
 the requests under way are answered. When a write to the ledger fails it acknowledges nothing more and ends with exit code \
@@ -65,6 +70,9 @@ the requests under way are answered. When a write to the ledger fails it acknowl
 pub(crate) struct Serve {
     #[command(flatten)]
     pub(super) address: Address,
+    /// Serve the queue pilot to agents over MCP too, at /mcp/queue-pilot; opens no check
+    #[arg(long)]
+    mcp_pilot: bool,
 }
 
 /// Start a console for these runs: makes a token, serves HTTP, and prints where to look and what to do next
@@ -88,7 +96,7 @@ pub(crate) struct Up {
 impl Serve {
     pub(super) async fn run(self, context: &Context) -> Result<Answer, Stopped> {
         let settings = &context.settings;
-        let personal = personal_tokens(settings).await?;
+        let personal = personal_tokens(settings, &[PrincipalKind::Operator]).await?;
         serve::auth(settings, settings.api_token.as_ref(), personal, self.address.behind_tls_proxy).map_err(refused)?;
         let opened = open(context, "serve").await?;
         let said = match (&settings.api_token, settings.auth_required) {
@@ -96,7 +104,8 @@ impl Serve {
             (Some(_), true) => SignIn::Configured,
             (None, true) => SignIn::Personal,
         };
-        start(context, &self.address, opened, (settings.api_token.clone(), said), &[], None).await
+        let beside = Beside { demo: false, mcp_pilot: self.mcp_pilot };
+        start(context, &self.address, opened, (settings.api_token.clone(), said), &[], beside).await
     }
 }
 
@@ -129,11 +138,12 @@ impl Up {
             }
         };
         let next = next_commands(&commands, &session::runs(settings)?).await;
-        start(context, &self.address, opened, sign_in, &next, Some(self.demo)).await
+        let beside = Beside { demo: self.demo, mcp_pilot: false };
+        start(context, &self.address, opened, sign_in, &next, beside).await
     }
 }
 
-fn refused(why: serve::Unsafe) -> Stopped {
+pub(super) fn refused(why: serve::Unsafe) -> Stopped {
     Stopped::Usage(why.to_string())
 }
 
@@ -146,14 +156,14 @@ enum SignIn {
     File(String),
 }
 
-/// Whether any operator could sign in with a token of their own. Looked at only where that decides something, and only where
-/// there is a runtime root to look into.
-async fn personal_tokens(settings: &Settings) -> Result<Personal, Stopped> {
+/// Whether anybody of these kinds could sign in with a token of their own. Looked at only where that decides something, and
+/// only where there is a runtime root to look into.
+pub(super) async fn personal_tokens(settings: &Settings, kinds: &[PrincipalKind]) -> Result<Personal, Stopped> {
     if settings.api_token.is_some() || !settings.auth_required || !settings.runtime_root.exists() {
         return Ok(Personal::None);
     }
     let reader = session::reader(settings)?;
-    let any = serve::identity::an_operator_has_a_token(&reader).await;
+    let any = serve::identity::somebody_has_a_token(&reader, kinds).await;
     let any = any.map_err(|error| Stopped::store(error, &OsIds))?;
     Ok(if any { Personal::Some } else { Personal::None })
 }
@@ -178,14 +188,13 @@ async fn open(context: &Context, surface: &str) -> Result<Opened, Stopped> {
     Ok(Opened { listener, app, store, notices, standing, _registered })
 }
 
-/// `up` is `Some(demo)` for `up`, `None` for `serve`.
 async fn start(
     context: &Context,
     address: &Address,
     opened: Opened,
     (token, sign_in): (Option<Secret>, SignIn),
     next: &[Next],
-    up: Option<bool>,
+    beside: Beside,
 ) -> Result<Answer, Stopped> {
     let settings = &context.settings;
     let Opened { listener, app, store, notices, standing, _registered } = opened;
@@ -193,10 +202,14 @@ async fn start(
     let auth = serve::auth(settings, token.as_ref(), personal, address.behind_tls_proxy).map_err(refused)?;
     let bound = listener.local_addr().map_err(|error| anyhow::anyhow!("the listener has no address: {error}"))?;
     let runs = session::runs(settings)?;
+    let base = serve::base_url(bound);
     let screen = Screen {
-        url: format!("{}/", serve::base_url(bound)),
-        other_port: up.is_some() && bound.port() != settings.port && settings.port != 0,
-        demo: up == Some(true),
+        mcp_readonly: format!("{base}{READONLY_PATH}"),
+        mcp_queue_pilot: beside.mcp_pilot.then(|| format!("{base}{PILOT_PATH}")),
+        url: format!("{base}/"),
+        // Only `up` takes another port than was asked for.
+        other_port: bound.port() != settings.port && settings.port != 0,
+        demo: beside.demo,
         runs: RunCount::of(&runs, &settings.runs_root, &context.environment.cwd).await,
         agents_may_queue: serve::queueing_words(settings, &standing),
         approval_policy: standing.policy(settings.approval).as_str(),
@@ -209,7 +222,7 @@ async fn start(
     // Before the address is printed: whoever reads it may tell the process to stop at once.
     let stop = serve::stop_signal()?;
     output::print(&screen.text(&context.view)).map_err(anyhow::Error::from)?;
-    let served = serve::control_plane(settings, listener, auth, app, store.clone(), screen.demo, stop).await;
+    let served = serve::control_plane(settings, listener, auth, app, store.clone(), beside, stop).await;
     notices.stop().await;
     served?;
     session::ended_well(&store)?;
@@ -323,6 +336,8 @@ impl Commands {
 /// What is printed when a server is ready.
 struct Screen<'a> {
     url: String,
+    mcp_readonly: String,
+    mcp_queue_pilot: Option<String>,
     other_port: bool,
     demo: bool,
     runs: RunCount,
@@ -338,6 +353,8 @@ struct Screen<'a> {
 #[derive(Serialize)]
 struct ScreenAnswer<'a> {
     url: &'a str,
+    mcp_readonly: &'a str,
+    mcp_queue_pilot: Option<&'a str>,
     demo: bool,
     runs: usize,
     runs_waiting: usize,
@@ -358,6 +375,8 @@ impl Screen<'_> {
         if view.is_json() {
             let answer = ScreenAnswer {
                 url: &self.url,
+                mcp_readonly: &self.mcp_readonly,
+                mcp_queue_pilot: self.mcp_queue_pilot.as_deref(),
                 demo: self.demo,
                 runs: self.runs.runs,
                 runs_waiting: self.runs.waiting,
@@ -383,6 +402,10 @@ impl Screen<'_> {
         };
         let port = if self.other_port { "   (the usual port is taken)" } else { "" };
         let mut text = format!("Console   {}{port}\n", self.url);
+        text.push_str(&format!("MCP       {}\n", self.mcp_readonly));
+        if let Some(pilot) = &self.mcp_queue_pilot {
+            text.push_str(&format!("Pilot     {pilot}\n"));
+        }
         text.push_str(&format!("Runs      {}\n", self.runs.words()));
         text.push_str(&format!("Queue     {queue}\n"));
         text.push_str(&format!("Agents may queue: {}\n", self.agents_may_queue_words()));

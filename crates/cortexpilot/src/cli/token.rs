@@ -239,13 +239,13 @@ fn principal(raw: &str) -> Result<String, Stopped> {
 }
 
 /// Where a token's text goes. A file is made before the token is: a place that cannot be written costs no token.
-enum Place {
+pub(super) enum Place {
     Printed,
     File { file: std::fs::File, path: PathBuf },
 }
 
 impl Place {
-    fn take(context: &Context, stated: Option<&str>) -> Result<Self, Stopped> {
+    pub(super) fn take(context: &Context, stated: Option<&str>) -> Result<Self, Stopped> {
         let Some(stated) = stated else { return Ok(Self::Printed) };
         let path = context.environment.cwd.join(stated);
         let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
@@ -262,7 +262,7 @@ impl Place {
     }
 
     /// No token was made.
-    fn give_up(self) {
+    pub(super) fn give_up(self) {
         if let Self::File { path, .. } = self {
             // It is empty; whether it can be removed changes nothing.
             let _ = std::fs::remove_file(path);
@@ -279,7 +279,27 @@ impl Place {
     ) -> Result<Answer, Stopped> {
         let now = SystemClock.now();
         let view = TokenView::of(record, now);
-        let Self::File { file, path } = self else { return Ok(printed(context, text, view, now)) };
+        let Some(path) = self.keep(app, caller, text, record).await? else {
+            return Ok(printed(context, text, view, now));
+        };
+        let file = near(&path, &context.environment.cwd);
+        if context.view.is_json() {
+            return Ok(Answer::ok(json(&Made { token: None, token_file: Some(file), record: view })));
+        }
+        let rows = rows(&view, now).into_iter().chain([("file", file)]);
+        Ok(Answer::ok(format!("Made.\n{}", pairs(rows))))
+    }
+
+    /// Puts a token that was made into its file, where one was named, and gives the file's path. A token whose file cannot
+    /// be written is taken back.
+    pub(super) async fn keep(
+        self,
+        app: &App,
+        caller: &Caller,
+        text: &TokenText,
+        record: &TokenRecord,
+    ) -> Result<Option<PathBuf>, Stopped> {
+        let Self::File { file, path } = self else { return Ok(None) };
         if let Err(error) = fill(file, &path, text) {
             // Nobody has it: it must not live.
             let why = stating(Some("its file could not be written"), None);
@@ -292,12 +312,7 @@ impl Place {
             )
             .into());
         }
-        let file = near(&path, &context.environment.cwd);
-        if context.view.is_json() {
-            return Ok(Answer::ok(json(&Made { token: None, token_file: Some(file), record: view })));
-        }
-        let rows = rows(&view, now).into_iter().chain([("file", file)]);
-        Ok(Answer::ok(format!("Made.\n{}", pairs(rows))))
+        Ok(Some(path))
     }
 }
 

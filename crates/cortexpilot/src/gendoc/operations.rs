@@ -26,7 +26,7 @@ const fn writes(path: &'static str, what: &'static str) -> CommandRow {
 }
 
 /// Every command. One that is not here does not pass the test below.
-const COMMANDS: [CommandRow; 40] = [
+const COMMANDS: [CommandRow; 41] = [
     writes(
         "up",
         "Makes the key, a token where there is none and, with `--demo`, the demonstration's runs; then serves HTTP as `serve` does.",
@@ -37,6 +37,13 @@ const COMMANDS: [CommandRow; 40] = [
     ),
     reads("mcp-readonly-server"),
     writes("mcp-queue-pilot-server", "Makes the key; what its tools append is listed with them."),
+    CommandRow {
+        path: "mcp install",
+        effect: "read; with `--write` write",
+        changes: Some(
+            "With `--write` it changes one entry in the client's own configuration file and keeps a copy of the file; with `--pilot` it also makes the agent's token. With `--check` it starts the server, or calls it.",
+        ),
+    },
     reads("runs list"),
     reads("runs show"),
     reads("runs check"),

@@ -53,12 +53,12 @@ pub(crate) async fn of_the_pilot(settings: &Settings, reader: &Reader) -> Result
     Ok(token_principal(settings, reader).await?.unwrap_or_else(|| settings.agent()))
 }
 
-/// Whether anybody could sign in with a personal token of an operator.
+/// Whether anybody could sign in with a personal token of one of these kinds.
 ///
 /// # Errors
 /// The store's.
-pub(crate) async fn an_operator_has_a_token(reader: &Reader) -> Result<bool, StoreError> {
+pub(crate) async fn somebody_has_a_token(reader: &Reader, kinds: &[PrincipalKind]) -> Result<bool, StoreError> {
     let now = reader.now();
-    let lives = |kind, state| kind == PrincipalKind::Operator && state == TokenState::Live;
+    let lives = |kind, state| kinds.contains(&kind) && state == TokenState::Live;
     Ok(reader.tokens().await?.iter().any(|token| lives(token.kind, token.state(now))))
 }

@@ -21,7 +21,7 @@ const HEAD_MAX: usize = 16 * 1024;
 
 /// Whose certificates are believed.
 #[derive(Debug, Clone)]
-pub(super) enum Trust {
+pub(crate) enum Trust {
     /// Whom the system believes: so a company's own authority works where its machines are set up for it.
     System,
     /// These alone.
@@ -31,7 +31,7 @@ pub(super) enum Trust {
 
 /// Why a try got no answer. None of these texts holds the address or what was sent.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum PostProblem {
+pub(crate) enum PostProblem {
     #[error("no connection: {0}")]
     Connect(io::Error),
     #[error("plain http is only for this machine, and the name means another one")]
@@ -123,7 +123,11 @@ where
     Ok(sender.send_request(request).await?.status())
 }
 
-async fn connector(trust: Trust) -> Result<TlsConnector, PostProblem> {
+/// A way to TLS that believes whom it is told to.
+///
+/// # Errors
+/// When there can be none; its text says why.
+pub(crate) async fn connector(trust: Trust) -> Result<TlsConnector, PostProblem> {
     let built = tokio::task::spawn_blocking(move || {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;

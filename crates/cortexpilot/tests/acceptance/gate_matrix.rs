@@ -1,5 +1,5 @@
-//! Every combination of what can be wrong with an apply, by the built binary: over MCP once per protocol version, over HTTP,
-//! on the command line.
+//! Every combination of what can be wrong with an apply, by the built binary: over MCP once per protocol version, over
+//! standard input and over HTTP; on the control plane; on the command line.
 //!
 //! The combinations are derived from the gate table: each gate is open, or shut in one of the ways its row names; left out
 //! is what cannot be at once. Only the combination in which all are open may enqueue. Each other must leave `queue.jsonl` as
@@ -29,7 +29,10 @@ use cortexpilot_runs::fixture::RunFixture;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::support::{Connection, GATE_OPEN, GENESIS, Home, Mcp, Request, STATELESS, Server, VERSIONS, chain_problem};
+use super::support::mcp_http::PILOT;
+use super::support::{
+    Called, Connection, GATE_OPEN, GENESIS, Home, Mcp, McpHttp, Request, STATELESS, Server, VERSIONS, chain_problem,
+};
 use apply::{Apply, Outcome};
 use combinations::{Breadth, Combination, all, derived, expected, stand};
 
@@ -54,6 +57,27 @@ fn only_the_full_set_of_open_gates_enqueues_over_http() {
     let tried = Matrix::new(Door::Http, ApprovalPolicy::Declared).walk(all(Surface::Http, Breadth::EveryWay));
     assert_eq!(tried, derived(Surface::Http, Breadth::EveryWay));
     println!("figure: {tried} combinations tried over HTTP (as many as derived from the gate table)");
+}
+
+#[test]
+fn only_the_full_set_of_open_gates_enqueues_over_mcp_over_http_under_every_protocol_version() {
+    let of_versions = |versions: &[&'static str]| -> usize {
+        let breadth = |version| if version == STATELESS { Breadth::FewAtLimits } else { Breadth::Few };
+        let matrix = |version| {
+            let tried =
+                Matrix::new(Door::McpHttp(version), ApprovalPolicy::Declared).walk(all(Surface::Mcp, breadth(version)));
+            assert_eq!(tried, derived(Surface::Mcp, breadth(version)));
+            tried
+        };
+        versions.iter().copied().map(matrix).sum()
+    };
+    let (earlier, newest) = VERSIONS.split_at(VERSIONS.len() - 1);
+    let tried = side_by_side([earlier, newest], of_versions);
+    println!(
+        "figure: {tried} combinations tried over MCP over HTTP under {} protocol versions (as many as derived from the \
+         gate table)",
+        VERSIONS.len()
+    );
 }
 
 #[test]
@@ -130,6 +154,8 @@ fn the_gates_are_judged_in_the_order_that_is_promised() {
 #[derive(Debug, Clone, Copy)]
 enum Door {
     Mcp(&'static str),
+    /// The same pilot beside a control plane, for an agent's token.
+    McpHttp(&'static str),
     Http,
     Cli,
 }
@@ -137,6 +163,7 @@ enum Door {
 /// The binary, entered.
 enum Session {
     Mcp(Box<Mcp>),
+    McpHttp(Server, Box<McpHttp>),
     Http(Server, Connection),
     Cli,
 }
@@ -181,10 +208,10 @@ impl Setting {
         environment.extend(self.gate_open.then_some(GATE_OPEN));
         match (door, self.limit) {
             (Door::Http | Door::Cli, _) => environment.extend([PENDING_MAX, APPLIES_PER_HOUR]),
-            (Door::Mcp(_), Some(ErrorCode::PendingLimit)) => environment.push(PENDING_MAX),
-            (Door::Mcp(_), Some(ErrorCode::RateLimited)) => environment.push(APPLIES_PER_HOUR),
-            (Door::Mcp(_), Some(other)) => panic!("no setting brings about {}", other.as_str()),
-            (Door::Mcp(_), None) => {}
+            (Door::Mcp(_) | Door::McpHttp(_), Some(ErrorCode::PendingLimit)) => environment.push(PENDING_MAX),
+            (Door::Mcp(_) | Door::McpHttp(_), Some(ErrorCode::RateLimited)) => environment.push(APPLIES_PER_HOUR),
+            (Door::Mcp(_) | Door::McpHttp(_), Some(other)) => panic!("no setting brings about {}", other.as_str()),
+            (Door::Mcp(_) | Door::McpHttp(_), None) => {}
         }
         environment
     }
@@ -233,6 +260,8 @@ struct Matrix {
     shown: HashMap<String, Shown>,
     /// Whom the binary acts as here, as its previews say.
     principal: String,
+    /// The token of the agent that enters over HTTP; empty elsewhere.
+    token: String,
     /// The process at work, and how it was started.
     session: Option<(Session, Setting)>,
     /// How often each code was refused by it: beyond a limit a minute, refusals are counted and no longer written one by one.
@@ -256,10 +285,16 @@ impl Matrix {
             runs: HashMap::new(),
             shown: HashMap::new(),
             principal: String::new(),
+            token: String::new(),
             session: None,
             refused: HashMap::new(),
             decisions,
         };
+        if matches!(door, Door::McpHttp(_)) {
+            matrix.token = matrix.home.agent_token("matrix", &["OPS", "ARCHITECT"], &ENVIRONMENT);
+            let events: Vec<Value> = matrix.decisions.fresh().into_iter().map(|line| line["event"].clone()).collect();
+            assert_eq!(events, ["TOKEN_CREATED"]);
+        }
         matrix.start(Setting::OPEN);
         let nearly = (1..DEPTH_MAX).fold("run_chain".to_owned(), |run, _| matrix.rerun(&run));
         // The deep ones come first: as long as nothing else waits, what is queued is what is claimed.
@@ -415,7 +450,7 @@ impl Matrix {
 
     /// An operator who types the run's id has said yes to what they ask for, where one yes is enough and never through MCP.
     fn approve_oneself(&mut self) {
-        if matches!(self.door, Door::Mcp(_)) || self.policy == ApprovalPolicy::Declared {
+        if matches!(self.door, Door::Mcp(_) | Door::McpHttp(_)) || self.policy == ApprovalPolicy::Declared {
             return;
         }
         self.session_for(Setting::OPEN, None);
@@ -512,6 +547,11 @@ impl Matrix {
         let environment = setting.environment(self.door, self.policy);
         let session = match self.door {
             Door::Mcp(version) => Session::Mcp(Box::new(self.home.pilot(version, &environment))),
+            Door::McpHttp(version) => {
+                let server = self.home.serve_with(&["--mcp-pilot"], &environment);
+                let client = McpHttp::new(&server, PILOT, Some(&self.token), version);
+                Session::McpHttp(server, Box::new(client))
+            }
             Door::Http => {
                 let server = self.home.serve(&environment);
                 let connection = server.connect();
@@ -527,6 +567,10 @@ impl Matrix {
         self.refused.clear();
         match self.session.take() {
             Some((Session::Mcp(pilot), _)) => _ = pilot.finish(),
+            Some((Session::McpHttp(server, client), _)) => {
+                drop(client);
+                assert!(server.stop().status.success());
+            }
             Some((Session::Http(server, connection), _)) => {
                 drop(connection);
                 assert!(server.stop().status.success());
@@ -540,6 +584,10 @@ impl Matrix {
             Some((Session::Mcp(pilot), _)) => {
                 let arguments = json!({"run_id": run, "priority": priority}).to_string();
                 pilot.call("preview_enqueue_from_run", &arguments).answer().clone()
+            }
+            Some((Session::McpHttp(_, client), _)) => {
+                let arguments = json!({"run_id": run, "priority": priority}).to_string();
+                client.call("preview_enqueue_from_run", &arguments).answer().clone()
             }
             Some((Session::Http(_, connection), _)) => {
                 let body = json!({"priority": priority}).to_string();
@@ -560,17 +608,11 @@ impl Matrix {
         match self.session.as_mut() {
             Some((Session::Mcp(pilot), _)) => {
                 let called = pilot.call("enqueue_from_run", &apply.arguments(true).to_string());
-                if called.code().is_empty() {
-                    return Outcome::of(called.answer());
-                }
-                // What a model reads says what to do, and neither where things lie nor which switch would open them.
-                let refusal = called.refusal().to_string();
-                let root = self.home.root().display().to_string();
-                assert!(!refusal.contains("CORTEXPILOT_") && !refusal.contains(&root), "{refusal}");
-                assert!(called.refusal()["next_step"].as_str().is_some_and(|step| !step.is_empty()), "{refusal}");
-                let waits = matches!(called.code(), "PENDING_LIMIT" | "RATE_LIMITED");
-                assert_eq!(called.refusal()["retry_after_s"].is_u64(), waits, "{refusal}");
-                Outcome::Refused(called.code().to_owned())
+                self.told(&called)
+            }
+            Some((Session::McpHttp(_, client), _)) => {
+                let called = client.call("enqueue_from_run", &apply.arguments(true).to_string());
+                self.told(&called)
             }
             Some((Session::Http(_, connection), _)) => {
                 let response = connection.send(&apply.http());
@@ -592,9 +634,24 @@ impl Matrix {
         }
     }
 
+    /// What a call of the pilot came to.
+    fn told(&self, called: &Called) -> Outcome {
+        if called.code().is_empty() {
+            return Outcome::of(called.answer());
+        }
+        // What a model reads says what to do, and neither where things lie nor which switch would open them.
+        let refusal = called.refusal().to_string();
+        let root = self.home.root().display().to_string();
+        assert!(!refusal.contains("CORTEXPILOT_") && !refusal.contains(&root), "{refusal}");
+        assert!(called.refusal()["next_step"].as_str().is_some_and(|step| !step.is_empty()), "{refusal}");
+        let waits = matches!(called.code(), "PENDING_LIMIT" | "RATE_LIMITED");
+        assert_eq!(called.refusal()["retry_after_s"].is_u64(), waits, "{refusal}");
+        Outcome::Refused(called.code().to_owned())
+    }
+
     fn surface(&self) -> Surface {
         match self.door {
-            Door::Mcp(_) => Surface::Mcp,
+            Door::Mcp(_) | Door::McpHttp(_) => Surface::Mcp,
             Door::Http => Surface::Http,
             Door::Cli => Surface::Cli,
         }

@@ -396,6 +396,8 @@ fn command(path: &str, scene: &Scene) -> Row {
         "runs show" | "queue preview" | "gate explain" => Row::Reads(line(&["run_sound"])),
         "queue show" => Row::Reads(line(&[&scene.waiting])),
         "completions" => Row::Reads(line(&["bash"])),
+        // Told to write, it changes another program's file, and for the pilot makes a token as `token create` does.
+        "mcp install" => Row::Reads(line(&["claude-code"])),
         "gen-doc" => Row::Reads(line(&["gates"])),
         "queue enqueue" => Row::Refused(line(&[&["run_sound"], &why[..]].concat())),
         "queue cancel" => Row::Refused(line(&[&scene.waiting, "--role", "OWNER"])),

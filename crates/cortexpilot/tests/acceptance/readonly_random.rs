@@ -77,6 +77,7 @@ fn message() -> impl Strategy<Value = Vec<u8>> {
         4 => (tool(), arguments(), id()).prop_map(|(tool, arguments, id)| {
             request(&id, "tools/call", &json!({"name": tool, "arguments": arguments}))
         }),
+        3 => (read(), id()).prop_map(|((method, params), id)| request(&id, &method, &params)),
         2 => (method(), json_value(), id()).prop_map(|(method, params, id)| request(&id, &method, &params)),
         1 => json_value().prop_map(|value| value.to_string().into_bytes()),
         1 => prop::collection::vec(any::<u8>().prop_filter("one line", |byte| *byte != b'\n'), 0..200),
@@ -89,6 +90,55 @@ fn request(id: &Value, method: &str, params: &Value) -> Vec<u8> {
         message["id"] = id.clone();
     }
     message.to_string().into_bytes()
+}
+
+/// Reading and watching beside tools, with parameters of about the right shape; half of them as the version without a
+/// handshake has them.
+fn read() -> impl Strategy<Value = (String, Value)> {
+    const URIS: &[&str] = &[
+        "cortexpilot://runs/run_a",
+        "cortexpilot://runs/run_b/events",
+        "cortexpilot://runs/run_a/reports/none.json",
+        "cortexpilot://runs/%2e%2e",
+        "cortexpilot://runs/..%2f..%2fqueue.jsonl",
+        "cortexpilot://workflows/wf-1",
+        "cortexpilot://queue/00000000000000000000000000000000",
+        "cortexpilot://log/checkpoint",
+        "file:///etc/passwd",
+        "",
+    ];
+    let methods = [
+        "resources/list",
+        "resources/templates/list",
+        "resources/read",
+        "resources/subscribe",
+        "resources/unsubscribe",
+        "subscriptions/listen",
+        "notifications/cancelled",
+        "prompts/list",
+        "prompts/get",
+        "completion/complete",
+    ];
+    let uris = prop::collection::vec(proptest::sample::select(URIS), 1..4);
+    (proptest::sample::select(methods.to_vec()), uris, any::<bool>(), any::<i8>()).prop_map(
+        |(method, uris, stateless, number)| {
+            let mut params = match method {
+                "resources/list" | "resources/templates/list" | "prompts/list" => json!({}),
+                "subscriptions/listen" => json!({"notifications": {"resourceSubscriptions": uris}}),
+                "notifications/cancelled" => json!({"requestId": number}),
+                "prompts/get" => json!({"name": "explain_run", "arguments": {"run_id": "run_a"}}),
+                "completion/complete" => json!({"ref": {"type": "ref/prompt", "name": "explain_run"},
+                    "argument": {"name": "run_id", "value": "r"}}),
+                _ => json!({"uri": uris[0]}),
+            };
+            if stateless {
+                params["_meta"] = json!({"io.modelcontextprotocol/protocolVersion": STATELESS,
+                    "io.modelcontextprotocol/clientInfo": {"name": "random", "version": "1"},
+                    "io.modelcontextprotocol/clientCapabilities": {}});
+            }
+            (method.to_owned(), params)
+        },
+    )
 }
 
 fn tool() -> impl Strategy<Value = String> {
@@ -105,8 +155,9 @@ fn tool() -> impl Strategy<Value = String> {
 fn arguments() -> impl Strategy<Value = Value> {
     const TEXTS: &[&str] =
         &["run_a", "run_b", "missing", "../../etc/passwd", "", " ", "/dev/zero", "PENDING", "wf-1", "\u{202e}"];
-    let known =
-        proptest::sample::select(&["run_id", "workflow_id", "status", "limit", "cursor", "confirm", "path"][..]);
+    let known = proptest::sample::select(
+        &["run_id", "workflow_id", "status", "limit", "cursor", "fields", "since", "tail", "path"][..],
+    );
     let value = prop_oneof![
         4 => proptest::sample::select(TEXTS).prop_map(|text| json!(text)),
         1 => any::<i64>().prop_map(|number| json!(number)),

@@ -2,7 +2,8 @@
 
 use crate::support::Home;
 
-const DOCUMENTS: [&str; 8] = ["env", "cli", "errors", "gates", "states", "operations", "tools-readonly", "tools-pilot"];
+const DOCUMENTS: [&str; 9] =
+    ["env", "cli", "errors", "gates", "states", "operations", "tools-readonly", "tools-pilot", "resources-readonly"];
 
 #[test]
 fn documents_are_the_same_on_every_machine() {

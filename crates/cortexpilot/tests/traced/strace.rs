@@ -148,9 +148,18 @@ impl Call {
         target.strip_suffix('>').filter(|_| is_number)
     }
 
-    /// Whether it is a write to standard output.
+    /// Whether a message is written to whoever reads standard output, which the servers open once more.
     pub(crate) fn is_answer(&self) -> bool {
-        self.name == "write" && self.arguments.starts_with("1<")
+        self.name == "write" && self.is_on_a_pipe() && self.arguments.contains(r#", "{\"jsonrpc\""#)
+    }
+
+    fn is_on_a_pipe(&self) -> bool {
+        self.target().is_some_and(|target| target.starts_with("pipe:["))
+    }
+
+    /// Whether it opens standard output once more, where that is a pipe.
+    pub(crate) fn opens_output_again(&self) -> bool {
+        self.name == "openat" && self.arguments.contains(r#""/proc/self/fd/1""#) && self.result.contains("<pipe:[")
     }
 
     /// Whether it came back without an error.

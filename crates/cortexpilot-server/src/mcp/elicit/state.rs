@@ -116,7 +116,7 @@ impl Asked {
         let mut mac = Hmac::<sha2::Sha256>::new_from_slice(&self.key).expect("HMAC takes keys of any length");
         let parts = [
             &b"elicitation round"[..],
-            question.asked_of.as_bytes(),
+            question.asked_of.principal_id().as_bytes(),
             request.as_bytes(),
             question.about.as_bytes(),
             &until,
@@ -136,12 +136,19 @@ impl Asked {
 
 #[cfg(test)]
 mod tests {
+    use cortexpilot_core::domain::principal::{Caller, KnownBy, Principal, PrincipalKind, Roles, Surface};
     use cortexpilot_core::port::fake::SeqIds;
 
     use super::*;
 
+    fn caller(id: &str) -> Caller {
+        let (kind, known_by) = (PrincipalKind::Agent, KnownBy::Process);
+        let principal = Principal { id: id.into(), kind, roles: Roles::new(), sponsor: None, known_by };
+        Caller { principal: Some(principal), surface: Surface::Mcp }
+    }
+
     fn question(about: &str) -> Question {
-        Question { about: about.into(), asked_of: "agent:alice".into(), message: "?".into() }
+        Question { about: about.into(), asked_of: caller("agent:alice"), message: "?".into() }
     }
 
     fn at(second: i64) -> Timestamp {
@@ -161,7 +168,7 @@ mod tests {
         let asked = asked();
         let state = asked.begin_round(&question("apr_1"), &request(), at(0)).unwrap();
         asked.begin_round(&question("apr_2"), &request(), at(0)).unwrap();
-        let bob = Question { asked_of: "agent:bob".into(), ..question("apr_1") };
+        let bob = Question { asked_of: caller("agent:bob"), ..question("apr_1") };
         assert!(!asked.take_back(&bob, &request(), &state, at(1)));
         assert!(!asked.take_back(&question("apr_2"), &request(), &state, at(1)));
         assert!(!asked.take_back(&question("apr_1"), &Sha256Digest::of(b"another"), &state, at(1)));

@@ -5,22 +5,33 @@ use cortexpilot_core::domain::gate::Denial;
 use cortexpilot_core::domain::id::RunId;
 use cortexpilot_core::domain::listing::QueueFilter;
 use cortexpilot_core::error::ErrorCode;
-use cortexpilot_core::port::runs::{EventsQuery, Listing, PageQuery, RootState, RunSnapshot, StoredReport};
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use cortexpilot_core::port::BoxFuture;
+use cortexpilot_core::port::runs::{
+    EventsQuery, PageQuery, ReadProblem, RootState, RunRecord, RunSnapshot, Runs, StoredReport, Verdict, WorkflowCase,
+};
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
 
+use super::body::{Body, value_of};
+use super::page::{self, Fields, Keep, Page, Wanted, fill};
+use super::table;
 use crate::mcp::RawArguments;
 use crate::mcp::refused::Refused;
 use crate::wire::item::{ItemView, ProblemView};
 use crate::wire::refusal::read_failure;
+use crate::wire::untrusted::Limits;
 
-/// How many entries a page has unless asked otherwise, and at most: a model's context is small.
-const LIMIT_DEFAULT: u32 = 50;
-const LIMIT_MAX: u32 = 500;
+/// How many items of the queue one call looks at to find those of a run.
+const ITEMS_LOOKED_AT_MAX: usize = 10_000;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct PageArgs {
+struct RunsArgs {
+    status: Option<String>,
+    workflow_id: Option<String>,
+    since: Option<String>,
+    fields: Option<Vec<String>>,
     limit: Option<u32>,
     cursor: Option<String>,
 }
@@ -33,8 +44,41 @@ struct RunArgs {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RunPageArgs {
+struct EventsArgs {
     run_id: Option<String>,
+    since: Option<String>,
+    names: Option<Vec<String>>,
+    tail: Option<bool>,
+    fields: Option<Vec<String>>,
+    limit: Option<u32>,
+    cursor: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReportsArgs {
+    run_id: Option<String>,
+    name: Option<String>,
+    fields: Option<Vec<String>>,
+    limit: Option<u32>,
+    cursor: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WorkflowsArgs {
+    verdict: Option<String>,
+    status: Option<String>,
+    fields: Option<Vec<String>>,
+    limit: Option<u32>,
+    cursor: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OfRunArgs {
+    run_id: Option<String>,
+    fields: Option<Vec<String>>,
     limit: Option<u32>,
     cursor: Option<String>,
 }
@@ -50,6 +94,8 @@ struct WorkflowArgs {
 struct QueueArgs {
     workflow_id: Option<String>,
     status: Option<String>,
+    source_run_id: Option<String>,
+    fields: Option<Vec<String>>,
     limit: Option<u32>,
     cursor: Option<String>,
 }
@@ -58,69 +104,36 @@ struct QueueArgs {
 pub(super) async fn answer(reader: &Reader, tool: &str, arguments: RawArguments<'_>) -> Result<Body, Refused> {
     let runs = reader.runs();
     match tool {
-        "list_runs" => {
-            let args: PageArgs = parse(arguments)?;
-            let listing = runs.records(page(args.limit, args.cursor)?).await.map_err(failed)?;
-            Ok(Body::new().with("runs", &listing.items).page(reader, &listing))
-        }
-        "get_run" => {
-            let id = needed_run(parse::<RunArgs>(arguments)?.run_id)?;
-            let run = runs.get(&id).await.map_err(failed)?;
-            Ok(Body::new().with("run_id", &id.as_str()).with("run", &RunSnapshot(&run)))
-        }
-        "get_run_events" => {
-            let args: RunPageArgs = parse(arguments)?;
-            let id = needed_run(args.run_id)?;
-            let page = page(args.limit, args.cursor)?;
-            let query = EventsQuery { limit: page.limit, after: page.after, ..EventsQuery::default() };
-            let events = runs.events(&id, query).await.map_err(failed)?;
-            Ok(Body::new()
-                .with("run_id", &id.as_str())
-                .with("events", &events.events)
-                .next(events.next.as_deref())
-                .problems(&events.problems))
-        }
-        "get_run_reports" => {
-            let args: RunPageArgs = parse(arguments)?;
-            let id = needed_run(args.run_id)?;
-            let reports = runs.reports(&id, page(args.limit, args.cursor)?).await.map_err(failed)?;
-            Ok(Body::new()
-                .with("run_id", &id.as_str())
-                .with("reports", &reports.stored)
-                .next(reports.next.as_deref())
-                .problems(&reports.problems))
-        }
-        "list_workflows" => {
-            let args: PageArgs = parse(arguments)?;
-            let listing = runs.workflows(page(args.limit, args.cursor)?).await.map_err(failed)?;
-            Ok(Body::new().with("workflows", &listing.items).page(reader, &listing))
-        }
+        "list_runs" => list_runs(reader, parse(arguments)?).await,
+        "get_run" => run(runs, &needed_run(parse::<RunArgs>(arguments)?.run_id)?).await,
+        "get_run_events" => events(runs, parse(arguments)?).await,
+        "get_run_reports" => reports(runs, parse(arguments)?).await,
+        "list_workflows" => list_workflows(reader, parse(arguments)?).await,
         "get_workflow" => {
-            let id = parse::<WorkflowArgs>(arguments)?.workflow_id;
-            let id = id.filter(|id| !id.trim().is_empty()).ok_or_else(|| required("workflow_id"))?;
-            let detail = runs.workflow(id.trim()).await.map_err(failed)?;
-            Ok(Body::new().with("workflow_id", &id.trim()).with("workflow_detail", &detail))
+            let id = page::filter("workflow_id", parse::<WorkflowArgs>(arguments)?.workflow_id)?;
+            workflow(runs, &id.ok_or_else(|| required("workflow_id"))?).await
         }
         "list_queue" => queue(reader, parse(arguments)?).await,
         "get_pending_approvals" => {
-            let args: RunPageArgs = parse(arguments)?;
+            let args: OfRunArgs = parse(arguments)?;
             let id = optional_run(args.run_id.as_deref())?;
-            let page = page(args.limit, args.cursor)?;
-            let listing = runs.pending_approvals(id.as_ref(), page).await.map_err(failed)?;
-            Ok(Body::new()
-                .with("run_id", &id.as_ref().map(RunId::as_str))
-                .with("approvals", &listing.items)
-                .next(listing.next.as_deref()))
+            let fields = Fields::read(args.fields, table::APPROVAL_FIELDS)?;
+            let wanted = Wanted::read(args.limit, args.cursor, fields)?;
+            let ask = |page| -> BoxFuture<'_, _> {
+                Box::pin(async { runs.pending_approvals(id.as_ref(), page).await.map_err(failed) })
+            };
+            let (page, _) = fill(&wanted, "run_id", false, ask, |_| Keep::Yes).await?;
+            Ok(listed(Body::new().with("run_id", &id.as_ref().map(RunId::as_str)), "approvals", page))
         }
         "get_diff_gate_state" => {
-            let args: RunPageArgs = parse(arguments)?;
+            let args: OfRunArgs = parse(arguments)?;
             let id = optional_run(args.run_id.as_deref())?;
-            let page = page(args.limit, args.cursor)?;
-            let listing = runs.diff_gates(id.as_ref(), page).await.map_err(failed)?;
-            Ok(Body::new()
-                .with("run_id", &id.as_ref().map(RunId::as_str))
-                .with("diff_gates", &listing.items)
-                .next(listing.next.as_deref()))
+            let wanted = Wanted::read(args.limit, args.cursor, Fields::read(args.fields, table::DIFF_GATE_FIELDS)?)?;
+            let ask = |page| -> BoxFuture<'_, _> {
+                Box::pin(async { runs.diff_gates(id.as_ref(), page).await.map_err(failed) })
+            };
+            let (page, _) = fill(&wanted, "run_id", false, ask, |_| Keep::Yes).await?;
+            Ok(listed(Body::new().with("run_id", &id.as_ref().map(RunId::as_str)), "diff_gates", page))
         }
         "get_compare_summary" => {
             let id = needed_run(parse::<RunArgs>(arguments)?.run_id)?;
@@ -138,48 +151,224 @@ pub(super) async fn answer(reader: &Reader, tool: &str, arguments: RawArguments<
     }
 }
 
+async fn list_runs(reader: &Reader, args: RunsArgs) -> Result<Body, Refused> {
+    let status = page::filter("status", args.status)?;
+    let workflow = page::filter("workflow_id", args.workflow_id)?;
+    let since = page::since(args.since)?;
+    let wanted = Wanted::read(args.limit, args.cursor, Fields::read(args.fields, &[])?)?;
+    let keep = |run: &RunRecord| {
+        let of_workflow = run.manifest.get("workflow").and_then(|workflow| workflow.get("workflow_id"));
+        let fits = status.as_ref().is_none_or(|status| status.eq_ignore_ascii_case(run.status.trim()))
+            && workflow
+                .as_deref()
+                .is_none_or(|wanted| of_workflow.and_then(Value::as_str).map(str::trim) == Some(wanted));
+        // The list goes by this time, newest first. A run without one stands where its manifest was written last.
+        let time = |name: &str| run.manifest.get(name)?.as_str()?.trim().parse::<Timestamp>().ok();
+        let begun = time("created_at").or_else(|| time("start_ts"));
+        match (since, begun) {
+            (None, _) if fits => Keep::Yes,
+            (Some(since), Some(begun)) if begun < since => Keep::End,
+            (Some(_), Some(_)) if fits => Keep::Yes,
+            (None | Some(_), _) => Keep::No,
+        }
+    };
+    let chosen = status.is_some() || workflow.is_some() || since.is_some();
+    let ask = |page| -> BoxFuture<'_, _> { Box::pin(async { reader.runs().records(page).await.map_err(failed) }) };
+    let (page, root) = fill(&wanted, "run_id", chosen, ask, keep).await?;
+    Ok(looked_in(Body::new(), reader, &root, chosen, "runs", page))
+}
+
+async fn list_workflows(reader: &Reader, args: WorkflowsArgs) -> Result<Body, Refused> {
+    let status = page::filter("status", args.status)?;
+    let verdict = page::filter("verdict", args.verdict)?.map(|word| verdict(&word)).transpose()?;
+    let wanted = Wanted::read(args.limit, args.cursor, Fields::read(args.fields, table::WORKFLOW_FIELDS)?)?;
+    let keep = |case: &WorkflowCase| {
+        let fits = verdict.is_none_or(|verdict| verdict == case.verdict)
+            && status.as_ref().is_none_or(|status| status.eq_ignore_ascii_case(case.status.trim()));
+        if fits { Keep::Yes } else { Keep::No }
+    };
+    let chosen = status.is_some() || verdict.is_some();
+    let ask = |page| -> BoxFuture<'_, _> { Box::pin(async { reader.runs().workflows(page).await.map_err(failed) }) };
+    let (page, root) = fill(&wanted, "workflow_id", chosen, ask, keep).await?;
+    Ok(looked_in(Body::new(), reader, &root, chosen, "workflows", page))
+}
+
+fn verdict(word: &str) -> Result<Verdict, Refused> {
+    let all = [Verdict::AwaitingApproval, Verdict::AttentionRequired, Verdict::Active, Verdict::Healthy];
+    let named = |verdict: &Verdict| json!(verdict).as_str().unwrap_or_default().to_owned();
+    let found = all.into_iter().find(|verdict| named(verdict).eq_ignore_ascii_case(word));
+    let words = all.iter().map(named).collect::<Vec<_>>().join(", ");
+    found.ok_or_else(|| Refused::Arguments(format!("`verdict` must be one of {words}.")))
+}
+
+/// One run, as the tool and the resource show it.
+pub(super) async fn run(runs: &dyn Runs, id: &RunId) -> Result<Body, Refused> {
+    let run = runs.get(id).await.map_err(failed)?;
+    Ok(Body::new().with("run_id", &id.as_str()).with("run", &RunSnapshot(&run)))
+}
+
+/// One workflow case, as the tool and the resource show it.
+pub(super) async fn workflow(runs: &dyn Runs, id: &str) -> Result<Body, Refused> {
+    let detail = runs.workflow(id).await.map_err(failed)?;
+    Ok(Body::new().with("workflow_id", &id).with("workflow_detail", &detail))
+}
+
+async fn events(runs: &dyn Runs, args: EventsArgs) -> Result<Body, Refused> {
+    let id = needed_run(args.run_id)?;
+    let tail = args.tail.unwrap_or(false);
+    let wanted = Wanted::read(args.limit, args.cursor, Fields::read(args.fields, &[])?)?;
+    if tail && wanted.after.is_some() {
+        return Err(Refused::Arguments(
+            "`tail` and `cursor` do not go together: with `tail` there is one page.".into(),
+        ));
+    }
+    let names = args.names.unwrap_or_default();
+    if names.len() > 64 || names.iter().any(|name| name.len() > 256) {
+        return Err(Refused::Arguments("`names` takes at most 64 names of at most 256 bytes.".into()));
+    }
+    let since = page::filter("since", args.since)?;
+    let query = EventsQuery { since, names, limit: Some(wanted.limit), tail, after: wanted.after.clone() };
+    events_page(runs, &id, query, &wanted.fields).await
+}
+
+/// Events of a run: with `tail` the last ones that fit, else those after the cursor.
+pub(super) async fn events_page(
+    runs: &dyn Runs,
+    id: &RunId,
+    query: EventsQuery,
+    fields: &Fields,
+) -> Result<Body, Refused> {
+    let found = runs.events(id, query.clone()).await.map_err(failed)?;
+    let limit = found.events.len();
+    let mut page = Page::default();
+    // An event has no member of ours that must stay; its name says what it is.
+    let show = |event: Value| fields.of(event, "event");
+    if query.tail {
+        for event in found.events.into_iter().rev() {
+            if !page.offer(show(event), limit, Limits::ONE) {
+                page.note = Some("Earlier events did not fit: ask without tail to page through them.".to_owned());
+                break;
+            }
+        }
+        page.entries.reverse();
+    } else {
+        page.next = found.next;
+        for (index, event) in found.events.into_iter().enumerate() {
+            if !page.offer(show(event), limit, Limits::ONE) {
+                // Asked again for just so many: its cursor is the one to go on with.
+                page.next = runs.events(id, EventsQuery { limit: Some(index), ..query }).await.map_err(failed)?.next;
+                break;
+            }
+        }
+    }
+    Ok(listed(Body::new().with("run_id", &id.as_str()), "events", page).problems(&found.problems))
+}
+
+async fn reports(runs: &dyn Runs, args: ReportsArgs) -> Result<Body, Refused> {
+    let id = needed_run(args.run_id)?;
+    let fields = Fields::read(args.fields, table::REPORT_FIELDS)?;
+    let wanted = Wanted::read(args.limit, args.cursor, fields)?;
+    if let Some(name) = page::filter("name", args.name)? {
+        let found = runs.report(&id, &name).await.map_err(failed)?;
+        let body = Body::new().with("run_id", &id.as_str());
+        let mut page = Page::default();
+        let Some(report) = found else {
+            page.note = Some("The run has no report of this name.".to_owned());
+            return Ok(listed(body, "reports", page));
+        };
+        page.offer(wanted.fields.of(json!({ "name": name, "data": report.data }), "name"), 1, Limits::ONE);
+        return Ok(listed(body, "reports", page).problems(&report.problems));
+    }
+    let query = PageQuery { limit: Some(wanted.limit), after: wanted.after.clone() };
+    let found = runs.reports(&id, query.clone()).await.map_err(failed)?;
+    let mut page = Page::default();
+    page.next = found.next;
+    for (index, report) in found.stored.iter().enumerate() {
+        if !page.offer(wanted.fields.of(value_of(report), "name"), wanted.limit, Limits::ONE) {
+            let before = PageQuery { limit: Some(index), ..query };
+            page.next = runs.reports(&id, before).await.map_err(failed)?.next;
+            break;
+        }
+    }
+    Ok(listed(Body::new().with("run_id", &id.as_str()), "reports", page).problems(&found.problems))
+}
+
 async fn queue(reader: &Reader, args: QueueArgs) -> Result<Body, Refused> {
-    let page = page(args.limit, args.cursor)?;
-    let after_seq = match page.after.as_deref().map(str::parse) {
+    let fields = table::item_fields();
+    let known: Vec<&str> = fields.iter().map(String::as_str).collect();
+    let wanted = Wanted::read(args.limit, args.cursor, Fields::read(args.fields, &known)?)?;
+    let mut after_seq = match wanted.after.as_deref().map(str::parse) {
         None => None,
         Some(Ok(seq)) => Some(seq),
         Some(Err(_)) => return Err(Refused::Arguments("`cursor` is not one that this list gave out.".into())),
     };
-    let given =
-        |text: &Option<String>| text.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
-    let filter = QueueFilter {
-        workflow_id: given(&args.workflow_id),
-        status: given(&args.status).map(|status| status.to_ascii_uppercase()),
-        after_seq,
-        limit: page.limit,
-    };
-    let listing = reader.queue().items(&filter).await.map_err(Failure::from)?;
+    let workflow_id = page::filter("workflow_id", args.workflow_id)?;
+    let status = page::filter("status", args.status)?.map(|status| status.to_ascii_uppercase());
+    let source = page::filter("source_run_id", args.source_run_id)?;
     let now = reader.now();
-    let items: Vec<ItemView> = listing.items.iter().map(|item| ItemView::of(item, now)).collect();
-    let next = listing.items.last().filter(|_| listing.more).map(|item| item.seq.to_string());
-    let problems: Vec<ProblemView> = listing.problems.iter().map(ProblemView::of).collect();
-    Ok(Body::new()
-        .with("workflow_id", &filter.workflow_id)
-        .with("status", &filter.status)
-        .with("queue", &items)
-        .next(next.as_deref())
-        .problems(&problems))
+    let mut page = Page::default();
+    let mut looked_at = 0;
+    let problems = loop {
+        let limit = if source.is_some() { 500 } else { wanted.limit };
+        let filter =
+            QueueFilter { workflow_id: workflow_id.clone(), status: status.clone(), after_seq, limit: Some(limit) };
+        let listing = reader.queue().items(&filter).await.map_err(Failure::from)?;
+        looked_at += listing.items.len();
+        let mut full = false;
+        for item in &listing.items {
+            if source.as_ref().is_none_or(|source| *source == item.enqueued.source_run_id) {
+                full = !page.offer(
+                    wanted.fields.of(value_of(&ItemView::of(item, now)), "queue_id"),
+                    wanted.limit,
+                    Limits::LIST,
+                );
+                if full {
+                    break;
+                }
+            }
+            after_seq = Some(item.seq);
+        }
+        if full || !listing.more || page.entries.len() >= wanted.limit || looked_at >= ITEMS_LOOKED_AT_MAX {
+            if full || listing.more {
+                page.next = after_seq.map(|seq| seq.to_string());
+            }
+            break listing.problems;
+        }
+    };
+    if page.next.is_some() && page.entries.is_empty() {
+        page.note = Some(format!("{looked_at} items were looked at; there may be more: pass next_cursor as cursor."));
+    }
+    let problems: Vec<ProblemView> = problems.iter().map(ProblemView::of).collect();
+    let body = Body::new().with("workflow_id", &workflow_id).with("status", &status);
+    Ok(listed(body, "queue", page).problems(&problems))
 }
 
 fn stored(id: &RunId, member: &'static str, report: &StoredReport) -> Body {
     Body::new().with("run_id", &id.as_str()).with(member, &report.data).problems(&report.problems)
 }
 
-fn parse<T: serde::de::DeserializeOwned>(arguments: RawArguments<'_>) -> Result<T, Refused> {
-    arguments.parse().map_err(|problem| Refused::Arguments(problem.to_string()))
+fn listed(body: Body, member: &str, page: Page) -> Body {
+    body.with(member, &page.entries).done(page.done).next(page.next.as_deref()).note(page.note.as_deref())
 }
 
-fn page(limit: Option<u32>, cursor: Option<String>) -> Result<PageQuery, Refused> {
-    let limit = limit.unwrap_or(LIMIT_DEFAULT);
-    if !(1..=LIMIT_MAX).contains(&limit) {
-        return Err(Refused::Arguments(format!("`limit` must be 1 to {LIMIT_MAX}.")));
-    }
-    Ok(PageQuery { limit: usize::try_from(limit).ok(), after: cursor.filter(|cursor| !cursor.is_empty()) })
+/// A list of what stands under the runs root; when it is empty, why.
+fn looked_in(body: Body, reader: &Reader, root: &RootState, chosen: bool, member: &str, mut page: Page) -> Body {
+    let empty = page.entries.is_empty();
+    page.note = match root {
+        RootState::Readable if !empty || page.note.is_some() => page.note,
+        RootState::Readable if chosen => Some("Nothing fits what was asked for.".to_owned()),
+        RootState::Readable => Some("There are no runs here yet.".to_owned()),
+        RootState::Missing => Some(format!(
+            "There is no runs directory at {} yet; ask an operator where runs are kept.",
+            reader.runs().root()
+        )),
+        RootState::Unreadable(why) => Some(format!("The runs directory cannot be read: {why}.")),
+    };
+    listed(body, member, page)
+}
+
+fn parse<T: serde::de::DeserializeOwned>(arguments: RawArguments<'_>) -> Result<T, Refused> {
+    arguments.parse().map_err(|problem| Refused::Arguments(problem.to_string()))
 }
 
 fn required(member: &str) -> Refused {
@@ -203,51 +392,6 @@ fn parse_run(text: &str) -> Result<RunId, Refused> {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the shape that `map_err` wants")]
-fn failed(problem: cortexpilot_core::port::runs::ReadProblem) -> Refused {
+pub(super) fn failed(problem: ReadProblem) -> Refused {
     Refused::Failure(read_failure(&problem))
-}
-
-/// An answer under construction, its members in the order they were added.
-#[derive(Serialize)]
-#[serde(transparent)]
-pub(super) struct Body(Map<String, Value>);
-
-impl Body {
-    fn new() -> Self {
-        Self(Map::new())
-    }
-
-    fn with(mut self, member: &str, value: &impl Serialize) -> Self {
-        let value = serde_json::to_value(value).expect("invariant: read models serialise");
-        self.0.insert(member.to_owned(), value);
-        self
-    }
-
-    fn next(self, cursor: Option<&str>) -> Self {
-        match cursor {
-            Some(cursor) => self.with("next_cursor", &cursor),
-            None => self,
-        }
-    }
-
-    fn problems(self, problems: &[impl Serialize]) -> Self {
-        if problems.is_empty() { self } else { self.with("problems", &problems) }
-    }
-
-    /// The cursor, and for a list without entries why it has none.
-    fn page<T>(self, reader: &Reader, listing: &Listing<T>) -> Self {
-        let body = self.next(listing.next.as_deref());
-        match &listing.root {
-            RootState::Readable if !listing.items.is_empty() => body,
-            RootState::Readable => body.with("note", &"There are no runs here yet."),
-            RootState::Missing => {
-                let said = format!(
-                    "There is no runs directory at {} yet; ask an operator where runs are kept.",
-                    reader.runs().root()
-                );
-                body.with("note", &said)
-            }
-            RootState::Unreadable(why) => body.with("note", &format!("The runs directory cannot be read: {why}.")),
-        }
-    }
 }

@@ -23,17 +23,17 @@ use serde_json::{Value, json};
 use tokio::sync::{Notify, Semaphore};
 
 /// Gives one receipt for everything, or says why there is none.
-pub(super) struct Notary {
-    pub(super) answer: Mutex<Result<ReceiptDocument, NoReceipt>>,
-    pub(super) signing: Mutex<Signing>,
+pub(crate) struct Notary {
+    pub(crate) answer: Mutex<Result<ReceiptDocument, NoReceipt>>,
+    pub(crate) signing: Mutex<Signing>,
     /// What it was asked for, and whether at once.
-    pub(super) asked: Mutex<Vec<(LineOf, bool)>>,
+    pub(crate) asked: Mutex<Vec<(LineOf, bool)>>,
     /// It never answers who wants one at once.
-    pub(super) hangs: Mutex<bool>,
+    pub(crate) hangs: Mutex<bool>,
 }
 
 impl Notary {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let document = ReceiptDocument {
             index: 6,
             leaf_hash: Sha256Digest::of(b"leaf"),
@@ -79,20 +79,20 @@ impl Receipts for Notary {
 }
 
 /// A store in memory that can be made to fail.
-pub(super) struct Ledger {
-    pub(super) memory: Arc<MemStore>,
-    pub(super) fails: Mutex<Option<StoreError>>,
-    pub(super) problems: Mutex<Vec<StoreProblem>>,
+pub(crate) struct Ledger {
+    pub(crate) memory: Arc<MemStore>,
+    pub(crate) fails: Mutex<Option<StoreError>>,
+    pub(crate) problems: Mutex<Vec<StoreProblem>>,
     /// A command waits for a permit; tests that hold commands back take them all.
-    pub(super) commands: Semaphore,
-    pub(super) panics: Mutex<bool>,
+    pub(crate) commands: Semaphore,
+    pub(crate) panics: Mutex<bool>,
     /// Questions about what operators decided are not answered.
-    pub(super) silent: Mutex<bool>,
+    pub(crate) silent: Mutex<bool>,
     arrived: Notify,
 }
 
 impl Ledger {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             memory: Arc::new(MemStore::default()),
             fails: Mutex::new(None),
@@ -105,7 +105,7 @@ impl Ledger {
     }
 
     /// Waits until a command has come, be it that it cannot have its turn yet.
-    pub(super) async fn waits_for_a_turn(&self) {
+    pub(crate) async fn waits_for_a_turn(&self) {
         self.arrived.notified().await;
     }
 
@@ -196,17 +196,17 @@ impl Store for Ledger {
 }
 
 /// Runs to look at: facts from the core's fake, documents made here.
-pub(super) struct Shelf {
-    pub(super) facts: FakeRuns,
-    pub(super) root: Mutex<RootState>,
+pub(crate) struct Shelf {
+    pub(crate) facts: FakeRuns,
+    pub(crate) root: Mutex<RootState>,
     /// How many runs the list holds.
-    pub(super) listed: usize,
+    pub(crate) listed: usize,
     /// Text that a run's detail carries, to make an answer large.
-    pub(super) bulk: Mutex<usize>,
+    pub(crate) bulk: Mutex<usize>,
 }
 
 impl Shelf {
-    pub(super) fn new(facts: FakeRuns) -> Self {
+    pub(crate) fn new(facts: FakeRuns) -> Self {
         Self { facts, root: Mutex::new(RootState::Readable), listed: 5, bulk: Mutex::new(0) }
     }
 
@@ -407,6 +407,6 @@ impl Runs for Shelf {
 }
 
 /// Shared handles, as the app wants them.
-pub(super) fn shared(ledger: &Arc<Ledger>) -> Arc<dyn Store> {
+pub(crate) fn shared(ledger: &Arc<Ledger>) -> Arc<dyn Store> {
     ledger.clone()
 }

@@ -17,42 +17,46 @@ use cortexpilot_core::domain::token::{TokenName, TokenText};
 use cortexpilot_core::port::fake::{FakeRuns, ManualClock, SeqIds, run_facts};
 use cortexpilot_server::auth::{Auth, StaticToken};
 use cortexpilot_server::http::{HttpOptions, router};
+use cortexpilot_server::mcp::http::{McpLimits, McpService, PILOT_PATH, READONLY_PATH};
+use cortexpilot_server::mcp::readonly::ReadOnlyTools;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
 use super::fakes::{Ledger, Notary, Shelf, shared};
 
-pub(super) const HOST: &str = "127.0.0.1:8000";
+pub(crate) const HOST: &str = "127.0.0.1:8000";
 
 /// A token of an operator who holds every allowed role, as the one token of a small set-up does.
-pub(super) const OPERATOR: &str = "operator-token";
+pub(crate) const OPERATOR: &str = "operator-token";
 /// An operator with `OPS` alone.
-pub(super) const OPS_ONLY: &str = "ops-only-token";
+pub(crate) const OPS_ONLY: &str = "ops-only-token";
 /// An operator whose one role is not allowed.
-pub(super) const VIEWER: &str = "viewer-token";
+pub(crate) const VIEWER: &str = "viewer-token";
 /// An agent with `OPS`.
-pub(super) const AGENT: &str = "agent-token";
+pub(crate) const AGENT: &str = "agent-token";
 /// A worker.
-pub(super) const WORKER: &str = "worker-token";
+pub(crate) const WORKER: &str = "worker-token";
 
-pub(super) struct World {
-    pub(super) ledger: Arc<Ledger>,
-    pub(super) runs: Arc<Shelf>,
-    pub(super) clock: Arc<ManualClock>,
-    pub(super) router: Router,
-    pub(super) notary: Arc<Notary>,
+pub(crate) struct World {
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) runs: Arc<Shelf>,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) router: Router,
+    pub(crate) notary: Arc<Notary>,
     /// Another process at the machine itself, on the same store; its turns wait for nothing.
-    pub(super) machine: App,
+    pub(crate) machine: App,
 }
 
 /// What differs between two control planes.
-pub(super) struct SetUp {
-    pub(super) gate: MutationGate,
-    pub(super) approval: ApprovalPolicy,
-    pub(super) limits: Limits,
-    pub(super) auth: Auth,
-    pub(super) options: HttpOptions,
+pub(crate) struct SetUp {
+    pub(crate) gate: MutationGate,
+    pub(crate) approval: ApprovalPolicy,
+    pub(crate) limits: Limits,
+    pub(crate) auth: Auth,
+    pub(crate) options: HttpOptions,
+    /// The MCP endpoints under these limits; none without.
+    pub(crate) mcp: Option<McpLimits>,
 }
 
 impl Default for SetUp {
@@ -64,32 +68,33 @@ impl Default for SetUp {
             limits: Limits::NONE,
             auth: Auth::tokens(tokens()),
             options: options(),
+            mcp: None,
         }
     }
 }
 
 impl World {
     /// Gate open, tokens needed.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::of(SetUp::default())
     }
 
     /// The same, with limits on how much an agent may queue.
-    pub(super) fn limited(limits: Limits) -> Self {
+    pub(crate) fn limited(limits: Limits) -> Self {
         Self::of(SetUp { limits, ..SetUp::default() })
     }
 
     /// The same under another approval policy.
-    pub(super) fn under(approval: ApprovalPolicy) -> Self {
+    pub(crate) fn under(approval: ApprovalPolicy) -> Self {
         Self::of(SetUp { approval, ..SetUp::default() })
     }
 
-    pub(super) fn with(gate: MutationGate, auth: Auth, options: HttpOptions) -> Self {
+    pub(crate) fn with(gate: MutationGate, auth: Auth, options: HttpOptions) -> Self {
         Self::of(SetUp { gate, auth, options, ..SetUp::default() })
     }
 
     /// Wherever tokens are needed, personal ones of the store count too.
-    pub(super) fn of(set_up: SetUp) -> Self {
+    pub(crate) fn of(set_up: SetUp) -> Self {
         let ledger = Arc::new(Ledger::new());
         let runs = Arc::new(Shelf::new(FakeRuns::of(["run_ok", "run_two", "run_three"].map(run_facts))));
         let clock = Arc::new(ManualClock::at("2026-11-22T08:30:52Z".parse().expect("an instant")));
@@ -110,12 +115,17 @@ impl World {
         let notary = Arc::new(Notary::new());
         let app = Arc::new(app(shared(&ledger)).with_receipts(notary.clone()));
         let auth = set_up.auth.and_personal(app.reader().clone());
-        let router = router(app, auth, set_up.options);
+        let mut options = set_up.options;
+        if let Some(limits) = set_up.mcp {
+            let read = McpService::readonly(ReadOnlyTools::new(app.reader().clone(), ids), limits);
+            options.mcp = vec![(READONLY_PATH, read), (PILOT_PATH, McpService::queue_pilot(app.clone(), limits))];
+        }
+        let router = router(app, auth, options);
         Self { ledger, runs, clock, router, notary, machine }
     }
 
     /// Makes a personal token at the machine, which lives for a day; agents are sponsored by whoever is named.
-    pub(super) async fn token(&self, kind: PrincipalKind, name: &str, roles: &str, sponsor: Option<&str>) -> String {
+    pub(crate) async fn token(&self, kind: PrincipalKind, name: &str, roles: &str, sponsor: Option<&str>) -> String {
         let token = NewToken {
             kind,
             name: TokenName::parse(name).expect("a name"),
@@ -128,35 +138,35 @@ impl World {
     }
 
     /// A personal token of an operator who holds every allowed role.
-    pub(super) async fn operator(&self, name: &str) -> String {
+    pub(crate) async fn operator(&self, name: &str) -> String {
         self.token(PrincipalKind::Operator, name, &DEFAULT_ALLOWED_ROLES.join(","), None).await
     }
 
     /// A personal token of an agent with OPS that this operator answers for.
-    pub(super) async fn agent(&self, name: &str, sponsor: &str) -> String {
+    pub(crate) async fn agent(&self, name: &str, sponsor: &str) -> String {
         self.token(PrincipalKind::Agent, name, "OPS", Some(sponsor)).await
     }
 
     /// Takes a token back at the machine.
-    pub(super) async fn revoke(&self, token: &str) {
+    pub(crate) async fn revoke(&self, token: &str) {
         let id = TokenText::parse(token).expect("a personal token").id().to_string();
         self.machine.revoke_token(&machinist(), &id, why("lost")).await.expect("a live token");
     }
 
     /// Previews a run and asks for it, under a policy that asks people; gives the request's id.
-    pub(super) async fn request(&self, token: &str, run: &str) -> String {
+    pub(crate) async fn request(&self, token: &str, run: &str) -> String {
         let told = self.apply_as(token, run).await;
         assert_eq!((told.status.as_u16(), &told.json()["status"]), (200, &json!("PENDING_APPROVAL")), "{told:?}");
         told.json()["approval"]["id"].as_str().expect("an id").to_owned()
     }
 
     /// Previews a run and applies it.
-    pub(super) async fn apply_as(&self, token: &str, run: &str) -> Told {
+    pub(crate) async fn apply_as(&self, token: &str, run: &str) -> Told {
         let seen = self.preview_of(preview(run).token(token)).await;
         self.send(Ask::post(&format!("/api/queue/from-run/{run}"), apply(&seen)).token(token)).await
     }
 
-    pub(super) async fn send(&self, ask: Ask) -> Told {
+    pub(crate) async fn send(&self, ask: Ask) -> Told {
         let response = self.router.clone().oneshot(ask.request()).await.expect("the router answers everything");
         let (parts, body) = response.into_parts();
         let body = axum::body::to_bytes(body, usize::MAX).await.expect("a body in memory");
@@ -164,29 +174,29 @@ impl World {
     }
 
     /// Previews a run as the operator and gives the token.
-    pub(super) async fn preview(&self, run: &str) -> String {
+    pub(crate) async fn preview(&self, run: &str) -> String {
         self.preview_of(preview(run)).await
     }
 
     /// The same where the server listens somewhere else.
-    pub(super) async fn preview_at(&self, host: &str, run: &str) -> String {
+    pub(crate) async fn preview_at(&self, host: &str, run: &str) -> String {
         self.preview_of(preview(run).header("host", host)).await
     }
 
     /// The token of a preview that is asked for in this way.
-    pub(super) async fn preview_of(&self, ask: Ask) -> String {
+    pub(crate) async fn preview_of(&self, ask: Ask) -> String {
         let told = self.send(ask).await;
         assert_eq!(told.status, 200, "{told:?}");
         told.json()["preview_token"].as_str().expect("a token").to_owned()
     }
 
     /// Previews and applies a run as the operator and gives the queue id.
-    pub(super) async fn enqueue(&self, run: &str) -> String {
+    pub(crate) async fn enqueue(&self, run: &str) -> String {
         self.enqueue_by(OPERATOR, run).await
     }
 
     /// The same by somebody else.
-    pub(super) async fn enqueue_by(&self, token: &str, run: &str) -> String {
+    pub(crate) async fn enqueue_by(&self, token: &str, run: &str) -> String {
         let seen = self.preview_of(preview(run).token(token)).await;
         let ask = Ask::post(&format!("/api/queue/from-run/{run}"), apply(&seen));
         let told = self.send(ask.token(token)).await;
@@ -195,23 +205,23 @@ impl World {
     }
 
     /// Claims as the worker and gives the answer.
-    pub(super) async fn claim(&self) -> Value {
+    pub(crate) async fn claim(&self) -> Value {
         let told = self.send(Ask::post("/api/queue/claim", json!({})).token(WORKER).no_role()).await;
         assert_eq!(told.status, 200, "{told:?}");
         told.json()
     }
 
     /// How many lines queue and decisions hold.
-    pub(super) fn lines(&self) -> (usize, usize) {
+    pub(crate) fn lines(&self) -> (usize, usize) {
         (self.ledger.memory.lines().len(), self.ledger.memory.decisions().len())
     }
 }
 
-pub(super) fn options() -> HttpOptions {
+pub(crate) fn options() -> HttpOptions {
     HttpOptions::new(HOST.parse().expect("an address"), "1.2.3-test")
 }
 
-pub(super) fn tokens() -> Vec<StaticToken> {
+pub(crate) fn tokens() -> Vec<StaticToken> {
     let all = DEFAULT_ALLOWED_ROLES.join(",");
     [
         (OPERATOR, "token:api", PrincipalKind::Operator, all.as_str()),
@@ -234,7 +244,7 @@ pub(super) fn tokens() -> Vec<StaticToken> {
 }
 
 /// Whoever sits at the machine itself.
-pub(super) fn machinist() -> Caller {
+pub(crate) fn machinist() -> Caller {
     let principal = Principal {
         id: "local:root".into(),
         kind: PrincipalKind::Operator,
@@ -246,22 +256,22 @@ pub(super) fn machinist() -> Caller {
 }
 
 /// A reason that there is nothing wrong with.
-pub(super) fn why(reason: &str) -> Stating {
+pub(crate) fn why(reason: &str) -> Stating {
     Stating { reason: Stated::read(Some(reason)), ..Stating::default() }
 }
 
 /// A yes or no, in the role OPS.
-pub(super) fn decide(id: &str, word: &str, token: &str) -> Ask {
+pub(crate) fn decide(id: &str, word: &str, token: &str) -> Ask {
     Ask::post(&format!("/api/approvals/{id}/{word}"), json!({"reason": "looked at it"})).token(token)
 }
 
 /// A preview by the operator.
-pub(super) fn preview(run: &str) -> Ask {
+pub(crate) fn preview(run: &str) -> Ask {
     Ask::post(&format!("/api/queue/from-run/{run}/preview"), json!({}))
 }
 
 /// What an apply needs, and nothing wrong with it.
-pub(super) fn apply(preview_token: &str) -> Value {
+pub(crate) fn apply(preview_token: &str) -> Value {
     json!({
         "confirm": true,
         "actor_role": "OPS",
@@ -273,7 +283,7 @@ pub(super) fn apply(preview_token: &str) -> Value {
 
 /// A request under construction: by default the operator's, in the role OPS, to the right host.
 #[derive(Debug)]
-pub(super) struct Ask {
+pub(crate) struct Ask {
     method: String,
     path: String,
     headers: Vec<(String, Vec<u8>)>,
@@ -281,53 +291,53 @@ pub(super) struct Ask {
 }
 
 impl Ask {
-    pub(super) fn new(method: &str, path: &str) -> Self {
+    pub(crate) fn new(method: &str, path: &str) -> Self {
         let ask = Self { method: method.into(), path: path.into(), headers: Vec::new(), body: Body::empty() };
         ask.header("host", HOST).token(OPERATOR).role("OPS")
     }
 
-    pub(super) fn get(path: &str) -> Self {
+    pub(crate) fn get(path: &str) -> Self {
         Self::new("GET", path)
     }
 
-    pub(super) fn post(path: &str, body: Value) -> Self {
+    pub(crate) fn post(path: &str, body: Value) -> Self {
         Self::new("POST", path).raw("application/json", body.to_string())
     }
 
     /// Replaces a header.
-    pub(super) fn header(self, name: &str, value: &str) -> Self {
+    pub(crate) fn header(self, name: &str, value: &str) -> Self {
         self.without(name).and(name, value.as_bytes())
     }
 
     /// Adds a header beside any other of its name.
-    pub(super) fn and(mut self, name: &str, value: &[u8]) -> Self {
+    pub(crate) fn and(mut self, name: &str, value: &[u8]) -> Self {
         self.headers.push((name.into(), value.to_vec()));
         self
     }
 
-    pub(super) fn without(mut self, name: &str) -> Self {
+    pub(crate) fn without(mut self, name: &str) -> Self {
         self.headers.retain(|(known, _)| known != name);
         self
     }
 
-    pub(super) fn token(self, token: &str) -> Self {
+    pub(crate) fn token(self, token: &str) -> Self {
         self.header("authorization", &format!("Bearer {token}"))
     }
 
-    pub(super) fn nobody(self) -> Self {
+    pub(crate) fn nobody(self) -> Self {
         self.without("authorization")
     }
 
-    pub(super) fn role(self, role: &str) -> Self {
+    pub(crate) fn role(self, role: &str) -> Self {
         self.header("x-cortexpilot-role", role)
     }
 
-    pub(super) fn no_role(self) -> Self {
+    pub(crate) fn no_role(self) -> Self {
         self.without("x-cortexpilot-role")
     }
 
     /// Replaces the body and its type; a blank type is none.
-    pub(super) fn raw(mut self, content_type: &str, body: impl Into<Body>) -> Self {
+    pub(crate) fn raw(mut self, content_type: &str, body: impl Into<Body>) -> Self {
         self.body = body.into();
         if content_type.is_empty() { self.without("content-type") } else { self.header("content-type", content_type) }
     }
@@ -343,24 +353,24 @@ impl Ask {
 
 /// An answer.
 #[derive(Debug)]
-pub(super) struct Told {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
+pub(crate) struct Told {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
 }
 
 impl Told {
-    pub(super) fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         assert_eq!(self.headers["content-type"], "application/json");
         serde_json::from_slice(&self.body).expect("JSON")
     }
 
-    pub(super) fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(&self.body).expect("text")
     }
 
     /// `STATUS CODE`, or `STATUS` for an answer without a code.
-    pub(super) fn verdict(&self) -> String {
+    pub(crate) fn verdict(&self) -> String {
         let body: Value = serde_json::from_slice(&self.body).unwrap_or_default();
         match body["detail"]["code"].as_str() {
             Some(code) => format!("{} {code}", self.status.as_u16()),
@@ -368,11 +378,11 @@ impl Told {
         }
     }
 
-    pub(super) fn reason(&self) -> String {
+    pub(crate) fn reason(&self) -> String {
         self.json()["detail"]["reason"].as_str().unwrap_or_default().to_owned()
     }
 
-    pub(super) fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().expect("ASCII"))
     }
 }

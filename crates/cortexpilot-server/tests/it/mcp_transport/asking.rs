@@ -5,6 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, AtomicI64, Ordering},
 };
 
+use cortexpilot_core::domain::principal::{Caller, Surface};
 use cortexpilot_core::port::fake::SeqIds;
 use cortexpilot_server::mcp::{
     Annotations, Answer, Answered, Asked, Desk, Effect, Question, RawArguments, RequestMeta, ServerInfo, ToolAnswer,
@@ -137,7 +138,7 @@ impl Toolbox for Requests {
             };
             let question = Question {
                 about: arguments.about.clone(),
-                asked_of: "agent:tester".to_owned(),
+                asked_of: Caller { principal: None, surface: Surface::Mcp },
                 message: format!("Is {} yours?", arguments.about),
             };
             ToolAnswer::answer(&Pending { status: "PENDING".to_owned(), about: arguments.about }).asking(question)

@@ -119,7 +119,13 @@ impl Seen {
     }
 }
 
-struct TestToolbox(Arc<Seen>);
+/// The toolbox of the tests.
+pub(crate) struct TestToolbox(pub(crate) Arc<Seen>);
+
+/// A server over the test's toolbox.
+pub(crate) fn server(seen: &Arc<Seen>) -> ToolServer {
+    ToolServer::new(TestToolbox(Arc::clone(seen)))
+}
 
 impl Toolbox for TestToolbox {
     fn info(&self) -> ServerInfo {
@@ -196,7 +202,7 @@ impl Client {
 
     /// A connection whose pipes hold `pipe` bytes in each direction.
     pub(crate) fn over(seen: Arc<Seen>, pipe: usize) -> Self {
-        Self::of(ToolServer::new(TestToolbox(Arc::clone(&seen))), seen, pipe)
+        Self::of(server(&seen), seen, pipe)
     }
 
     /// The same for any server.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::harness::{Client, call, initialize, stateless};
 
 /// The answer a line gets: code and id, or none at all.
-type Expected = Option<(i64, Value)>;
+pub(crate) type Expected = Option<(i64, Value)>;
 
 const NOT_JSON: i64 = -32700;
 const NO_REQUEST: i64 = -32600;
@@ -40,7 +40,7 @@ fn nested(depth: usize) -> Vec<u8> {
     say(&format!(r#"{{"text":{}{}}}"#, "[".repeat(levels), "]".repeat(levels)))
 }
 
-fn table() -> Vec<(&'static str, Vec<u8>, Expected)> {
+pub(crate) fn table() -> Vec<(&'static str, Vec<u8>, Expected)> {
     let null = || Value::Null;
     vec![
         // Not JSON.

@@ -2,11 +2,12 @@
 //! and every role held, under the names and methods that a client could think of. Each try is refused, and when all are
 //! done not one byte has changed.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{ASKING, Scene};
+use super::{ASKING, Scene, UNSIGNED};
+use crate::support::mcp_http::{PILOT, READONLY};
 use crate::support::process::Process;
-use crate::support::{GATE_OPEN, Home, Request, STATELESS, VERSIONS};
+use crate::support::{GATE_OPEN, Home, McpHttp, Request, STATELESS, VERSIONS};
 
 /// One kind of change, and the tools somebody would expect to find for it.
 struct Forbidden {
@@ -234,8 +235,7 @@ fn forbidden_changes_are_refused_by_both_mcp_servers_and_change_not_a_byte() {
             for method in METHODS {
                 for members in ["", &members] {
                     let answer = client.request(method, members);
-                    let code = answer["error"]["code"].as_i64();
-                    assert!(matches!(code, Some(-32601 | -32602)), "{method} on {server} {version}: {answer}");
+                    assert_refused_or_read(method, server == "mcp-readonly-server", &answer);
                     tried += 1;
                 }
             }
@@ -244,6 +244,63 @@ fn forbidden_changes_are_refused_by_both_mcp_servers_and_change_not_a_byte() {
         }
     }
     println!("figure: {tried} tries of {} kinds of forbidden change, none of which changed a byte", FORBIDDEN.len());
+}
+
+#[test]
+fn forbidden_changes_are_refused_by_both_mcp_endpoints_over_http_and_change_not_a_byte() {
+    let scene = Scene::new();
+    let everything = arguments(&scene);
+    let members = everything.trim_start_matches('{').trim_end_matches('}').to_owned();
+    // So many that the limit on one agent's messages is never what refuses.
+    let agents: Vec<[String; 2]> = (0..VERSIONS.len())
+        .map(|number| {
+            ["tools", "methods"].map(|what| scene.home.agent_token(&format!("{what}-{number}"), &["OWNER"], &[]))
+        })
+        .collect();
+    let server = scene.home.serve_with(&["--mcp-pilot"], &[GATE_OPEN, UNSIGNED]);
+    let before = scene.home.snapshot();
+    let mut tried = 0;
+    for (version, [of_tools, of_methods]) in VERSIONS.into_iter().zip(&agents) {
+        for (path, foreign) in [(READONLY, "enqueue_from_run"), (PILOT, "list_queue")] {
+            let mut client = McpHttp::new(&server, path, Some(of_tools), version);
+            let tools = FORBIDDEN.iter().flat_map(|forbidden| forbidden.tools).copied();
+            for tool in tools.chain([foreign]) {
+                for arguments in [everything.as_str(), "{}"] {
+                    let called = client.call(tool, arguments);
+                    assert_eq!(called.error(), Some(-32602), "{tool:?} at {path} {version}: {called:?}");
+                    tried += 1;
+                }
+            }
+            let mut client = McpHttp::new(&server, path, Some(of_methods), version);
+            for method in METHODS {
+                for members in ["", &members] {
+                    let answer = client.request(method, members);
+                    assert_refused_or_read(method, path == READONLY, &answer);
+                    tried += 1;
+                }
+            }
+            before.assert_unchanged(scene.home.root(), &format!("{path} {version}"));
+        }
+    }
+    assert!(server.stop().status.success());
+    println!("figure: {tried} tries of forbidden changes over HTTP, none of which changed a byte");
+}
+
+/// What the read-only server answers as well: each reads, and none may be more than that.
+const READING: &[&str] = &[
+    "resources/list",
+    "resources/templates/list",
+    "resources/read",
+    "resources/subscribe",
+    "resources/unsubscribe",
+    "prompts/list",
+    "prompts/get",
+    "completion/complete",
+];
+
+fn assert_refused_or_read(method: &str, readonly: bool, answer: &Value) {
+    let refused = matches!(answer["error"]["code"].as_i64(), Some(-32601 | -32602));
+    assert!(refused || (readonly && READING.contains(&method)), "{method}: {answer}");
 }
 
 #[test]
@@ -337,7 +394,8 @@ fn paths_that_a_control_plane_might_have_do_not_exist_and_change_nothing() {
         ("DELETE", "/api/runs/run_sound".to_owned()),
         ("GET", format!("/api/queue/{item}/cancel")),
         ("POST", "/mcp/queue-pilot".to_owned()),
-        ("POST", "/mcp/readonly".to_owned()),
+        ("POST", "/mcp".to_owned()),
+        ("POST", "/mcp/readonly/enqueue".to_owned()),
     ] {
         let request =
             Request::new(method, &path).bearer(crate::support::TOKEN).header("x-cortexpilot-role", "OWNER").json("{}");

@@ -4,12 +4,16 @@ use serde_json::{Value, json};
 
 use crate::support::{GATE_OPEN, Home, VERSIONS};
 
-/// A golden list, as `cargo xtask gen` keeps it.
-fn golden(name: &str) -> Vec<Value> {
+/// A golden document, as `cargo xtask gen` keeps it.
+fn golden_document(name: &str) -> Value {
     let path = format!("{}/../cortexpilot-server/tests/golden/{name}.json", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}: run `cargo xtask gen`"));
-    let list: Value = serde_json::from_str(&text).unwrap();
-    list["tools"].as_array().unwrap().clone()
+    serde_json::from_str(&text).unwrap()
+}
+
+/// A golden list of tools.
+fn golden(name: &str) -> Vec<Value> {
+    golden_document(name)["tools"].as_array().unwrap().clone()
 }
 
 #[test]
@@ -43,6 +47,39 @@ fn assert_golden(listed: &Value, golden: &[Value], who: &str) {
             let meant = "run `cargo xtask gen` if the change is meant, and read what it changes";
             assert!(*value == golden[member], "{who}: {member} of {} is not the golden one: {meant}", tool["name"]);
         }
+    }
+}
+
+#[test]
+fn the_read_only_server_offers_exactly_the_golden_resources_and_the_pilot_none() {
+    let home = Home::new();
+    let golden = golden_document("resources-readonly");
+    for version in VERSIONS {
+        let mut client = home.readonly(version, &[]);
+        let templates = client.request("resources/templates/list", "");
+        assert_eq!(templates["result"]["resourceTemplates"], golden["resourceTemplates"], "{version}");
+        assert_eq!(client.request("prompts/list", "")["result"]["prompts"], golden["prompts"], "{version}");
+        // An empty root has nothing to list.
+        assert_eq!(client.request("resources/list", "")["result"]["resources"], json!([]), "{version}");
+        for completion in golden["completions"].as_array().unwrap() {
+            for argument in completion["arguments"].as_array().unwrap() {
+                let members = format!(r#""ref":{},"argument":{{"name":{argument},"value":""}}"#, completion["ref"]);
+                let answer = client.request("completion/complete", &members);
+                assert_eq!(answer["result"]["completion"]["values"], json!([]), "{version}: {answer}");
+            }
+        }
+        client.finish();
+        let mut pilot = home.pilot(version, &[GATE_OPEN]);
+        for (method, members) in [
+            ("resources/list", ""),
+            ("resources/templates/list", ""),
+            ("resources/read", r#""uri":"cortexpilot://log/checkpoint""#),
+            ("prompts/list", ""),
+            ("prompts/get", r#""name":"explain_run""#),
+        ] {
+            assert_eq!(pilot.request(method, members)["error"]["code"], -32601, "{version}: {method}");
+        }
+        pilot.finish();
     }
 }
 

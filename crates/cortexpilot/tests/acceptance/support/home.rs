@@ -138,8 +138,28 @@ impl Home {
 
     /// Starts the HTTP server on a free port, with [`TOKEN`] as the operator's token.
     pub(crate) fn serve(&self, environment: &[Variable<'_>]) -> Server {
+        self.serve_with(&[], environment)
+    }
+
+    /// The same with further words on its command line.
+    pub(crate) fn serve_with(&self, words: &[&str], environment: &[Variable<'_>]) -> Server {
         let ours = [("CORTEXPILOT_API_PORT", "0"), ("CORTEXPILOT_API_TOKEN", TOKEN)];
-        Server::listening(Process::spawn(self.command(&["serve"], &[&ours, environment].concat()), "serve"))
+        let line = [&["serve"], words].concat();
+        Server::listening(Process::spawn(self.command(&line, &[&ours, environment].concat()), "serve"))
+    }
+
+    /// Starts the read-only MCP server alone over HTTP, with [`TOKEN`] as the operator's token.
+    pub(crate) fn readonly_http(&self, environment: &[Variable<'_>]) -> Server {
+        let line = ["mcp-readonly-server", "--http", "127.0.0.1:0"];
+        let ours = [("CORTEXPILOT_API_TOKEN", TOKEN)];
+        Server::listening(Process::spawn(self.command(&line, &[&ours, environment].concat()), "readonly over HTTP"))
+    }
+
+    /// Has an agent's personal token made that lives for a day.
+    pub(crate) fn agent_token(&self, name: &str, roles: &[&str], environment: &[Variable<'_>]) -> String {
+        let mut line = vec!["token", "create", "--kind", "agent", "--name", name, "--ttl", "1d"];
+        line.extend(roles.iter().flat_map(|role| ["--role", role]));
+        self.cli(&line, environment).answer()["token"].as_str().expect("a token is printed").to_owned()
     }
 
     /// Starts the queue pilot MCP server and opens a connection to it.

@@ -26,6 +26,11 @@ impl Server {
         }
     }
 
+    /// A server that said otherwise where it listens.
+    pub(crate) fn at(process: Process, address: String) -> Self {
+        Self { process, address }
+    }
+
     /// Opens a connection.
     pub(crate) fn connect(&self) -> Connection {
         let stream = TcpStream::connect(&self.address).expect("the server listens");
@@ -119,6 +124,11 @@ pub(crate) struct Connection {
 impl Connection {
     /// Sends a request and reads its answer.
     pub(crate) fn send(&mut self, request: &Request) -> Response {
+        self.write(request);
+        self.read(request)
+    }
+
+    fn write(&mut self, request: &Request) {
         let mut head = format!("{} {} HTTP/1.1\r\n", request.method, request.path);
         if !request.headers.iter().any(|(name, _)| name == "host") {
             head.push_str(&format!("host: {}\r\n", self.host));
@@ -134,20 +144,17 @@ impl Connection {
         let bytes = [head.as_bytes(), body].concat();
         // A server that refuses a large body early may close its end before all of it is sent; its answer is there.
         _ = self.stream.get_mut().write_all(&bytes);
-        self.read(request)
+    }
+
+    /// Sends a request whose answer is a stream, and reads its head.
+    pub(crate) fn open(mut self, request: &Request) -> Stream {
+        self.write(request);
+        let head = self.head(request);
+        Stream { head, connection: self }
     }
 
     fn read(&mut self, request: &Request) -> Response {
-        let what = || format!("{} {}", request.method, request.path);
-        let status_line = self.header_line().unwrap_or_else(|| panic!("{}: no answer", what()));
-        let status = status_line.split(' ').nth(1).and_then(|code| code.parse().ok());
-        let status = status.unwrap_or_else(|| panic!("{}: {status_line}", what()));
-        let mut headers = Vec::new();
-        while let Some(line) = self.header_line().filter(|line| !line.is_empty()) {
-            let (name, value) = line.split_once(':').unwrap_or_else(|| panic!("{}: {line}", what()));
-            headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
-        }
-        let response = Response { status, headers, body: Vec::new() };
+        let response = self.head(request);
         let length = response.header("content-length").map(|text| text.parse().expect("content-length is a number"));
         let chunked = response.header("transfer-encoding").is_some_and(|how| how.eq_ignore_ascii_case("chunked"));
         let body = match length {
@@ -157,6 +164,19 @@ impl Connection {
             None => Vec::new(),
         };
         Response { body, ..response }
+    }
+
+    fn head(&mut self, request: &Request) -> Response {
+        let what = || format!("{} {}", request.method, request.path);
+        let status_line = self.header_line().unwrap_or_else(|| panic!("{}: no answer", what()));
+        let status = status_line.split(' ').nth(1).and_then(|code| code.parse().ok());
+        let status = status.unwrap_or_else(|| panic!("{}: {status_line}", what()));
+        let mut headers = Vec::new();
+        while let Some(line) = self.header_line().filter(|line| !line.is_empty()) {
+            let (name, value) = line.split_once(':').unwrap_or_else(|| panic!("{}: {line}", what()));
+            headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+        }
+        Response { status, headers, body: Vec::new() }
     }
 
     fn header_line(&mut self) -> Option<String> {
@@ -182,6 +202,20 @@ impl Connection {
                 return body;
             }
         }
+    }
+}
+
+/// An answer that goes on.
+pub(crate) struct Stream {
+    /// Its head.
+    pub(crate) head: Response,
+    connection: Connection,
+}
+
+impl Stream {
+    /// Reads what still comes, to an orderly end.
+    pub(crate) fn rest(mut self) -> String {
+        String::from_utf8(self.connection.chunks()).expect("text")
     }
 }
 

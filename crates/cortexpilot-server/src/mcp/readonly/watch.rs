@@ -1,0 +1,188 @@
+//! Who waits for a change is told of it, whichever process made it.
+//!
+//! There is nothing to be woken by that works for every store and every disk and leaves no byte behind, so this looks: four
+//! times a second, and only while somebody waits. A look at the queue costs one question for its head; items are looked at
+//! only when that has moved. Runs are looked at by the stamps of their files.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::Duration,
+};
+
+use cortexpilot_core::app::Reader;
+use cortexpilot_core::domain::id::Sha256Digest;
+use cortexpilot_core::domain::queue::QueueItem;
+use cortexpilot_core::port::runs::Part;
+
+use super::Checkpoint;
+use super::address::Address;
+use crate::mcp::{Ring, Unread, Watching};
+
+/// How long there is between two looks.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// The most addresses that are watched at one time, over all clients.
+const WATCHED_MAX: usize = 1024;
+
+/// What was seen at an address last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Seen {
+    Item(Option<Box<QueueItem>>),
+    Mark(u64),
+    Note(Option<String>),
+}
+
+struct Entry {
+    /// `None`: it could not be looked at yet.
+    seen: Option<Seen>,
+    /// Not looked at since it was entered. What the head was then is not known, so the first look does not go by it.
+    fresh: bool,
+    rings: Vec<(u64, Ring)>,
+}
+
+#[derive(Default)]
+struct State {
+    entries: HashMap<String, Entry>,
+    last: u64,
+    looking: bool,
+}
+
+/// Looks at what is watched.
+pub(super) struct Watcher {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    reader: Reader,
+    checkpoint: Option<Checkpoint>,
+    state: Mutex<State>,
+}
+
+impl Watcher {
+    pub(super) fn new(reader: Reader, checkpoint: Option<Checkpoint>) -> Self {
+        Self { inner: Arc::new(Inner { reader, checkpoint, state: Mutex::default() }) }
+    }
+
+    /// Rings when what stands there changes after this call has returned.
+    pub(super) async fn watch(&self, uri: &str, ring: Ring) -> Result<Watching, Unread> {
+        let Some(address) = Address::parse(uri).filter(Address::is_watched) else {
+            let said = "Changes at this address cannot be told; the templates say which can be.";
+            return Err(Unread::Invalid(said.to_owned()));
+        };
+        let canonical = address.to_string();
+        // Looked at before it is entered: of two changes around this, at least the second is told.
+        let seen = self.inner.look(&address).await;
+        let mut state = self.inner.lock();
+        if state.entries.len() >= WATCHED_MAX && !state.entries.contains_key(&canonical) {
+            let said = "Too much is watched at this server already; ask again later.";
+            return Err(Unread::Invalid(said.to_owned()));
+        }
+        state.last += 1;
+        let number = state.last;
+        let entry =
+            state.entries.entry(canonical.clone()).or_insert_with(|| Entry { seen, fresh: true, rings: Vec::new() });
+        entry.rings.push((number, ring));
+        if !std::mem::replace(&mut state.looking, true) {
+            tokio::spawn(keep_looking(Arc::downgrade(&self.inner)));
+        }
+        drop(state);
+        let inner = Arc::downgrade(&self.inner);
+        Ok(Watching::new(move || {
+            let Some(inner) = inner.upgrade() else { return };
+            let mut state = inner.lock();
+            if let Some(entry) = state.entries.get_mut(&canonical) {
+                entry.rings.retain(|(known, _)| *known != number);
+                if entry.rings.is_empty() {
+                    state.entries.remove(&canonical);
+                }
+            }
+        }))
+    }
+}
+
+/// Looks until nothing is watched any more.
+async fn keep_looking(inner: Weak<Inner>) {
+    let mut head = None;
+    loop {
+        tokio::time::sleep(LOOK_EVERY).await;
+        let Some(inner) = inner.upgrade() else { return };
+        let watched: Vec<String> = {
+            let mut state = inner.lock();
+            if state.entries.is_empty() {
+                state.looking = false;
+                return;
+            }
+            state.entries.keys().cloned().collect()
+        };
+        let now = inner.head().await;
+        // Not known whether it moved is as good as moved.
+        let moved = now.is_none() || now != head;
+        let mut kept = now;
+        for uri in watched {
+            let address = Address::parse(&uri).expect("invariant: it was parsed when it was entered");
+            if matches!(address, Address::Item(_)) && !moved && inner.was_seen(&uri) {
+                continue;
+            }
+            match inner.look(&address).await {
+                Some(seen) => inner.note(&uri, seen),
+                // Looked at again next time, whether or not the head moves.
+                None => kept = None,
+            }
+        }
+        head = kept;
+    }
+}
+
+impl Inner {
+    // No code panics while it holds the lock; were it to, the map is whole all the same.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn head(&self) -> Option<(u64, Sha256Digest)> {
+        match self.reader.queue().health().await {
+            Ok(health) => Some((health.lines, health.head)),
+            Err(error) => {
+                tracing::debug!(%error, "the queue could not be looked at for those who wait");
+                None
+            }
+        }
+    }
+
+    /// What stands there; `None` when that cannot be told now.
+    async fn look(&self, address: &Address) -> Option<Seen> {
+        let mark = |id, part| async move { self.reader.runs().mark(id, part).await.ok().map(Seen::Mark) };
+        match address {
+            Address::Item(id) => {
+                let item = self.reader.queue().item(id).await.ok()?;
+                Some(Seen::Item(item.map(Box::new)))
+            }
+            Address::Run(id) => mark(id, Part::Run).await,
+            Address::Events(id) => mark(id, Part::Events).await,
+            Address::Report(id, name) => mark(id, Part::Report(name)).await,
+            Address::Checkpoint => self.checkpoint.as_ref().map_or(Ok(None), |note| note()).ok().map(Seen::Note),
+            Address::Workflow(_) => None,
+        }
+    }
+
+    fn was_seen(&self, uri: &str) -> bool {
+        self.lock().entries.get(uri).is_none_or(|entry| entry.seen.is_some() && !entry.fresh)
+    }
+
+    /// Keeps what was seen, and rings if it is not what was seen before.
+    fn note(&self, uri: &str, seen: Seen) {
+        let mut state = self.lock();
+        let Some(entry) = state.entries.get_mut(uri) else { return };
+        entry.fresh = false;
+        if entry.seen.as_ref() == Some(&seen) {
+            return;
+        }
+        entry.seen = Some(seen);
+        let rings: Vec<Ring> = entry.rings.iter().map(|(_, ring)| Arc::clone(ring)).collect();
+        drop(state);
+        for ring in rings {
+            ring();
+        }
+    }
+}
