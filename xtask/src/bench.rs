@@ -77,3 +77,25 @@ fn release_binary(workspace: &Workspace) -> Result<PathBuf> {
     }
     Ok(workspace.target_dir()?.join("release/cortexpilot"))
 }
+
+/// Cases of `cargo xtask bench mcp`.
+const OF_MCP: [&str; 3] = ["call", "start", "list"];
+
+/// `cargo xtask bench mcp`.
+pub(crate) fn mcp(args: &Args) -> Result<ExitCode> {
+    let only = args.values("--only");
+    if let Some(wrong) = only.iter().find(|name| !OF_MCP.contains(name)) {
+        bail!("`{wrong}` is no case: there are {}", OF_MCP.join(", "));
+    }
+    let workspace = Workspace::find()?;
+    let binary = release_binary(&workspace)?;
+    let mut cargo = workspace.cargo();
+    cargo.args(["bench", "--quiet", "-p", "cortexpilot", "--bench", "mcp", "--"]);
+    for name in ["--items", "--rounds", "--only"] {
+        for value in args.values(name) {
+            cargo.args([name, value]);
+        }
+    }
+    cargo.arg("--binary").arg(binary);
+    Ok(if passes(&mut cargo)? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

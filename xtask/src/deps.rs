@@ -33,6 +33,8 @@ const ALLOWED: &[Allowed] = &[
     // The server never names a store, except in tests that need a real one behind it.
     Allowed { name: "cortexpilot-server", normal: &[CORE], dev: &[CORE, "cortexpilot-ledger", "cortexpilot-runs"] },
     Allowed { name: "cortexpilot", normal: PARTS, dev: PARTS },
+    // A test fixture on the server's own HTTP layer.
+    Allowed { name: "cortexpilot-mcp-fixture", normal: &[CORE, "cortexpilot-server"], dev: &[] },
     Allowed { name: "xtask", normal: &[], dev: &[] },
 ];
 

@@ -1,6 +1,7 @@
 //! What the pages must say, must not say, where their links must lead, and which tests they name.
 
 mod claims;
+mod dist;
 mod named_tests;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,6 +42,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<Report> {
     }
     let links = check_links(&pages, &files, &mut report);
     claims::check(&pages, &mut report);
+    dist::check(workspace, &files, &mut report)?;
     check_error_pages(&pages, &mut report);
     check_promise_paths(&pages, &files, &mut report);
     let tests = named_tests::check(&pages, &named_tests::functions(workspace, &files)?, &mut report);

@@ -19,6 +19,9 @@ const DOCUMENTS: &[(&str, &str)] = &[
     ("operations", "docs/reference/operations.md"),
     ("tools-readonly", "crates/cortexpilot-server/tests/golden/tools-readonly.json"),
     ("tools-pilot", "crates/cortexpilot-server/tests/golden/tools-pilot.json"),
+    ("registry-server", "dist/server.json"),
+    ("bundle-manifest", "dist/mcpb/manifest.json"),
+    ("resources-readonly", "crates/cortexpilot-server/tests/golden/resources-readonly.json"),
 ];
 
 /// `cargo xtask gen [--check]`.

@@ -12,12 +12,15 @@
     reason = "xtask is not part of the product: it reads CI, PATH and CARGO_HOME where it needs them"
 )]
 
+mod agents;
 mod bench;
 mod check;
 mod cli;
 mod deps;
+mod dist;
 mod docs;
 mod faults;
+mod fuzz;
 mod generate;
 mod hygiene;
 mod markdown;
@@ -130,6 +133,19 @@ const COMMANDS: &[Command] = &[
         run: bench::ledger,
     },
     Command {
+        name: "bench mcp",
+        about: "How the servers over standard input and output stand against the bare SDK and a bare line echo",
+        options: &[
+            Opt { name: "--only", value: Some("CASE"), about: "one case (may be repeated): call, start or list" },
+            Opt { name: "--items", value: Some("N"), about: "the long ledger has N lines (default 100000)" },
+            Opt { name: "--rounds", value: Some("N"), about: "rounds of each case (default 5)" },
+        ],
+        details: "Tool calls side by side; first answers and memory of new processes, with nothing and with 10,000 runs and a long\n\
+                  ledger; the newest 50 of 10,000 runs. Fails when a figure misses its target or could not be had. Leave the\n\
+                  machine alone meanwhile; docs/benchmarks/mcp.md says how to read it.",
+        run: bench::mcp,
+    },
+    Command {
         name: "faults",
         about: "Break what the ledger rests on, in campaigns: kills, faulty disks, flipped bits, full disks",
         options: &[
@@ -146,6 +162,47 @@ const COMMANDS: &[Command] = &[
                   campaign cannot run here, which it says. --long takes about half an hour on two cores; it needs strace, and root\n\
                   for the small file system that it fills.",
         run: faults::run,
+    },
+    Command {
+        name: "dist mcpb",
+        about: "Pack the read-only server as an MCPB bundle, with the registry entry that names it",
+        options: &[Opt { name: "--debug", value: None, about: "pack the debug build; for trying it out" }],
+        details: "Writes below target/dist and publishes nothing. The bundle is packed and its manifest validated by the format's\n\
+                  own tool, installed below target/clients. docs/guides/install.md says what is in it.",
+        run: dist::mcpb,
+    },
+    Command {
+        name: "agents",
+        about: "Real coding agents with a scripted model against both MCP servers, and the security scanner",
+        options: &[
+            Opt { name: "--client", value: Some("NAME"), about: "claude-code, codex or scanner (may be repeated)" },
+            Opt { name: "--scenario", value: Some("N"), about: "one conversation, 1 to 9 (may be repeated)" },
+            Opt { name: "--transport", value: Some("NAME"), about: "stdio or http (may be repeated)" },
+            Opt { name: "--keep", value: None, about: "keep each conversation's directory and name it" },
+            Opt {
+                name: "--write-evidence",
+                value: None,
+                about: "write wire logs and versions to docs/evidence/agents",
+            },
+            Opt { name: "--all", value: None, about: "what cannot run here counts as a failure" },
+        ],
+        details: "Installs the clients (about 700 MB) and the scanner (330 MB) below target/clients on first use, from npm and PyPI;\n\
+                  afterwards it needs no network and no account: the model is a script on loopback, and so is whatever else the\n\
+                  clients look for. docs/evidence/agents/README.md says what was seen. Not part of `cargo xtask test`.",
+        run: agents::run,
+    },
+    Command {
+        name: "fuzz",
+        about: "Feed the message loop of the MCP servers, and the masking of run text, with inputs that a fuzzer makes",
+        options: &[
+            Opt { name: "--seconds", value: Some("N"), about: "how long each target runs (default 60)" },
+            Opt { name: "--only", value: Some("TARGET"), about: "one target, see --list (may be repeated)" },
+            Opt { name: "--list", value: None, about: "print the targets, run nothing" },
+        ],
+        details: "Builds the crate under fuzz/ with coverage instrumentation, on the stable toolchain; libFuzzer needs a C++ compiler.\n\
+                  Inputs that found something new are kept in fuzz/corpus, those that broke a promise in fuzz/artifacts; git\n\
+                  ignores both. Exits with 1 on a finding.",
+        run: fuzz::run,
     },
     Command {
         name: "newcomer",

@@ -1,7 +1,11 @@
 //! `cargo xtask test`: suites in tiers. A tier is what a suite needs beyond Rust; what cannot run is said, never passed over.
 
+mod clients;
+mod conformance;
+mod install;
 pub(crate) mod junit;
 pub(crate) mod mounted;
+mod node;
 mod python;
 mod rust;
 pub(crate) mod traced;
@@ -59,11 +63,46 @@ const SUITES: &[Suite] = &[
         run: rust::doctest,
     },
     Suite {
+        name: "conformance",
+        tier: Tier::Clients,
+        command: "python3 tests/conformance/run.py --binary target/debug/cortexpilot …",
+        needs: "npm, the npm registry for the first installation, python3",
+        run: conformance::run,
+    },
+    Suite {
         name: "python-sdk",
         tier: Tier::Clients,
-        command: "python3 tests/clients/run.py --binary target/debug/cortexpilot --sdk 1|2",
+        command: "python3 tests/clients/run.py --binary target/debug/cortexpilot --client python-1|python-2",
         needs: "python3 with venv, and PyPI for the first installation",
-        run: python::sdk,
+        run: clients::python_sdk,
+    },
+    Suite {
+        name: "fastmcp",
+        tier: Tier::Clients,
+        command: "python3 tests/clients/run.py --binary target/debug/cortexpilot --client fastmcp",
+        needs: "python3 with venv, and PyPI for the first installation",
+        run: clients::fastmcp,
+    },
+    Suite {
+        name: "typescript-sdk",
+        tier: Tier::Clients,
+        command: "python3 tests/clients/run.py --binary target/debug/cortexpilot --client typescript-1|typescript-2 …",
+        needs: "npm, python3 with venv, the npm registry and PyPI for the first installation",
+        run: clients::typescript,
+    },
+    Suite {
+        name: "inspector",
+        tier: Tier::Clients,
+        command: "python3 tests/clients/run.py --binary target/debug/cortexpilot --client inspector …",
+        needs: "npm, python3 with venv, the npm registry and PyPI for the first installation",
+        run: clients::inspector,
+    },
+    Suite {
+        name: "install",
+        tier: Tier::Clients,
+        command: "python3 tests/clients/install.py --binary target/debug/cortexpilot …",
+        needs: "npm, python3 with venv, the npm registry and PyPI for the first installation (about 700 MB)",
+        run: install::run,
     },
     Suite {
         name: "traced",
@@ -186,8 +225,8 @@ fn list() {
             println!("  no suites yet");
         }
         for suite in suites {
-            println!("  {:<12} {}", suite.name, suite.command);
-            println!("  {:<12} needs: {}", "", suite.needs);
+            println!("  {:<14} {}", suite.name, suite.command);
+            println!("  {:<14} needs: {}", "", suite.needs);
         }
     }
 }
@@ -218,7 +257,7 @@ fn summary(outcomes: &[Outcome<'_>], must_run: bool) -> (String, usize) {
                     format!("NOT RUN: {reason}")
                 }
             };
-            text.push_str(&format!("  {:<13} {:>7.1} s  {said}\n", outcome.suite.name, outcome.time.as_secs_f64()));
+            text.push_str(&format!("  {:<14} {:>7.1} s  {said}\n", outcome.suite.name, outcome.time.as_secs_f64()));
         }
     }
     let slowest = slowest(outcomes);

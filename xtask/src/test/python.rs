@@ -1,59 +1,48 @@
-//! The official Python SDK drives both stdio servers, in its two major versions, each in a virtual environment of its own.
+//! Virtual environments for Python clients, made on first use below `target/clients`.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::{Counts, Ran, counted};
-use crate::workspace::{Workspace, last_line, show};
+use crate::workspace::{Workspace, last_line};
 
-/// The script that drives the servers. Interface: `--binary PATH --sdk 1|2`; it prints `N passed, N failed` and exits
-/// with zero when nothing failed.
-const SCRIPT: &str = "tests/clients/run.py";
-
-/// Major version and what pip installs for it. Raise a pin by running the suite with the newer one.
-const VERSIONS: &[(&str, &str)] = &[("1", "mcp==1.30.0"), ("2", "mcp==2.3.0")];
-
-/// A session with a server takes seconds; a script that is still running after this hangs.
-const LIMIT: Duration = Duration::from_secs(10 * 60);
-
-/// Runs the script once per SDK version.
-pub(super) fn sdk(workspace: &Workspace) -> Result<Ran> {
-    anyhow::ensure!(workspace.path(SCRIPT).is_file(), "{SCRIPT} is missing from the work tree");
-    let mut interpreters = Vec::new();
-    for (major, package) in VERSIONS {
-        match environment(workspace, major, package)? {
-            Ok(python) => interpreters.push((major, python)),
-            Err(reason) => return Ok(Ran::NotRun(reason)),
-        }
-    }
-    let binary = workspace.target_dir()?.join("debug/cortexpilot");
-    let mut counts = Counts::default();
-    for (major, python) in interpreters {
-        println!("Python SDK {major}.x");
-        let shown =
-            show(workspace.command(python).arg(SCRIPT).arg("--binary").arg(&binary).args(["--sdk", major]), LIMIT)?;
-        let (passed, failed) = counted(&shown.stdout);
-        counts.passed += passed;
-        counts.failed += failed;
-        if failed == 0 && (passed == 0 || !shown.success()) {
-            counts.failed += 1;
-            counts.remark = Some(format!("{SCRIPT} --sdk {major} did not come to an end"));
-        }
-    }
-    Ok(Ran::Counted(counts))
+/// What a virtual environment holds.
+pub(super) struct Environment {
+    /// Its directory below `target/clients`.
+    directory: &'static str,
+    /// What pip installs. Raise a pin by running the suite with the newer version.
+    packages: &'static [&'static str],
+    /// The module that is imported to see whether the environment works.
+    module: &'static str,
 }
 
-/// A virtual environment with the package installed, made on first use; or why it cannot be had.
-fn environment(workspace: &Workspace, major: &str, package: &str) -> Result<Result<PathBuf, String>> {
-    let dir = workspace.target_dir()?.join(format!("clients/python-sdk-{major}"));
+/// The official SDK, 1.x.
+pub(super) const SDK_1: Environment =
+    Environment { directory: "python-sdk-1", packages: &["mcp==1.30.0"], module: "mcp" };
+
+/// The official SDK, 2.x.
+pub(super) const SDK_2: Environment =
+    Environment { directory: "python-sdk-2", packages: &["mcp==2.3.0"], module: "mcp" };
+
+/// FastMCP's client, without its server.
+pub(super) const FASTMCP: Environment = Environment {
+    directory: "fastmcp",
+    packages: &["fastmcp-slim[client]==4.1.6", "jsonschema==4.26.0"],
+    module: "fastmcp.client",
+};
+
+/// The interpreter of an environment, made on first use; or why it cannot be had.
+pub(super) fn interpreter(workspace: &Workspace, environment: &Environment) -> Result<Result<PathBuf, String>> {
+    let Environment { directory, packages, module } = environment;
+    let dir = workspace.target_dir()?.join("clients").join(directory);
     let python = dir.join("bin/python");
+    let wanted = packages.join(" ");
     // Written last: an installation that was interrupted is made anew.
     let stamp = dir.join("installed");
+    let import = format!("import {module}, jsonschema");
     let works =
-        || workspace.command(&python).args(["-c", "import mcp"]).output().is_ok_and(|output| output.status.success());
-    if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == package) && works() {
+        || workspace.command(&python).args(["-c", &import]).output().is_ok_and(|output| output.status.success());
+    if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) && works() {
         return Ok(Ok(python));
     }
     let made = match workspace.command("python3").args(["-m", "venv", "--clear"]).arg(&dir).output() {
@@ -64,15 +53,16 @@ fn environment(workspace: &Workspace, major: &str, package: &str) -> Result<Resu
         let said = if made.stderr.is_empty() { made.stdout } else { made.stderr };
         return Ok(Err(format!("python3 cannot make a virtual environment: {}", last_line(&said))));
     }
-    println!("installing {package} into {}", dir.display());
+    println!("installing {wanted} into {}", dir.display());
     let installed = workspace
         .command(&python)
-        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", package])
+        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
+        .args(*packages)
         .output()
         .context("pip of the virtual environment cannot be started")?;
     if !installed.status.success() {
-        return Ok(Err(format!("pip cannot install {package}: {}", last_line(&installed.stderr))));
+        return Ok(Err(format!("pip cannot install {wanted}: {}", last_line(&installed.stderr))));
     }
-    std::fs::write(&stamp, package).with_context(|| format!("{} cannot be written", stamp.display()))?;
+    std::fs::write(&stamp, wanted).with_context(|| format!("{} cannot be written", stamp.display()))?;
     Ok(Ok(python))
 }
