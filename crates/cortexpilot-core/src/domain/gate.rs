@@ -41,7 +41,7 @@ pub enum GateId {
     Preview,
     /// 8: limits.
     Limits,
-    /// 9: whoever the approval policy asks has said yes.
+    /// 9: whoever the approval policy asks has said yes; `declared` asks nobody.
     Approval,
 }
 
@@ -147,7 +147,7 @@ impl GateId {
                 "approval_policy",
                 false,
                 "whoever the approval policy asks: nobody, one operator, or two",
-                "whoever the approval policy asks has said yes; until then the answer is PENDING_APPROVAL, no denial",
+                "nobody is asked (policy `declared`), or whoever is has said yes; until then the answer is PENDING_APPROVAL, no denial",
                 &[],
             ),
         }
