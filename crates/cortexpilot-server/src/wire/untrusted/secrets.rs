@@ -43,8 +43,13 @@ pub(super) fn find(flat: &Flat<'_>) -> Vec<Found> {
         }
         match text.at(at, *byte, run_end) {
             Some(secret) => {
-                at = secret.at.end.max(at + 1);
-                found.push(Found { at: flat.raw(secret.at), kind: secret.kind });
+                // A key without a proper end is cut after so many bytes, which may be in the middle of a character.
+                let mut end = secret.at.end.max(at + 1);
+                while !flat.text.is_char_boundary(end) {
+                    end += 1;
+                }
+                at = end;
+                found.push(Found { at: flat.raw(secret.at.start..end), kind: secret.kind });
             }
             None => at += 1,
         }
