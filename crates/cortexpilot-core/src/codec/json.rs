@@ -4,6 +4,8 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use crate::domain::id::Sha256Digest;
+
 /// Bytes that nearly every line fits into, so that it is not moved while it grows.
 const ROOM: usize = 1536;
 
@@ -23,6 +25,15 @@ impl Object {
     pub(crate) fn text(mut self, name: &str, value: &str) -> Self {
         self.name(name);
         self.push_text(value);
+        self
+    }
+
+    /// A digest's digits.
+    pub(crate) fn digest(mut self, name: &str, value: &Sha256Digest) -> Self {
+        self.name(name);
+        self.0.push('"');
+        self.0.push_str(value.digits_text(&mut [0; 64]));
+        self.0.push('"');
         self
     }
 
@@ -89,6 +100,13 @@ impl Object {
         // As Python's json module does with ensure_ascii off: the two-character escapes where they exist, \u00xx in lower
         // case for other control characters, everything else as it is.
         self.0.push('"');
+        // Nearly every text has nothing to escape. Looking at all of it without stopping takes a few wide instructions.
+        let escapes = value.bytes().fold(false, |found, byte| found | (byte < 0x20) | (byte == b'"') | (byte == b'\\'));
+        if !escapes {
+            self.0.push_str(value);
+            self.0.push('"');
+            return;
+        }
         let mut plain_from = 0;
         for (at, byte) in value.bytes().enumerate() {
             let escape = match byte {

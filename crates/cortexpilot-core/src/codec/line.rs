@@ -135,14 +135,14 @@ fn enqueue_body(event: &Enqueued) -> String {
 
 fn provenance_members(object: Object, provenance: &Provenance) -> Object {
     object
-        .text("contract_sha256", &provenance.contract_sha256.to_string())
+        .digest("contract_sha256", &provenance.contract_sha256)
         .text("requested_by", &provenance.requested_by)
         .text("actor_role", &provenance.actor_role)
         .text("approval_reason", &provenance.approval_reason)
         .text("approval_mode", APPROVAL_MODE)
         .text("pilot_source", &provenance.pilot_source)
         .text("principal", &provenance.principal)
-        .text("preview_digest", &provenance.preview_digest.to_string())
+        .digest("preview_digest", &provenance.preview_digest)
         .optional("idempotency_key", provenance.idempotency_key.as_deref())
         .integer("depth", provenance.depth)
         .text("approval_policy", &provenance.approval_policy)

@@ -163,7 +163,8 @@ pub(crate) fn decide_enqueue(enqueue: &Enqueue, facts: &EnqueueFacts, last: Last
     }
     let judged = wish(&subject, request, inputs, facts).and_then(|wish| {
         approval::not_ended(&wish.queue_id, facts, request.now)?;
-        enqueued(&wish, own_approval(&wish), facts, last)
+        let said = own_approval(&wish);
+        enqueued(wish, said, facts, last)
     });
     match judged {
         Ok(judged) => Decision::Append(judged, Verdict::Enqueued),
@@ -274,7 +275,7 @@ struct Said {
     reason: Option<String>,
 }
 
-fn enqueued(wish: &Wish<'_>, said: Said, facts: &EnqueueFacts, last: Last) -> Result<Judged, Denial> {
+fn enqueued(wish: Wish<'_>, said: Said, facts: &EnqueueFacts, last: Last) -> Result<Judged, Denial> {
     // Whatever led here: no line says that fewer people agreed than the policy asks.
     if said.approvals.len() < usize::try_from(wish.policy.people()).unwrap_or(usize::MAX) {
         return Err(unanswered(GateId::Approval));
@@ -282,7 +283,7 @@ fn enqueued(wish: &Wish<'_>, said: Said, facts: &EnqueueFacts, last: Last) -> Re
     let (basis, request) = (wish.basis.basis(), wish.request);
     let derived = &basis.derived;
     let event = QueueEvent::Enqueued(Arc::new(Enqueued {
-        queue_id: wish.queue_id.clone(),
+        queue_id: wish.queue_id,
         task_id: derived.task_id.clone(),
         owner: derived.owner.clone(),
         contract_path: derived.contract_path.clone(),
@@ -294,13 +295,13 @@ fn enqueued(wish: &Wish<'_>, said: Said, facts: &EnqueueFacts, last: Last) -> Re
         ts: stamp(request.now, last.queue),
         provenance: Some(Provenance {
             contract_sha256: basis.contract_sha256,
-            requested_by: wish.requested_by.clone(),
+            requested_by: wish.requested_by,
             actor_role: wish.role.to_string(),
-            approval_reason: wish.reason.clone(),
+            approval_reason: wish.reason,
             pilot_source: request.caller.surface.pilot_source().to_owned(),
             principal: wish.principal.id.clone(),
             preview_digest: wish.basis.digest(),
-            idempotency_key: wish.idempotency_key.clone(),
+            idempotency_key: wish.idempotency_key,
             depth: facts.depth(),
             approval_policy: wish.policy.as_str().to_owned(),
             approvals: said.approvals,

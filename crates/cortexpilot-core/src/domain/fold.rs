@@ -119,6 +119,8 @@ pub struct Queue {
     by_run: HashMap<String, (u64, u64)>,
     // Claimed items of each task, in the order in which they were claimed.
     claimed_by_task: HashMap<String, VecDeque<u64>>,
+    // How many those are.
+    claimed: usize,
     ready: BTreeSet<ClaimKey>,
     waiting: BTreeSet<(Timestamp, ClaimKey)>,
     live_pins: HashMap<Sha256Digest, usize>,
@@ -232,10 +234,11 @@ impl Queue {
     }
 
     /// How many items are pending and how many are claimed.
+    ///
+    /// Asked after every commit, so nothing is counted for it.
     pub fn live(&self) -> (usize, usize) {
-        let pending = self.pending_by_run.values().map(BTreeSet::len).sum();
-        let claimed = self.claimed_by_task.values().map(VecDeque::len).sum();
-        (pending, claimed)
+        // A pending item is filed under exactly one of these.
+        (self.ready.len() + self.waiting.len(), self.claimed)
     }
 
     /// Pending items derived from this run, in enqueue order.
@@ -288,7 +291,10 @@ impl Queue {
             }
             // What people approved was counted when it was asked for.
             let asked = !provenance.approvals.is_empty();
-            self.by_principal.entry(provenance.principal.clone()).or_default().applied(event.ts, asked);
+            match self.by_principal.get_mut(&provenance.principal) {
+                Some(used) => used.applied(event.ts, asked),
+                None => self.by_principal.entry(provenance.principal.clone()).or_default().applied(event.ts, asked),
+            }
             self.newest = self.newest.max(Some(event.ts));
             *self.live_pins.entry(provenance.contract_sha256).or_default() += 1;
         }
@@ -321,6 +327,7 @@ impl Queue {
         }
         self.leave_pending(seq);
         self.claimed_by_task.entry(self.item(seq).enqueued.task_id.clone()).or_default().push_back(seq);
+        self.claimed += 1;
         if !event.run_id.is_empty() {
             self.by_run.insert(event.run_id.clone(), (seq, at));
         }
@@ -380,7 +387,9 @@ impl Queue {
         let Some(Slot { item, .. }) = self.items.get(&seq) else { return };
         let task_id = &item.enqueued.task_id;
         if let Some(claimed) = self.claimed_by_task.get_mut(task_id) {
+            let held_before = claimed.len();
             claimed.retain(|held| *held != seq);
+            self.claimed -= held_before - claimed.len();
             if claimed.is_empty() {
                 self.claimed_by_task.remove(task_id);
             }

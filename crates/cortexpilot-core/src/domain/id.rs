@@ -142,7 +142,11 @@ impl fmt::Debug for Sha256Digest {
 
 /// Lower-case hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().flat_map(|byte| digits_of(*byte).map(char::from)).collect()
+    let mut digits = vec![0; 2 * bytes.len()];
+    for (pair, byte) in digits.as_chunks_mut::<2>().0.iter_mut().zip(bytes) {
+        *pair = digits_of(*byte);
+    }
+    String::from_utf8(digits).expect("invariant: hexadecimal digits are ASCII")
 }
 
 /// A byte as two lower-case hexadecimal digits. Arithmetic and no table, so that a loop over it becomes a few wide

@@ -139,6 +139,11 @@ pub const PRINCIPAL_ID_MAX: usize = 200;
 
 /// Whether a principal's id can stand in a line and be read there.
 pub fn is_nameable(id: &str) -> bool {
+    // Asked several times for every command, and of nearly every id this is the answer: plain ASCII.
+    let plain = id.bytes().fold(true, |plain, byte| plain & matches!(byte, b'!'..=b'~'));
+    if plain && !id.is_empty() && id.len() <= PRINCIPAL_ID_MAX {
+        return true;
+    }
     !id.trim().is_empty() && id.chars().count() <= PRINCIPAL_ID_MAX && !id.chars().any(super::text::is_forbidden)
 }
 

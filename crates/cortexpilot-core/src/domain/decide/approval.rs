@@ -79,6 +79,9 @@ pub(super) fn asked_already(subject: &Subject<'_>, request: &Request, facts: &En
 
 /// Refuses an item whose request ended: no later yes, not even the requester's own, undoes what was decided.
 pub(super) fn not_ended(queue_id: &QueueItemId, facts: &EnqueueFacts, now: Timestamp) -> Result<(), Denial> {
+    if facts.requests.is_empty() {
+        return Ok(());
+    }
     let id = ApprovalId::of(queue_id);
     match facts.requests.iter().find(|request| request.asked.id == id && !request.is_open(now)) {
         Some(request) => Err(decided_before(request, now)),
@@ -192,7 +195,7 @@ fn judge_yes(
     }
     if approvals.len() >= usize::try_from(wish.policy.people()).unwrap_or(usize::MAX) {
         let said = Said { approvals, reason: govern.reason.given().map(ToString::to_string) };
-        return enqueued(&wish, said, queue, last).map(|judged| Decision::Append(judged, Verdict::Approved));
+        return enqueued(wish, said, queue, last).map(|judged| Decision::Append(judged, Verdict::Approved));
     }
     let act = act(govern, approver, last);
     let mut after = request.clone();
