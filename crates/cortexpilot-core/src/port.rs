@@ -4,7 +4,10 @@
 //! dyn-compatible.
 
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::Thread;
 
 use jiff::Timestamp;
 
@@ -30,6 +33,25 @@ pub mod conformance;
 
 /// A future on the heap.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Runs a future on this thread, which sleeps while it is not ready. Only for a thread that nothing else waits for.
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let mut future = pin!(future);
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut context = Context::from_waker(&waker);
+    loop {
+        match future.as_mut().poll(&mut context) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => std::thread::park(),
+        }
+    }
+}
 
 /// Reads the time. One real implementation, in the binary; a manual one in tests.
 pub trait Clock: Send + Sync {
@@ -161,6 +183,16 @@ pub trait Store: StoreRead {
     /// # Errors
     /// [`StoreError`]; a denial is a [`Verdict`], not an error.
     fn execute(&self, command: Command) -> BoxFuture<'_, Result<Verdict, StoreError>>;
+
+    /// [`execute`](Self::execute) for a caller whose thread may be blocked until the answer is there, which takes a flush and
+    /// sometimes more: a command line, a server of one client, never a thread that others wait for. A store that can
+    /// carries the command out on that very thread, and spares it being handed over and back.
+    ///
+    /// # Errors
+    /// As [`execute`](Self::execute).
+    fn execute_here(&self, command: Command) -> Result<Verdict, StoreError> {
+        block_on(self.execute(command))
+    }
 
     /// Judges commands one after the other, each in the state that those before it left, and answers all of them together,
     /// in their order, when they are durable. Up to 256 of them share one commit; each is judged for itself, so that a

@@ -3,12 +3,6 @@
 //!
 //! The store in memory is held to the same promises, so that tests which use it in place of a real one prove something.
 
-use std::future::Future;
-use std::pin::pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::Thread;
-
 use super::Store;
 use crate::codec::decision::Decision;
 
@@ -43,24 +37,7 @@ pub trait Subject {
     }
 }
 
-/// Runs a future on this thread.
-pub fn block_on<F: Future>(future: F) -> F::Output {
-    struct Unpark(Thread);
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-    let mut future = pin!(future);
-    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
-    let mut context = Context::from_waker(&waker);
-    loop {
-        match future.as_mut().poll(&mut context) {
-            Poll::Ready(output) => return output,
-            Poll::Pending => std::thread::park(),
-        }
-    }
-}
+pub use super::block_on;
 
 /// One test for each promise of [`port::conformance`](crate::port::conformance), each on a store of its own that the given
 /// function makes.
@@ -78,6 +55,7 @@ macro_rules! conformance {
             a_preview_is_stale_once_a_pending_item_of_its_run_appeared
             sixteen_applies_of_one_preview_append_one_item
             applies_at_once_are_all_there
+            callers_that_block_and_callers_that_wait_are_served_alike
             an_item_knows_how_deep_its_run_is
             what_a_principal_queued_is_counted
             a_limit_holds_among_applies_at_once

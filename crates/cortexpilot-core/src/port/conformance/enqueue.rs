@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 
 use super::scene::{all, claimed, execute, head, runs};
-use super::{Ask, Subject, agent, operator, operator_at, soon};
+use super::{Ask, Subject, agent, block_on, operator, operator_at, soon};
 use crate::Verdict;
 use crate::domain::gate::Denial;
 use crate::domain::principal::Surface;
@@ -156,6 +156,32 @@ pub async fn applies_at_once_are_all_there(subject: &dyn Subject) {
     names.dedup();
     assert_eq!((items.len(), names.len()), (64, 64));
     assert!(items.iter().enumerate().all(|(at, item)| item.seq == at as u64));
+}
+
+/// Whichever thread carries a command out.
+pub async fn callers_that_block_and_callers_that_wait_are_served_alike(subject: &dyn Subject) {
+    let store = subject.store();
+    let mut commands = Vec::new();
+    for n in 0..24 {
+        let ask = Ask::of(&format!("run_{n}"));
+        commands.push(ask.command(ask.preview(store).await));
+    }
+    let waiting = commands.split_off(16);
+    let verdicts = std::thread::scope(|scope| {
+        let blocked = commands.chunks(4).map(|some| {
+            scope.spawn(move || some.iter().map(|one| store.execute_here(one.clone())).collect::<Vec<_>>())
+        });
+        let blocked: Vec<_> = blocked.collect();
+        let mut verdicts = block_on(join_all(waiting.into_iter().map(|command| store.execute(command))));
+        for thread in blocked {
+            verdicts.extend(thread.join().expect("it does not panic"));
+        }
+        verdicts
+    });
+    assert!(verdicts.iter().all(|verdict| matches!(verdict, Ok(Verdict::Enqueued(_)))), "{verdicts:?}");
+    assert_eq!((all(store).await.len(), head(store).await.0), (24, 24));
+    // A refusal is an answer like any other.
+    assert!(matches!(store.execute_here(Ask::of("run_x").unseen()), Ok(Verdict::Denied(_))));
 }
 
 /// A run that came out of an item counts that item.
