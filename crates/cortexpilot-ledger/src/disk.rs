@@ -28,6 +28,9 @@ pub(crate) struct Stat {
     pub(crate) size: u64,
     /// When its bytes were last written, in seconds and nanoseconds, as coarse as the file system keeps it.
     pub(crate) modified: (i64, i64),
+    /// When its bytes were last written, or anything else of it changed, the time above included. Nobody can put this one
+    /// back.
+    pub(crate) changed: (i64, i64),
 }
 
 impl Stat {
@@ -98,7 +101,12 @@ fn regular(path: &Path, meta: &std::fs::Metadata) -> io::Result<Stat> {
         return Err(io::Error::other(format!("{} is not a regular file", path.display())));
     }
     let identity = Identity { device: meta.dev(), inode: meta.ino() };
-    Ok(Stat { identity, size: meta.len(), modified: (meta.mtime(), meta.mtime_nsec()) })
+    Ok(Stat {
+        identity,
+        size: meta.len(),
+        modified: (meta.mtime(), meta.mtime_nsec()),
+        changed: (meta.ctime(), meta.ctime_nsec()),
+    })
 }
 
 fn is_missing(error: &io::Error) -> bool {

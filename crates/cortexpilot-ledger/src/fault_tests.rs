@@ -32,6 +32,7 @@ use crate::segments::{self, SegmentRule};
 use crate::store::{FileStore, OpenError, StoreOptions};
 use crate::verify::{Verdict as Sound, verify};
 
+mod ahead;
 mod campaign;
 mod interleaved;
 mod model;
@@ -340,6 +341,7 @@ fn nothing_is_answered_from_a_line_that_is_being_synced_and_waiting_commands_sha
     let store = root.open(faults.disk()).unwrap();
     let other = root.sound();
     let reader = crate::FileReader::open(&root.path);
+    store.judge_nothing_ahead();
     let mut pending = Vec::new();
     for n in 0..6 {
         pending.push(block_on(Ask::of(&format!("run_{n}")).enqueue(&store)));
@@ -395,6 +397,7 @@ fn a_refusal_that_rests_on_a_line_that_was_lost_is_not_given() {
     let root = Root::new();
     let hold = Faults::later(Fault::Hold, Step::Sync);
     let store = root.open(hold.disk()).unwrap();
+    store.judge_nothing_ahead();
     let (first, second) = (block_on(Ask::of("run_a").enqueue(&store)), block_on(Ask::of("run_b").enqueue(&store)));
     hold.arm(0);
     let holding = store.execute(cancel(first.queue_id(), soon(1)));
@@ -549,6 +552,7 @@ fn after_a_fault_at_any_change_a_request_is_approved_exactly_when_it_is_queued()
 fn in_one_batch(root: &Root, commands: Vec<Command>, syncs: i64) -> (FileStore, Vec<Result<Verdict, StoreError>>, u64) {
     let hold = Faults::later(Fault::Hold, Step::Sync);
     let store = root.open(hold.disk()).unwrap();
+    store.judge_nothing_ahead();
     hold.arm(0);
     let holding = store.execute(Ask::of("run_held").unseen());
     hold.wait_until_held();

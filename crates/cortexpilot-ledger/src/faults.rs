@@ -38,6 +38,8 @@ pub(crate) struct Faults {
     fault: Fault,
     only: Option<Step>,
     syncs: AtomicU64,
+    /// Which thread made the last change.
+    last_by: Mutex<Option<std::thread::ThreadId>>,
     held: Mutex<Held>,
     changed: Condvar,
     /// How many changes still work after the one that was held.
@@ -118,6 +120,7 @@ impl Faults {
             fault,
             only,
             syncs: AtomicU64::new(0),
+            last_by: Mutex::default(),
             held: Mutex::default(),
             changed: Condvar::new(),
             work: AtomicI64::new(i64::MAX),
@@ -221,6 +224,11 @@ impl Faults {
         self.syncs.load(Ordering::SeqCst)
     }
 
+    /// Which thread made the last change, or tried to.
+    pub(crate) fn last_by(&self) -> Option<std::thread::ThreadId> {
+        *self.last_by.lock().unwrap()
+    }
+
     /// Returns when a change is being held.
     pub(crate) fn wait_until_held(&self) {
         let mut held = self.held.lock().unwrap();
@@ -261,6 +269,7 @@ impl Faults {
         if step == Step::Sync {
             self.syncs.fetch_add(1, Ordering::SeqCst);
         }
+        *self.last_by.lock().unwrap() = Some(std::thread::current().id());
         self.pass();
         if self.only.is_some_and(|only| only != step) {
             return Ok(());

@@ -4,12 +4,12 @@
 //! `follow` (lines out of a file), `marks`
 //! (which bytes are durable, and why a reader without the lock may believe it), `lock`, `tracked` and `state` (what this
 //! process knows), `index` (how it need not read the history), `commit` (one batch, judged), `settle` (what a writer that
-//! died left behind), `reserve` (what a full disk leaves possible), `writer` (the one thread
-//! that writes); then what is used from outside: [`FileStore`], [`FileReader`], [`verify()`], [`repair()`],
+//! died left behind), `reserve` (what a full disk leaves possible), `writer` (a turn to write), `commits` (whose turn it is,
+//! and that one batch is judged while another is flushed); then what is used from outside: [`FileStore`], [`FileReader`], [`verify()`], [`repair()`],
 //! [`adopt()`] and the key. [`log`] is the Merkle tree over the lines, its checkpoints and proofs.
 //!
 //! The format is a contract: `docs/reference/ledger.md`. Why there is one lock for two files, and why the marks are what
-//! they are: `docs/adr/0003-one-lock-two-files.md`.
+//! they are: `docs/adr/0003-one-lock-two-files.md`, `0014` and `0018`.
 
 mod census;
 mod chain;
@@ -25,6 +25,7 @@ mod state;
 mod tracked;
 
 mod commit;
+mod commits;
 mod pins;
 mod reserve;
 mod settle;

@@ -6,14 +6,17 @@
 //!
 //! The small lock is `flock(2)` on the runtime root itself. It is held for one read and one write of 126 bytes, never over
 //! anything that waits for a disk, and taken after the ledger's lock or without it, never before. [`crate::marks`] says what
-//! for.
+//! for. Both locks belong to open files that a process's threads share, and keep no two of these apart: for the ledger's
+//! lock the writer's mutex does that ([`crate::commits`]), for the small one a mutex of its own.
 
 mod turnstile;
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
@@ -24,7 +27,7 @@ use crate::disk::{self, Disk, Identity};
 use crate::marks::{self, Mark, Record};
 use crate::pins;
 
-use turnstile::Turnstile;
+pub(crate) use turnstile::Turnstile;
 
 /// The lock file's name in the runtime root.
 pub(crate) const LOCK_NAME: &str = "ledger.lock";
@@ -37,7 +40,12 @@ const TURNSTILE: &str = pins::DIR;
 const YIELDING: Duration = Duration::from_micros(500);
 
 /// How long to wait for a flush of others before their bytes are flushed again. Only what a dead writer left costs that time.
-const PATIENCE: Duration = if cfg!(test) { Duration::from_millis(1) } else { Duration::from_millis(20) };
+pub(crate) const PATIENCE: Duration = if cfg!(test) { Duration::from_millis(1) } else { Duration::from_millis(20) };
+
+/// Who has had the lock, let go of it and wants it again after this long does not stand in line for it if it is free: who
+/// was next in line has looked meanwhile, and looks more often. A writer that waits for each of its lines leaves the lock
+/// alone for a flush, which takes longer. Who never had it stands in line, and whoever finds it taken does.
+const LEFT_ALONE: Duration = Duration::from_micros(100);
 
 /// Between two looks of who is next in line. A writer that must flush under the lock holds it for up to some ten
 /// milliseconds.
@@ -51,6 +59,9 @@ pub(crate) struct LockFile {
     records: Records,
     identity: Identity,
     wait: Duration,
+    /// When this process let go of the lock, as far as `opened` goes back.
+    let_go: Arc<AtomicU64>,
+    opened: Instant,
 }
 
 /// Why the lock was not taken.
@@ -81,12 +92,22 @@ impl Drop for Place<'_> {
 /// The lock, held until dropped.
 pub(crate) struct Held {
     pub(crate) records: Records,
+    /// By file, its record where that is known to be clear. While the lock is held nobody else changes one that is: who
+    /// publishes finds nothing to publish in it.
+    clear: [Cell<Option<Record>>; 2],
+    let_go: Arc<AtomicU64>,
+    opened: Instant,
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
         let _ = flock(&*self.records.file, FlockOperation::Unlock);
+        self.let_go.store(nanos(self.opened.elapsed()), Ordering::Relaxed);
     }
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 impl LockFile {
@@ -97,12 +118,21 @@ impl LockFile {
         let (file, stat) = disk.open_in_place(&path).map_err(problem)?;
         let records = Records::open(root, file, wait, disk).map_err(problem)?;
         let turnstile = Turnstile::open(&root.join(TURNSTILE)).map_err(problem)?;
-        Ok(Self { root: root.to_owned(), path, turnstile, records, identity: stat.identity, wait })
+        let (let_go, opened) = (Arc::default(), Instant::now());
+        Ok(Self { root: root.to_owned(), path, turnstile, records, identity: stat.identity, wait, let_go, opened })
     }
 
     /// Takes the lock, waiting for other processes up to the bound.
     pub(crate) fn acquire(&mut self) -> Result<Held, LockProblem> {
         let until = Instant::now() + self.wait;
+        let let_go = self.let_go.load(Ordering::Relaxed);
+        if let_go > 0
+            && nanos(self.opened.elapsed()).saturating_sub(let_go) >= nanos(LEFT_ALONE)
+            && flock(&*self.records.file, FlockOperation::NonBlockingLockExclusive).is_ok()
+            && let Some(held) = self.still_here()?
+        {
+            return Ok(held);
+        }
         let entered = match &mut self.turnstile {
             Some(turnstile) => turnstile.enter(until),
             None => Ok(Taken::CannotBe),
@@ -126,7 +156,7 @@ impl LockFile {
                 Taken::Busy => return Err(LockProblem::Busy(self.path.clone(), self.wait)),
                 Taken::CannotBe => return Err(LockProblem::DoesNotLock(self.root.clone())),
             }
-            if let Some(held) = self.still_here(Held { records: self.records.clone() })? {
+            if let Some(held) = self.still_here()? {
                 return Ok(held);
             }
         }
@@ -145,15 +175,18 @@ impl LockFile {
         }
         let free = flock(&*self.records.file, FlockOperation::NonBlockingLockExclusive).is_ok();
         let held = match free {
-            true => self.still_here(Held { records: self.records.clone() }),
+            true => self.still_here(),
             false => Ok(None),
         };
         self.leave();
         held
     }
 
-    /// Somebody may have deleted the file while it was waited for: then another process locks another file.
-    fn still_here(&mut self, held: Held) -> Result<Option<Held>, LockProblem> {
+    /// The lock was taken. Somebody may have deleted the file while it was waited for: then another process locks another
+    /// file.
+    fn still_here(&mut self) -> Result<Option<Held>, LockProblem> {
+        let (let_go, opened) = (self.let_go.clone(), self.opened);
+        let held = Held { records: self.records.clone(), clear: Default::default(), let_go, opened };
         match disk::stat(&self.path).map_err(|error| self.problem(error))? {
             Some(stat) if stat.identity == self.identity => Ok(Some(held)),
             Some(_) | None => {
@@ -173,7 +206,7 @@ impl LockFile {
     }
 }
 
-enum Taken {
+pub(crate) enum Taken {
     Yes,
     Busy,
     /// This file cannot be locked here.
@@ -219,6 +252,7 @@ impl Held {
             Err(Errno::WOULDBLOCK) => {}
             Ok(()) | Err(_) => return Err(LockProblem::DoesNotLock(root.to_owned())),
         }
+        let _thread = self.records.threads.lock().unwrap_or_else(PoisonError::into_inner);
         match take(&self.records.small, Instant::now() + self.records.wait) {
             Ok(Taken::Yes) => drop(Place(&self.records.small)),
             Ok(Taken::Busy) => return Err(LockProblem::Busy(root.to_owned(), self.records.wait)),
@@ -229,8 +263,15 @@ impl Held {
 
     /// A file's record. What makes no sense is what nothing is known of.
     pub(crate) fn record(&self, kind: FileKind) -> io::Result<Record> {
+        if let Some(clear) = self.clear[slot(kind)].get() {
+            return Ok(clear);
+        }
+        let both = marks::read_both(&self.records.file)?;
+        for (known, found) in self.clear.iter().zip(both) {
+            known.set(found.filter(|record| record.mark == Mark::Clear));
+        }
         // Read in the middle of somebody's publishing it makes no sense either; under the small lock that is not so.
-        match marks::read(&self.records.file, kind)? {
+        match both[slot(kind)] {
             Some(record) => Ok(record),
             None => self.records.change(kind, |record| record),
         }
@@ -238,6 +279,11 @@ impl Held {
 
     /// Says that this process is about to write from `begin` to `end`, and gives the record.
     pub(crate) fn set(&self, kind: FileKind, begin: u64, end: u64) -> io::Result<Record> {
+        if let Some(clear) = self.clear[slot(kind)].take() {
+            let set = clear.set(begin, end);
+            marks::write(&self.records.disk, &self.records.file, kind, set)?;
+            return Ok(set);
+        }
         self.records.change(kind, |record| record.set(begin, end))
     }
 
@@ -245,6 +291,7 @@ impl Held {
     /// the epoch that ends here.
     pub(crate) fn raise_epoch(&self, kind: FileKind, from: u64) -> io::Result<u64> {
         let mark = Mark::Set { from, upto: u64::MAX };
+        self.clear[slot(kind)].set(None);
         let raised = self.records.change(kind, |record| Record { mark, epoch: record.epoch + 1 })?;
         Ok(raised.epoch)
     }
@@ -255,19 +302,30 @@ impl Held {
     }
 }
 
+fn slot(kind: FileKind) -> usize {
+    match kind {
+        FileKind::Queue => 0,
+        FileKind::Decisions => 1,
+    }
+}
+
 /// The records of both files, changed under the small lock.
 #[derive(Clone)]
 pub(crate) struct Records {
     file: Arc<File>,
     /// The runtime root: its lock is the small lock.
     small: Arc<File>,
+    /// Keeps threads of this process apart, which the lock on a file that they share does not: one publishes while another
+    /// sets the record for the next batch.
+    threads: Arc<Mutex<()>>,
     wait: Duration,
     disk: Disk,
 }
 
 impl Records {
     fn open(root: &Path, file: File, wait: Duration, disk: Disk) -> io::Result<Self> {
-        Ok(Self { file: Arc::new(file), small: Arc::new(File::open(root)?), wait, disk })
+        let (file, small) = (Arc::new(file), Arc::new(File::open(root)?));
+        Ok(Self { file, small, threads: Arc::default(), wait, disk })
     }
 
     /// Says that everything before `end` is durable, which was written under this epoch.
@@ -280,7 +338,7 @@ impl Records {
     pub(crate) fn wait_until_published(&self, kind: FileKind, end: u64, epoch: u64) -> io::Result<bool> {
         let until = Instant::now() + PATIENCE;
         loop {
-            if marks::read(&self.file, kind)?.is_some_and(|record| record.covers(end, epoch)) {
+            if self.has_published(kind, end, epoch)? {
                 return Ok(true);
             }
             if Instant::now() >= until {
@@ -290,8 +348,34 @@ impl Records {
         }
     }
 
+    /// Whether everything before `end` has been published, as it was written under this epoch.
+    pub(crate) fn has_published(&self, kind: FileKind, end: u64, epoch: u64) -> io::Result<bool> {
+        Ok(marks::read(&self.file, kind)?.is_some_and(|record| record.covers(end, epoch)))
+    }
+
+    /// Up to where a flush that begins now covers what was written under this epoch: everything that was announced, if it is
+    /// written; else what this process itself knows to be written.
+    pub(crate) fn written_by_now(
+        &self,
+        kind: FileKind,
+        end: u64,
+        epoch: u64,
+        size: impl FnOnce() -> io::Result<u64>,
+    ) -> io::Result<u64> {
+        match marks::read(&self.file, kind)? {
+            // The size is looked at behind the record: who announced this much has written all of it by now.
+            Some(Record { mark: Mark::Set { upto, .. }, epoch: now })
+                if now == epoch && upto > end && size()? >= upto =>
+            {
+                Ok(upto)
+            }
+            Some(_) | None => Ok(end),
+        }
+    }
+
     /// Changes a record under the small lock; gives the new one. What stays the same is not written.
     fn change(&self, kind: FileKind, change: impl FnOnce(Record) -> Record) -> io::Result<Record> {
+        let _thread = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
         let _small = match take(&self.small, Instant::now() + self.wait)? {
             Taken::Yes => Place(&self.small),
             Taken::Busy => {
@@ -390,8 +474,8 @@ mod tests {
                     let mut lock = lock(dir.path(), Duration::from_secs(60));
                     for _ in 0..50 {
                         let held = lock.acquire().unwrap();
-                        assert_eq!(inside.fetch_add(1, std::sync::atomic::Ordering::SeqCst), 0);
-                        inside.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
+                        assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0);
+                        inside.fetch_sub(1, Ordering::SeqCst);
                         drop(held);
                     }
                 });
@@ -414,7 +498,7 @@ mod tests {
         std::fs::create_dir(dir.path().join(TURNSTILE)).unwrap();
         let patience = Duration::from_secs(60);
         let held = lock(dir.path(), patience).acquire().unwrap();
-        let order = std::sync::Mutex::new(Vec::new());
+        let order = Mutex::new(Vec::new());
         std::thread::scope(|scope| {
             let wait = |number: u32| {
                 let (order, mut lock) = (&order, lock(dir.path(), patience));
@@ -491,6 +575,46 @@ mod tests {
     }
 
     #[test]
+    fn no_change_is_lost_between_threads_that_share_the_open_files() {
+        let dir = tempfile::tempdir().unwrap();
+        let held = lock(dir.path(), Duration::from_secs(60)).acquire().unwrap();
+        held.clear(FileKind::Queue).unwrap();
+        held.set(FileKind::Queue, 0, 1).unwrap();
+        // As two batches of one process: while what was written is published, the record is set for what comes next.
+        let written = AtomicU64::new(1);
+        std::thread::scope(|scope| {
+            let records = held.records.clone();
+            let written = &written;
+            let publishing = scope.spawn(move || {
+                let mut published = 0;
+                while published < 2000 {
+                    let end = written.load(Ordering::SeqCst);
+                    if end == u64::MAX {
+                        return;
+                    }
+                    if end > published {
+                        records.publish(FileKind::Queue, end, 0).unwrap();
+                        published = end;
+                    }
+                }
+            });
+            for end in 2..=2000 {
+                let set = held.set(FileKind::Queue, end - 1, end).unwrap();
+                let Mark::Set { upto, .. } = set.mark else { panic!("{set:?}") };
+                assert_eq!(upto, end);
+                let now = marks::read(&held.records.file, FileKind::Queue).unwrap();
+                if now.is_some_and(|now| !matches!(now.mark, Mark::Set { upto, .. } if upto == end)) {
+                    written.store(u64::MAX, Ordering::SeqCst);
+                    panic!("nobody has published {end} yet: {now:?}");
+                }
+                written.store(end, Ordering::SeqCst);
+            }
+            publishing.join().unwrap();
+        });
+        assert_eq!(held.record(FileKind::Queue).unwrap().mark, Mark::Clear);
+    }
+
+    #[test]
     fn who_has_just_let_go_does_not_get_the_lock_before_who_waits() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join(TURNSTILE)).unwrap();
@@ -508,5 +632,42 @@ mod tests {
             drop(done);
         });
         drop(busy.acquire().unwrap());
+    }
+
+    #[test]
+    fn a_lock_that_was_left_alone_is_taken_without_standing_in_line() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join(TURNSTILE)).unwrap();
+        let mut busy = lock(dir.path(), Duration::ZERO);
+        drop(busy.acquire().unwrap());
+        let in_line = File::open(dir.path().join(TURNSTILE)).unwrap();
+        flock(&in_line, FlockOperation::LockExclusive).unwrap();
+        let let_go = busy.opened.elapsed();
+        while busy.opened.elapsed() < let_go + LEFT_ALONE {
+            std::thread::yield_now();
+        }
+        drop(busy.acquire().unwrap());
+        // As if no time had passed since.
+        busy.let_go.store(u64::MAX, Ordering::Relaxed);
+        assert!(matches!(busy.acquire(), Err(LockProblem::Busy(..))), "whoever is in line comes first");
+    }
+
+    #[test]
+    fn a_clear_record_is_set_without_the_small_lock_and_no_publisher_takes_that_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let held = lock(dir.path(), Duration::from_millis(5)).acquire().unwrap();
+        held.clear(FileKind::Queue).unwrap();
+        held.set(FileKind::Queue, 0, 10).unwrap();
+        held.records.publish(FileKind::Queue, 10, 0).unwrap();
+        assert_eq!(held.record(FileKind::Queue).unwrap().mark, Mark::Clear);
+        let small = File::open(dir.path()).unwrap();
+        flock(&small, FlockOperation::LockExclusive).unwrap();
+        let set = held.set(FileKind::Queue, 10, 20).unwrap();
+        assert_eq!((set.mark, held.record(FileKind::Queue).unwrap()), (Mark::Set { from: 10, upto: 20 }, set));
+        assert!(held.set(FileKind::Queue, 20, 30).is_err(), "one that is set may change under it");
+        drop(small);
+        // A flush that came late has nothing to say of these bytes.
+        held.records.publish(FileKind::Queue, 10, 0).unwrap();
+        assert_eq!(held.record(FileKind::Queue).unwrap(), set);
     }
 }

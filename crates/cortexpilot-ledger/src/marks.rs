@@ -13,14 +13,23 @@
 //!    them is flushing them now, or failed, or is dead, and nothing tells which.
 //! 2. Judge. A line of the queue is written only when everything in `decisions.jsonl` is durable, and the contracts that it
 //!    pins are: what is missing is flushed now, under the lock.
-//! 3. Open a handle for appending, if bytes are in doubt a new one. Set the record: `upto` is where the batch will end; `from`
-//!    stays if it was set, and is S otherwise.
-//! 4. If it was set, write the bytes from `from` to S once more, as they are. After a failed flush the kernel holds pages for
-//!    clean that the medium does not have; only what is written again will be flushed again.
+//! 3. Open a handle for appending, unless there is one from an earlier batch of this epoch. Set the record: `upto` is where the
+//!    batch will end; `from` stays if it was set, and is S otherwise. One that is clear under the ledger's lock stays so, and
+//!    is set without the small lock: who publishes late finds nothing to publish in it.
+//! 4. If it was set and the handle is new, write the bytes from `from` to S once more, as they are. After a failed flush the
+//!    kernel holds pages for clean that the medium does not have; only what is written again will be flushed again. A handle
+//!    from an earlier batch was open before any of these bytes was written, and will be told.
 //! 5. Append the batch with one write. Let go of the ledger's lock.
 //!
 //! Then, with no lock, `fdatasync`; then *publish*: under the small lock, unless the epoch has changed, `from` becomes the
-//! larger of itself and the batch's end, and the record is clear when that reaches `upto`. Then answer.
+//! larger of itself and the flush's end, and the record is clear when that reaches `upto`. Then answer. The flush's end is
+//! the batch's end; or `upto`, where the record said it before the flush began, and the file was that long by then.
+//!
+//! Who was not alone when it wrote looks before its flush whether another's has covered its batch, and answers then. So
+//! that one flush serves many, processes that write at once take turns at it; no safety rests on that.
+//!
+//! A process may judge and write its next batch while one is flushed ([`crate::commits`]). It flushes them in that order, and
+//! none behind one that failed.
 //!
 //! A batch that wrote nothing to a file, but read bytes in doubt there, waits before it answers until another has published
 //! them. When nobody has for a while it takes the ledger's lock again and makes them durable itself: steps 3 and 4, a flush,
@@ -36,8 +45,15 @@
 //! to E are its own. All of its writes came before its flush, and its handle was open before the first of them: Linux tells
 //! a failed write-back to every handle that was open when it failed, whoever's flush it was, so that a flush that gives no
 //! error left none of these bytes behind. Two flushes side by side may each clean the other's pages; the one that fails is
-//! told to both, and both stop. (That the handle is a new one when bytes are in doubt is no matter of safety: an old one
-//! would report the failure that left them so, and end this process for nothing.)
+//! told to both, and both stop.
+//!
+//! The handle of an earlier batch speaks for more. That batch ended at E', was flushed through it without an error, or will be
+//! before this one, and everything before E' is durable then. What stands behind E' was written later, by whomever, while
+//! the handle was open: an error of any of it is told to this handle's next flush. So nothing of it need be written again;
+//! and for the same reason a flush speaks for what others wrote behind the batch before it began. Of two flushes of one
+//! process through one handle only the first would be told: therefore they come in order, and none behind a failed one.
+//! The price is that a flush that fails anywhere stops every process that has written to the file before, and not only
+//! those that flush just then.
 //!
 //! **U: while the record is set, no byte of ours stands at or behind `upto`.** Who sets `upto` holds the ledger's lock, so that
 //! nobody else is between setting and writing; and it knows the file's size, so that everything written before ends where
@@ -201,7 +217,20 @@ pub(crate) fn read(file: &File, kind: FileKind) -> io::Result<Option<Record>> {
     Ok(Record::decode(kind, &bytes))
 }
 
-/// Writes a record. Only whoever holds the small lock may.
+/// Reads both records at once, each as [`read`] does.
+pub(crate) fn read_both(file: &File) -> io::Result<[Option<Record>; 2]> {
+    let mut bytes = [0; 2 * RECORD];
+    let mut have = 0;
+    while have < bytes.len() {
+        match file.read_at(&mut bytes[have..], have as u64)? {
+            0 => break,
+            read => have += read,
+        }
+    }
+    Ok(FileKind::ALL.map(|kind| Record::decode(kind, &bytes[place(kind)..place(kind) + RECORD])))
+}
+
+/// Writes a record. Only whoever holds the small lock may, or the ledger's lock while the record is clear.
 pub(crate) fn write(disk: &Disk, file: &File, kind: FileKind, record: Record) -> io::Result<()> {
     disk.mark_at(file, record.encode(kind).as_bytes(), place(kind) as u64)
 }

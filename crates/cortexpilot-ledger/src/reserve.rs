@@ -9,6 +9,7 @@
 //! block between the look and the write.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use cortexpilot_core::domain::command::{Command, Decide};
 use cortexpilot_core::domain::run::{RunFacts, RunProblem};
@@ -33,6 +34,13 @@ const KEEPS: u64 = 16 * 1024;
 /// With more than this beside the reserve nobody needs to look closer: the largest batch of the largest contracts.
 const PLENTY: u64 = 512 * 1024 * 1024;
 
+/// Where so much more than that is left, it is not looked again for a moment. Nobody writes that fast; a program that claims a
+/// gigabyte at once can take it, and then a write fails as it would between the look and the write.
+const MORE_THAN_PLENTY: u64 = 2 * PLENTY;
+
+/// That moment. Tests say what is left from one command to the next.
+const A_MOMENT: Duration = if cfg!(test) { Duration::ZERO } else { Duration::from_millis(100) };
+
 /// The reserve of one runtime root, as one process sees it.
 pub(crate) struct Reserve {
     root: PathBuf,
@@ -40,6 +48,8 @@ pub(crate) struct Reserve {
     disk: Disk,
     /// The last look found too little room: said once in the log, and once when it is over.
     short: bool,
+    /// When more than plenty was left beside the reserve that is kept.
+    looked: Option<Instant>,
 }
 
 /// How much may be written, told command by command.
@@ -54,7 +64,7 @@ struct Room {
 
 impl Reserve {
     pub(crate) fn new(root: &Path, disk: Disk) -> Self {
-        Self { root: root.to_owned(), path: root.join(NAME), disk, short: false }
+        Self { root: root.to_owned(), path: root.join(NAME), disk, short: false, looked: None }
     }
 
     /// Makes the reserve where it is missing and fits: the first turn of a process does.
@@ -85,6 +95,10 @@ impl Reserve {
     /// Where the file system does not tell, there is taken to be enough: a write that fails is still a write that fails.
     fn look(&mut self) -> Room {
         let plenty = Room { left: 0, reserve: 0, plenty: true };
+        if self.looked.is_some_and(|looked| looked.elapsed() < A_MOMENT) {
+            return plenty;
+        }
+        self.looked = None;
         let left = match self.disk.room(&self.root) {
             Ok(left) => left,
             Err(error) => {
@@ -93,6 +107,7 @@ impl Reserve {
             }
         };
         let room = if self.is_kept() {
+            self.looked = (left >= MORE_THAN_PLENTY).then(Instant::now);
             Room { left, reserve: SIZE, plenty: left >= PLENTY }
         } else if left >= SIZE + ADDS {
             // Where it cannot be made nothing is lost by it yet: its room is there, and left alone.

@@ -31,7 +31,7 @@ pub(crate) fn scrub(root: &Path, engine: &Engine) -> Result<ScrubReport, StoreEr
         {
             let shared = engine.read();
             // What was read must still be there. Lines of a commit under way are not yet, and known damage stays known.
-            if shared.in_flight.is_none() && shared.file(kind).damage.is_none() {
+            if shared.under_way().is_none() && shared.file(kind).damage.is_none() {
                 again.expect(shared.file(kind).chain.position());
             }
         }

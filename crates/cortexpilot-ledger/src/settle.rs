@@ -63,7 +63,7 @@ pub(crate) fn read_on(held: &Held, file: &mut Tracked, state: &mut State) -> io:
         Mark::Set { from, .. } => (Some(from), true),
     };
     let mut stat = file.attend_while(in_flight, state)?;
-    if !file.still_ends_as_read()? {
+    if !file.still_ends_as_read(stat)? {
         file.suspect();
         stat = file.attend(state)?;
     }

@@ -3,7 +3,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError};
 use std::time::Duration;
 
 use cortexpilot_core::domain::fold::State;
@@ -12,6 +12,7 @@ use cortexpilot_core::domain::id::QueueItemId;
 use cortexpilot_core::domain::listing::{FileProblem, QueueFilter, QueueListing};
 use cortexpilot_core::domain::queue::QueueItem;
 use cortexpilot_core::port::{StoreError, StoreHealth};
+use tokio::sync::watch;
 
 use crate::chain::FileKind;
 use crate::index::{Beginning, Index, Wake};
@@ -28,8 +29,8 @@ pub(crate) struct Shared {
     pub(crate) state: State,
     pub(crate) queue_file: Tracked,
     pub(crate) decisions_file: Tracked,
-    /// Set while the fold holds what may not last: lines that this process's writer has staged, or lines of others in doubt
-    /// that it judged on.
+    /// Set when the fold holds what may not last: lines that this process's writer has staged, or lines of others in doubt
+    /// that it judged on. Who asks whether it does still, asks for [`Shared::under_way`].
     pub(crate) in_flight: Option<InFlight>,
     /// A write of this process failed: it acknowledges nothing more.
     pub(crate) failed: Option<String>,
@@ -43,15 +44,18 @@ pub(crate) struct Shared {
     root: PathBuf,
     /// Raised whenever staged lines were taken back: what was answered from them does not hold.
     pub(crate) generation: u64,
+    /// The last turn of this process that came to its end, and with it all before.
+    ended: Arc<watch::Sender<u64>>,
 }
 
-/// A turn of this process's writer, from judging until everything that it rests on is durable.
+/// The newest turn of this process's writer that left something to be made durable. It is under way until it has ended,
+/// and so are turns before it; they end in order.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct InFlight {
     /// Its number in this process.
     pub(crate) commit: u64,
-    /// Whether the state holds lines that may not last.
-    pub(crate) changes_state: bool,
+    /// The newest turn since which the state holds lines that may not last, this one or one before it.
+    pub(crate) changed_by: Option<u64>,
     /// Whether the files hold what the fold does. Before that the writer has the ledger's lock: no other process can have
     /// written, and looking at the files would confuse. Afterwards others may have written more, and acknowledged it.
     pub(crate) written: bool,
@@ -70,6 +74,7 @@ impl Shared {
             looked_at: 0,
             root: root.to_owned(),
             generation: 0,
+            ended: Arc::new(watch::Sender::new(0)),
         }
     }
 
@@ -86,6 +91,14 @@ impl Shared {
             FileKind::Queue => (&mut self.queue_file, &mut self.state),
             FileKind::Decisions => (&mut self.decisions_file, &mut self.state),
         }
+    }
+
+    /// The newest turn under way.
+    pub(crate) fn under_way(&self) -> Option<InFlight> {
+        let ended = *self.ended.borrow();
+        let changed_by = |turn: InFlight| turn.changed_by.filter(|by| *by > ended);
+        let under_way = self.in_flight.filter(|turn| turn.commit > ended);
+        under_way.map(|turn| InFlight { changed_by: changed_by(turn), ..turn })
     }
 
     /// Whether the fold is ahead of the files, so that nobody may look at them.
@@ -150,7 +163,7 @@ impl Shared {
 
     /// Has everything read anew where the index turned out to be damaged.
     pub(crate) fn drop_broken_index(&mut self) {
-        if self.in_flight.is_none() && self.index().is_some_and(|index| index.is_broken()) {
+        if self.under_way().is_none() && self.index().is_some_and(|index| index.is_broken()) {
             self.index = None;
             self.queue_file.suspect();
         }
@@ -253,6 +266,7 @@ impl Shared {
 /// The state with its lock. Readers share it; it is held for reading, judging and folding, never over the flush of a batch.
 pub(crate) struct Engine {
     shared: RwLock<Shared>,
+    ended: Arc<watch::Sender<u64>>,
     marks: Marks,
     /// Whoever builds the index in this process.
     pub(crate) builder: OnceLock<Wake>,
@@ -261,7 +275,52 @@ pub(crate) struct Engine {
 impl Engine {
     pub(crate) fn new(root: &Path) -> Self {
         let shared = Shared { resumable: true, ..Shared::new(root) };
-        Self { shared: RwLock::new(shared), marks: Marks::new(root.join(LOCK_NAME)), builder: OnceLock::new() }
+        let ended = shared.ended.clone();
+        Self { shared: RwLock::new(shared), ended, marks: Marks::new(root.join(LOCK_NAME)), builder: OnceLock::new() }
+    }
+
+    /// Says that this turn came to its end, and all before it: what they left is durable, or taken back. Needs no lock of the
+    /// state's, which may be judging the next one.
+    pub(crate) fn ended(&self, commit: u64) {
+        self.ended.send_if_modified(|ended| {
+            let later = commit > *ended;
+            *ended = commit.max(*ended);
+            later
+        });
+    }
+
+    /// Has everybody who waits for turns look again: something else has changed.
+    pub(crate) fn tell(&self) {
+        self.ended.send_modify(|_| {});
+    }
+
+    /// The end of all turns, when a bug has stopped whoever would have ended them: what may not be durable is not answered
+    /// from, and nobody waits.
+    pub(crate) fn stop(&self, why: &str) {
+        let mut shared = self.write();
+        shared.failed.get_or_insert_with(|| why.to_owned());
+        shared.take_back();
+        drop(shared);
+        self.ended.send_replace(u64::MAX);
+    }
+
+    /// The last turn that came to its end.
+    pub(crate) fn last_ended(&self) -> u64 {
+        *self.ended.borrow()
+    }
+
+    /// Tells of every turn that comes to its end.
+    pub(crate) fn watch_ends(&self) -> watch::Receiver<u64> {
+        self.ended.subscribe()
+    }
+
+    /// The state, unless it is being changed just now.
+    pub(crate) fn try_read(&self) -> Option<RwLockReadGuard<'_, Shared>> {
+        match self.shared.try_read() {
+            Ok(shared) => Some(shared),
+            Err(TryLockError::Poisoned(shared)) => Some(shared.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 
     /// A commit of this process came to its end: the index may be due.
@@ -313,7 +372,7 @@ impl Engine {
     pub(crate) fn read_again(&self, kinds: &[FileKind]) -> Result<Vec<FileProblem>, StoreError> {
         loop {
             let mut shared = self.write();
-            if shared.in_flight.is_none() {
+            if shared.under_way().is_none() {
                 for kind in kinds {
                     shared.split(*kind).0.suspect();
                 }
@@ -336,8 +395,8 @@ pub(crate) struct RestsOn {
 }
 
 fn rests_on(shared: &Shared) -> Option<RestsOn> {
-    let in_flight = shared.in_flight.filter(|commit| commit.changes_state)?;
-    Some(RestsOn { commit: in_flight.commit, generation: shared.generation })
+    let commit = shared.under_way()?.changed_by?;
+    Some(RestsOn { commit, generation: shared.generation })
 }
 
 pub(crate) fn unavailable(error: io::Error) -> StoreError {

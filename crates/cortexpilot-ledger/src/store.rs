@@ -4,7 +4,6 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -16,8 +15,9 @@ use cortexpilot_core::domain::listing::{QueueFilter, QueueListing};
 use cortexpilot_core::domain::queue::QueueItem;
 use cortexpilot_core::domain::token::TokenRecord;
 use cortexpilot_core::port::{ApprovalListing, BoxFuture, Clock, Store, StoreError, StoreHealth, StoreRead};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 
+use crate::commits::{Commits, THREADS, stopped};
 use crate::disk::{Counts, Disk};
 use crate::index::{Background, IndexOptions};
 use crate::lock::{LockFile, LockProblem};
@@ -27,10 +27,7 @@ use crate::reserve::Reserve;
 use crate::scrub::{self, ScrubReport};
 use crate::segments::SegmentRule;
 use crate::state::{Engine, Shared};
-use crate::writer::{Answer, Answered, BATCH_MAX, Waiting, Writer};
-
-/// Commands, or groups of commands, that may wait at once. Surfaces bound their callers far below; past this, a command is not taken at all.
-const WAITING_MAX: usize = 4096;
+use crate::writer::{Answer, BATCH_MAX, Common, Writer};
 
 /// Where and how a store is opened.
 #[derive(Debug, Clone)]
@@ -108,18 +105,19 @@ impl From<LockProblem> for OpenError {
 
 /// The embedded store: one process of possibly several that share a runtime root.
 ///
-/// Commands are judged and written by one thread of its own. Reads are answered by the caller's thread from memory, after
-/// a look at the files; they take no lock and wait for a sync only when they rest on lines that are being synced.
-/// Dropping the store ends the thread and waits for it.
+/// Commands are judged and written one batch after the other: by two threads of its own, of which one judges while the
+/// other flushes, or by a caller that lets its own thread do it ([`Store::execute_here`]). Reads are answered by the caller's
+/// thread from memory, after a look at the files; they take no lock and wait for a sync only when they rest on lines that
+/// are being synced. Dropping the store ends the threads and waits for them.
 pub struct FileStore {
     root: PathBuf,
     engine: Arc<Engine>,
-    /// The last of this process's own commits that came to its end.
+    /// The last of this process's own turns that came to its end.
     ended: watch::Receiver<u64>,
     unrecorded: Arc<AtomicU64>,
     counts: Arc<Counts>,
-    commands: Option<SyncSender<Waiting>>,
-    thread: Option<JoinHandle<()>>,
+    commits: Arc<Commits>,
+    threads: Vec<JoinHandle<()>>,
     /// Ended last: what this process wrote may make the index due.
     indexing: Option<Background>,
 }
@@ -146,32 +144,47 @@ impl FileStore {
             tracing::warn!(%error, "the ledger could not be read before it was locked");
         }
         let lock = LockFile::open(&root, lock_wait, disk.clone())?;
-        let (ending, ended) = watch::channel(0);
+        let ended = engine.watch_ends();
         let unrecorded = Arc::new(AtomicU64::new(0));
         let pins = Pins::new(&root, disk.clone());
         let counts = disk.counts.clone();
         // What the index costs is no part of a commit.
         let builder_disk = disk.counted_apart();
         let reserve = Reserve::new(&root, disk.clone());
-        let mut writer =
-            Writer::new(engine.clone(), lock, pins, reserve, disk, clock, ending, unrecorded.clone(), idle, segments);
+        let common = Arc::new(Common::new(engine.clone(), disk, clock, unrecorded.clone()));
+        let mut writer = Writer::new(common, lock, pins, reserve, segments);
         writer.begin(&root)?;
         if let Some(error) = engine.read().off_checkpoint() {
             return Err(error);
         }
-        let (commands, waiting) = sync_channel(WAITING_MAX);
-        let thread = std::thread::Builder::new()
-            .name("ledger-writer".into())
-            .spawn(move || writer.run(&waiting))
-            .map_err(problem)?;
-        let indexing = Background::start(index, &root, &engine, builder_disk).map_err(problem)?;
-        let (commands, thread) = (Some(commands), Some(thread));
-        Ok(Self { root, engine, ended, unrecorded, counts, commands, thread, indexing })
+        let commits = Arc::new(Commits::new(writer, idle));
+        let mut store = Self { root, engine, ended, unrecorded, counts, commits, threads: Vec::new(), indexing: None };
+        // Whatever fails from here on drops the store, and that ends the threads.
+        let problem = |source| OpenError::Root { path: store.root.clone(), source };
+        for nth in 0..THREADS {
+            let commits = store.commits.clone();
+            let thread = std::thread::Builder::new().name("ledger-writer".into()).spawn(move || commits.run(nth));
+            store.threads.push(thread.map_err(problem)?);
+        }
+        store.indexing = Background::start(index, &store.root, &store.engine, builder_disk).map_err(problem)?;
+        Ok(store)
     }
 
     #[cfg(test)]
     pub(crate) fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// From here on nothing is judged while a batch is flushed, as on a slow disk: what is sent meanwhile becomes one batch.
+    #[cfg(test)]
+    pub(crate) fn judge_nothing_ahead(&self) {
+        self.commits.common.found_flushes_slow();
+    }
+
+    /// As in the moment between a flush that fails and its lines being taken back.
+    #[cfg(test)]
+    pub(crate) fn poison(&self) {
+        self.commits.common.poison("syncing queue.jsonl failed: a test says so");
     }
 
     /// Reads both files again from their beginning and verifies them, in bounded memory. Blocking; for a background
@@ -243,11 +256,12 @@ impl FileStore {
 
 impl Drop for FileStore {
     fn drop(&mut self) {
-        drop(self.commands.take());
-        if let Some(thread) = self.thread.take() {
+        self.commits.close();
+        for thread in self.threads.drain(..) {
             // It catches panics and reports them itself.
             let _ = thread.join();
         }
+        self.commits.end();
         drop(self.indexing.take());
     }
 }
@@ -284,11 +298,15 @@ impl StoreRead for FileStore {
 
 impl Store for FileStore {
     fn execute(&self, command: Command) -> BoxFuture<'_, Answer> {
-        let answered = self.submit(vec![command]);
+        let answered = self.commits.submit(vec![command]);
         Box::pin(async move {
             let mut answered = answered?.await.map_err(|_| stopped())?;
             answered.answers.pop().unwrap_or_else(|| Err(stopped()))
         })
+    }
+
+    fn execute_here(&self, command: Command) -> Answer {
+        self.commits.here(vec![command])?.answers.pop().unwrap_or_else(|| Err(stopped()))
     }
 
     fn execute_all(&self, commands: Vec<Command>) -> BoxFuture<'_, Vec<Answer>> {
@@ -305,7 +323,7 @@ impl Store for FileStore {
             // What comes behind commands that were not taken rests on them: it is not taken either.
             let answered = match &refused {
                 Some(why) => Err(StoreError::clone(why)),
-                None => self.submit(group),
+                None => self.commits.submit(group),
             };
             refused = refused.or(answered.as_ref().err().cloned());
             groups.push((count, answered));
@@ -324,25 +342,4 @@ impl Store for FileStore {
             answers
         })
     }
-}
-
-impl FileStore {
-    /// Hands commands to the writer, to be judged one after the other in one commit.
-    fn submit(&self, commands: Vec<Command>) -> Result<oneshot::Receiver<Answered>, StoreError> {
-        let (answers, answered) = oneshot::channel();
-        let unavailable = |why: String| Err(StoreError::Unavailable(why));
-        match &self.commands {
-            Some(waiting) => match waiting.try_send(Waiting { commands, answers }) {
-                Ok(()) => Ok(answered),
-                Err(TrySendError::Full(_)) => unavailable(format!("{WAITING_MAX} commands wait already")),
-                Err(TrySendError::Disconnected(_)) => unavailable("the writer stopped".into()),
-            },
-            None => unavailable("the store is closed".into()),
-        }
-    }
-}
-
-/// The writer took the commands and is gone.
-fn stopped() -> StoreError {
-    StoreError::OutcomeUnknown("the writer stopped".into())
 }

@@ -40,6 +40,8 @@ pub(crate) struct Tracked {
     pub(crate) odd_total: u64,
     /// The file as it was when everything in it had been read, torn tail included.
     seen: Option<Stat>,
+    /// The file as it was when its last line was found to stand where it was read, or written.
+    ended_as_read: Option<Stat>,
     /// What was read of this path before the file was replaced or got shorter: it must still be there.
     expected: Option<Position>,
     /// Somebody found damage in it: it is to be read again.
@@ -98,6 +100,7 @@ impl Tracked {
             odd: Vec::new(),
             odd_total: 0,
             seen: None,
+            ended_as_read: None,
             expected: None,
             suspect: false,
             off_checkpoint: false,
@@ -148,6 +151,11 @@ impl Tracked {
 
     pub(crate) fn file(&self) -> Option<&Joined> {
         self.open.as_ref().map(|(file, _)| file)
+    }
+
+    /// Which file is open.
+    pub(crate) fn identity(&self) -> Option<Identity> {
+        self.open.as_ref().map(|(_, identity)| *identity)
     }
 
     /// What is sealed before the file that is open.
@@ -350,9 +358,16 @@ impl Tracked {
 
     /// Whether the last line that was read still stands where it stood. It catches a program that rewrites the file in
     /// place, before this process appends to what it does not know.
-    pub(crate) fn still_ends_as_read(&self) -> io::Result<bool> {
+    pub(crate) fn still_ends_as_read(&mut self, stat: Option<Stat>) -> io::Result<bool> {
+        // Nobody has touched it since that was so, as finely as the file system keeps the time: a change in the same tick is
+        // left to whoever verifies, like one of any line but the last.
+        if stat.is_some() && self.ended_as_read == stat {
+            return Ok(true);
+        }
         let (Some(file), Some(end)) = (self.file(), self.chain.end()) else { return Ok(true) };
-        ends_in(file, self.chain.offset, &end)
+        let still = ends_in(file, self.chain.offset, &end)?;
+        self.ended_as_read = stat.filter(|_| still);
+        Ok(still)
     }
 
     /// Reads on as far as the file is durable, without the lock. [`crate::marks`] gives the reasoning.
@@ -521,6 +536,7 @@ impl Tracked {
     /// This process itself wrote what it had staged, and the file now is like this: nothing is left to read.
     pub(crate) fn wrote(&mut self, stat: Stat) {
         self.seen = Some(self.counted_from_the_beginning(stat));
+        self.ended_as_read = self.seen;
     }
 
     /// What lists say about this file: the damage, or that it holds something newer.

@@ -82,9 +82,9 @@ pub(crate) fn produce(store: &dyn Store, commands: Vec<Command>, producers: usiz
     items
 }
 
-/// Carries one command out and waits until it is acknowledged.
+/// Carries one command out on this thread, as a command line and a server of one client do.
 pub(crate) fn alone(store: &dyn Store, command: Command) {
-    item(block_on(store.execute(command)).expect("the store can be written"));
+    item(store.execute_here(command).expect("the store can be written"));
 }
 
 /// So many workers take an item, then hand in what they hold and take the next with one call, so many times, and hand in

@@ -86,15 +86,23 @@ struct Told {
     most: Reach,
     acknowledged: usize,
     failed: bool,
+    /// A command of this round was not carried out.
+    left_out: bool,
 }
 
 impl Told {
     fn hear(&mut self, deed: &Deed, before: Reach, answer: &Result<Verdict, StoreError>) -> Result<(), String> {
         let file = usize::from(deed.after[1] > before[1]);
+        self.left_out |= answer.is_err();
         match answer {
             // A refusal stands whether or not it could be written down.
             Ok(Verdict::Denied(_)) if self.failed => {}
             Ok(Verdict::Denied(_)) => self.most[file] = deed.after[file],
+            // To thaw what was never frozen takes no line. Where the freeze came in a batch of its own, and nothing could be
+            // written for that, it is judged like this; where another was left out, it has one.
+            Ok(Verdict::Recorded(_)) if self.left_out && !self.failed && thaws(&deed.command) => {
+                self.most[file] = deed.after[file];
+            }
             Ok(verdict) if self.failed => return Err(format!("acknowledged after a failure: {verdict:?}")),
             Ok(_) => {
                 self.acknowledged += 1;
@@ -107,6 +115,10 @@ impl Told {
         }
         Ok(())
     }
+}
+
+fn thaws(command: &Command) -> bool {
+    matches!(command, Command::Govern(govern) if matches!(govern.what, Decide::Unfreeze))
 }
 
 /// Sends the run's commands, round by round, until one of them fails; to a process that lives on, two more that must fail

@@ -1,7 +1,8 @@
 //! The protocol of [`crate::marks`] as a small state machine, and every interleaving of it.
 //!
-//! One file, a line is a byte long. Writers append one line each; one that asks writes nothing and answers from what it has
-//! read; a reader looks once. Each step that other processes can come between is a step here. So many of them may be killed,
+//! One file, a line is a byte long. Writers append one line each, or two: the second may be judged and written as soon as the
+//! first is written, through the same handle, and is flushed behind it. One that asks writes nothing and answers from what
+//! it has read; a reader looks once. Each step that other processes can come between is a step here. So many of them may be killed,
 //! between any two steps, and so many flushes or write-backs fail; then what was dirty counts as clean and is not on the
 //! medium, and whoever has the file open is told by its next flush. That, and that a flush covers what was dirty, is all that
 //! is assumed of the kernel.
@@ -37,6 +38,12 @@ enum Without {
     TheReadersOrder,
     /// It is answered before it is published.
     PublishingFirst,
+    /// A process flushes its second line without looking whether the flush of its first has failed.
+    LookingBack,
+    /// It is published what was written when the flush had ended, not when it began.
+    LookingBefore,
+    /// It is published what was announced, though not all of it is written.
+    WholeWrites,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -52,11 +59,17 @@ enum At {
     Read,
     Open,
     Append(Early),
+    /// The record was clear when it was read: it is set at once.
+    SetClear,
     Small(Why),
     Change(Why),
     WriteAgain,
     Unlock,
+    /// Before a flush: whether another has covered everything, and if not, how far this one will.
+    Target,
     Flush,
+    /// As it must not: now how far it was.
+    LookLate,
     Answer,
     Wait,
     Done,
@@ -86,8 +99,14 @@ struct Process {
     at: At,
     /// How much it has read, then how much it has to make durable.
     end: usize,
+    /// Where its own line ends, which is what it acknowledges.
+    own: usize,
     /// What it writes again begins here.
     again: usize,
+    /// It is the second line of the process whose first this is.
+    behind: Option<usize>,
+    /// The record was clear when it read it under the lock.
+    clear: bool,
     /// The record as it read it to change it, where nobody keeps others from doing the same.
     read: Option<(bool, u64, u64)>,
     open: bool,
@@ -133,18 +152,23 @@ fn kept(record: Record) -> Option<(u64, u64)> {
 }
 
 impl World {
-    fn new(writers: usize, askers: usize, kills: u8, failures: u8) -> Self {
-        let process = |appends| Process {
+    /// So many of the writers write two lines.
+    fn with_second(writers: usize, askers: usize, kills: u8, failures: u8, second: usize) -> Self {
+        let process = |appends, behind| Process {
             appends,
+            behind,
+            own: 0,
             settles: false,
             at: At::Lock,
             end: 0,
             again: 0,
+            clear: false,
             read: None,
             open: false,
             told: false,
         };
-        let processes = (0..writers + askers).map(|nth| process(nth < writers)).collect();
+        let first = (0..writers + askers).map(|nth| process(nth < writers, None));
+        let processes = first.chain((0..second).map(|nth| process(true, Some(nth)))).collect();
         Self {
             lines: vec![],
             record: None,
@@ -193,7 +217,7 @@ impl World {
             if self.kills > 0 && !matches!(process.at, At::Lock | At::Done | At::Gone) {
                 let mut world = self.clone();
                 world.kills -= 1;
-                world.end(who, At::Gone);
+                world.end_all_of(who, Without::Nothing);
                 next.push(world);
             }
         }
@@ -212,20 +236,58 @@ impl World {
         self.processes[who] = Process { at, open: false, told: false, read: None, ..self.processes[who] };
     }
 
+    /// A process failed or was killed: nothing more comes of either of its lines.
+    fn end_all_of(&mut self, who: usize, without: Without) {
+        let first = self.processes[who].behind.unwrap_or(who);
+        for at in 0..self.processes.len() {
+            let goes_on = without == Without::LookingBack && at != who;
+            if (at == first || self.processes[at].behind == Some(first))
+                && self.processes[at].at != At::Done
+                && !goes_on
+            {
+                self.end(at, At::Gone);
+            }
+        }
+    }
+
+    /// The second line of a process, if this is its first and it has one.
+    fn second(&self, who: usize) -> Option<usize> {
+        self.processes.iter().position(|process| process.behind == Some(who))
+    }
+
     fn step(&self, who: usize, without: Without, next: &mut Vec<Self>) -> Result<(), String> {
         let mut world = self.clone();
+        let second = self.second(who);
+        let first = self.processes[who].behind.map(|first| self.processes[first].at);
         let process = &mut world.processes[who];
         let was = *process;
         match was.at {
             At::Done | At::Gone => return Ok(()),
             At::Lock if world.lock.is_some() => return Ok(()),
+            // It is judged when the first is written.
+            At::Lock
+                if !matches!(
+                    first,
+                    None | Some(
+                        At::Target
+                            | At::Flush
+                            | At::Small(Why::Publish)
+                            | At::Change(Why::Publish)
+                            | At::Answer
+                            | At::Done
+                    )
+                ) =>
+            {
+                return Ok(());
+            }
             At::Lock => {
                 world.lock = Some(who);
                 process.at = At::Read;
             }
             At::Read => {
+                process.clear = world.record.is_none();
                 process.end = world.lines.len();
-                process.again = process.end;
+                (process.again, process.own) = (process.end, process.end);
                 let doubt = world.record.is_some_and(|(from, _)| (from as usize) < process.end);
                 process.at = match (was.appends || was.settles, doubt) {
                     (true, _) if without == Without::AnEarlyHandle => At::Small(Why::Set),
@@ -238,19 +300,34 @@ impl World {
                 }
             }
             At::Open => {
-                (process.open, process.told) = (true, false);
+                if was.behind.is_none() {
+                    (process.open, process.told) = (true, false);
+                    if let Some(second) = second {
+                        // The same handle: what it is told of one, it is told of the other.
+                        (world.processes[second].open, world.processes[second].told) = (true, false);
+                    }
+                }
+                let process = &mut world.processes[who];
+                let clear = was.clear && was.appends;
                 process.at = if without == Without::AnEarlyHandle {
                     // Everything is written: what comes next is its flush.
                     At::Flush
                 } else if without == Without::SettingFirst && was.appends {
                     At::Append(Early::Yes)
+                } else if clear {
+                    At::SetClear
                 } else {
                     At::Small(Why::Set)
                 };
             }
+            At::SetClear => {
+                world.record = kept(record(None).set(was.again as u64, was.again as u64 + 1));
+                process.at = At::WriteAgain;
+            }
             At::Append(early) => {
                 world.lines.push(Line { dirty: true, on_medium: false });
                 process.end = world.lines.len();
+                process.own = process.end;
                 process.at = if early == Early::Yes { At::Small(Why::Set) } else { At::Unlock };
             }
             At::Small(_) if without != Without::TheSmallLock && world.small.is_some() => return Ok(()),
@@ -277,14 +354,19 @@ impl World {
                     }
                     (Why::Publish, _) => kept(record(before).published(end, EPOCH)),
                 };
-                world.record = after;
+                // What stays the same is not written.
+                if after != before {
+                    world.record = after;
+                }
                 world.small = world.small.filter(|holder| *holder != who);
                 process.read = None;
                 process.at = match why {
                     Why::Publish => At::Answer,
                     Why::Set => {
-                        // What stands before is written again from here.
-                        process.again = before.map_or(was.again, |(from, _)| (from as usize).min(was.again));
+                        // What stands before is written again from here; not by a handle that was open before that.
+                        if was.behind.is_none() {
+                            process.again = before.map_or(was.again, |(from, _)| (from as usize).min(was.again));
+                        }
                         At::WriteAgain
                     }
                 };
@@ -301,31 +383,65 @@ impl World {
             }
             At::Unlock => {
                 world.lock = None;
-                process.at = if without == Without::AnEarlyHandle { At::Open } else { At::Flush };
+                process.at = if without == Without::AnEarlyHandle { At::Open } else { At::Target };
+            }
+            // Behind the first, and only when that is durable.
+            At::Target if !matches!(first, None | Some(At::Answer | At::Done)) && without != Without::LookingBack => {
+                return Ok(());
+            }
+            At::Target => {
+                process.at = At::Flush;
+                if was.appends && record(world.record).covers(was.own as u64, EPOCH) {
+                    let mut served = world.clone();
+                    served.processes[who].at = At::Answer;
+                    next.push(served);
+                }
+                if let Some((_, upto)) = world.record
+                    && was.appends
+                    && (world.lines.len() >= upto as usize || without == Without::WholeWrites)
+                {
+                    // Or it does not look.
+                    next.push(world.clone());
+                    world.processes[who].end = was.end.max(upto as usize);
+                }
             }
             At::Flush => {
                 if world.failures > 0 {
                     let mut failed = world.clone();
                     failed.write_back(false);
-                    failed.end(who, At::Gone);
+                    // It is told once a handle.
+                    for told in [was.behind, second].into_iter().flatten() {
+                        failed.processes[told].told = false;
+                    }
+                    failed.end_all_of(who, without);
                     next.push(failed);
                 }
                 world.write_back(true);
                 let process = &mut world.processes[who];
                 if process.told {
-                    world.end(who, At::Gone);
+                    for told in [was.behind, second].into_iter().flatten() {
+                        world.processes[told].told = false;
+                    }
+                    world.end_all_of(who, without);
                 } else {
                     process.at = At::Small(Why::Publish);
                     if without == Without::PublishingFirst {
-                        world.acknowledged = world.acknowledged.max(was.end);
+                        world.acknowledged = world.acknowledged.max(was.own);
+                    }
+                    if without == Without::LookingBefore {
+                        process.at = At::LookLate;
                     }
                 }
             }
+            At::LookLate => {
+                process.end = world.lines.len();
+                process.at = At::Small(Why::Publish);
+            }
             At::Answer => {
-                if !world.durable(was.end) {
+                if !world.durable(was.own) {
                     return Err("answered from what is not durable".into());
                 }
-                world.acknowledged = world.acknowledged.max(was.end);
+                world.acknowledged = world.acknowledged.max(was.own);
                 world.end(who, At::Done);
             }
             At::Wait => {
@@ -391,13 +507,22 @@ fn walk(from: World, without: Without) -> Result<usize, String> {
 
 #[test]
 fn every_interleaving_of_the_protocol_keeps_what_is_acknowledged_and_shows_nothing_else() {
-    for (writers, askers, kills, failures) in [(2, 0, 1, 1), (2, 1, 1, 0), (2, 1, 0, 1), (3, 0, 0, 1), (3, 0, 1, 0)] {
-        let moments = walk(World::new(writers, askers, kills, failures), Without::Nothing);
-        let moments = moments.unwrap_or_else(|why| panic!("{writers} writers, {askers} that ask: {why}"));
+    for (writers, askers, kills, failures, second) in [
+        (2, 0, 1, 1, 0),
+        (2, 1, 1, 0, 0),
+        (2, 1, 0, 1, 0),
+        (3, 0, 0, 1, 0),
+        (3, 0, 1, 0, 0),
+        (2, 0, 0, 1, 1),
+        (2, 0, 1, 0, 1),
+        (1, 1, 1, 1, 1),
+    ] {
+        let moments = walk(World::with_second(writers, askers, kills, failures, second), Without::Nothing);
+        let moments = moments.unwrap_or_else(|why| panic!("{writers} writers, {askers} that ask, {second}: {why}"));
         assert!(moments > 1000, "{moments}");
         println!(
-            "figure: the protocol with {writers} writers, {askers} that only ask and a reader, {kills} kills and {failures} \
-             failed flushes: {moments} moments, nothing wrong with any"
+            "figure: the protocol with {writers} writers, {second} of them of two lines, {askers} that only ask and a reader, \
+             {kills} kills and {failures} failed flushes: {moments} moments, nothing wrong with any"
         );
     }
 }
@@ -416,12 +541,15 @@ fn the_walk_finds_what_is_wrong_without_any_one_part_of_the_protocol() {
         (Without::WaitingForOthers, "answered from what is not durable"),
         (Without::TheReadersOrder, "a reader shows what is not durable"),
         (Without::PublishingFirst, "misses"),
+        (Without::LookingBack, "durable"),
+        (Without::LookingBefore, "durable"),
+        (Without::WholeWrites, "durable"),
     ];
     for (without, complaint) in parts {
-        let found =
-            [(2, 0, 1, 1), (2, 1, 1, 1), (3, 0, 0, 1)].into_iter().find_map(|(writers, askers, kills, failures)| {
-                walk(World::new(writers, askers, kills, failures), without).err()
-            });
+        let worlds = [(2, 0, 1, 1, 0), (1, 0, 0, 1, 1), (2, 1, 1, 1, 0), (3, 0, 0, 1, 0)];
+        let found = worlds.into_iter().find_map(|(writers, askers, kills, failures, second)| {
+            walk(World::with_second(writers, askers, kills, failures, second), without).err()
+        });
         let found = found.unwrap_or_else(|| panic!("without {without:?} nothing was found"));
         assert!(found.contains(complaint), "without {without:?}: {found}");
     }

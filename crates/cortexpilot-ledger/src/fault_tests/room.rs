@@ -114,6 +114,7 @@ fn in_one_batch_each_command_is_taken_as_far_as_there_is_room() {
     drop(store);
     let hold = Faults::later(Fault::Hold, Step::Sync);
     let store = root.open(hold.disk()).unwrap();
+    store.judge_nothing_ahead();
     hold.arm(0);
     let holding = store.execute(Ask::of("run_held").unseen());
     hold.wait_until_held();

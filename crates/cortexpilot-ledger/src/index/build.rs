@@ -32,7 +32,7 @@ pub struct IndexOptions {
     pub lines: u64,
     /// Or after so many bytes.
     pub bytes: u64,
-    /// By the writing thread itself, at the end of each commit after which it is due, instead of in the background; and
+    /// By the thread that commits, at the end of each commit after which it is due, instead of in the background; and
     /// however many items are live. For tests.
     pub at_once: bool,
 }
@@ -80,7 +80,8 @@ impl Wake {
     pub(crate) fn committed(&self, engine: &Engine) {
         match self {
             Self::Thread(builder, thread) => {
-                if builder.is_due(&engine.read()) {
+                // Whoever changes the state now comes here behind that.
+                if engine.try_read().is_some_and(|shared| builder.is_due(&shared)) {
                     thread.unpark();
                 }
             }
@@ -333,9 +334,8 @@ fn wait_until_durable(engine: &Engine, capture: &Capture) -> Result<(), Broken> 
             if shared.generation != capture.generation || shared.failed.is_some() {
                 return Err(Broken::new("lines were taken back"));
             }
-            match (shared.in_flight, capture.in_flight) {
-                (Some(now), Some(then)) if now.commit <= then => {}
-                (Some(_) | None, _) => return Ok(()),
+            if capture.in_flight.is_none_or(|then| engine.last_ended() >= then) {
+                return Ok(());
             }
         }
         std::thread::sleep(Duration::from_millis(1));

@@ -60,7 +60,7 @@ impl Capture {
             base: shared.index().cloned(),
             queue_file: open.clone(),
             decisions_file: decisions.file().cloned(),
-            in_flight: shared.in_flight.map(|commit| commit.commit),
+            in_flight: shared.under_way().map(|commit| commit.commit),
             generation: shared.generation,
             restarts: queue.restarts,
         }))

@@ -75,7 +75,7 @@ impl Index {
 
     fn find_id(&self, id: &QueueItemId) -> Result<Option<QueueItem>, Broken> {
         let wanted = |item: &QueueItem| item.queue_id() == id;
-        self.find(Section::Ids, mark(Section::Ids, &[id.as_str()]), wanted)
+        self.find(Section::Ids, || mark(Section::Ids, &[id.as_str()]), wanted)
     }
 
     fn find_key(&self, principal: &str, key: &str) -> Result<Option<QueueItem>, Broken> {
@@ -83,16 +83,20 @@ impl Index {
             let stamps = item.enqueued.provenance.as_ref();
             stamps.is_some_and(|by| by.principal == principal && by.idempotency_key.as_deref() == Some(key))
         };
-        self.find(Section::Keys, mark(Section::Keys, &[principal, key]), wanted)
+        self.find(Section::Keys, || mark(Section::Keys, &[principal, key]), wanted)
     }
 
     /// Of several the last in the queue.
     fn find(
         &self,
         section: Section,
-        prefix: [u8; 6],
+        prefix: impl FnOnce() -> [u8; 6],
         wanted: impl Fn(&QueueItem) -> bool,
     ) -> Result<Option<QueueItem>, Broken> {
+        if self.tables.is_empty() {
+            return Ok(None);
+        }
+        let prefix = prefix();
         let mut found: Option<QueueItem> = None;
         for table in &self.tables {
             table.find(section, &prefix, |record| {
@@ -114,8 +118,12 @@ impl Index {
     /// Of several the one whose line is the last.
     fn find_run(&self, run_id: &str) -> Result<Option<(QueueItem, u64)>, Broken> {
         let mut found: Option<(QueueItem, u64)> = None;
+        if self.tables.is_empty() {
+            return Ok(None);
+        }
+        let prefix = mark(Section::Runs, &[run_id]);
         for table in &self.tables {
-            table.find(Section::Runs, &mark(Section::Runs, &[run_id]), |record| {
+            table.find(Section::Runs, &prefix, |record| {
                 let at = offset_in(record);
                 if found.as_ref().is_some_and(|(_, found)| *found >= at) {
                     return Ok(ControlFlow::Break(()));

@@ -4,6 +4,8 @@
 //! its own blocks, and the writer waits for that thread as long as it cares to. Who gives up leaves the thread standing in
 //! line: the next attempt goes on from there, and where there is none the thread lets go as soon as it is its turn.
 //!
+//! It is a turnstile for those who want the place for themselves, and a gate for those who wait until nobody has it.
+//!
 //! Locks belong to the open file, not to the thread. While the thread stands in line, locking the same open file without
 //! waiting would succeed as soon as the thread has the lock; so then nobody tries.
 
@@ -20,11 +22,20 @@ use rustix::io::Errno;
 use super::{Taken, cannot_be};
 
 /// The turnstile, not passed.
-pub(super) struct Turnstile {
+pub(crate) struct Turnstile {
     file: Arc<File>,
     line: Arc<Line>,
     /// Has the thread stand in line. Without it there is no thread yet; dropping it ends the thread.
-    stand: Option<Sender<()>>,
+    stand: Option<Sender<Wish>>,
+}
+
+/// What the thread stands in line for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wish {
+    /// The place.
+    Place,
+    /// That nobody has it.
+    Free,
 }
 
 /// Where the thread is.
@@ -51,10 +62,15 @@ impl Turnstile {
     /// `None` when there is no such directory: then there is no place to stand in line.
     pub(super) fn open(dir: &Path) -> io::Result<Option<Self>> {
         match File::open(dir) {
-            Ok(file) => Ok(Some(Self { file: Arc::new(file), line: Arc::default(), stand: None })),
+            Ok(file) => Ok(Some(Self::over(file))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// One whose lock is that of this file, which nothing else is done with.
+    pub(crate) fn over(file: File) -> Self {
+        Self { file: Arc::new(file), line: Arc::default(), stand: None }
     }
 
     /// Waits for the place next in line.
@@ -62,10 +78,22 @@ impl Turnstile {
         if !self.go_on_waiting() {
             match self.try_lock() {
                 Err(Errno::WOULDBLOCK) if Instant::now() >= until => return Ok(Taken::Busy),
-                Err(Errno::WOULDBLOCK) => self.stand_in_line()?,
+                Err(Errno::WOULDBLOCK) => self.stand_in_line(Wish::Place)?,
                 answer => return told(answer),
             }
         }
+        self.wait_in_front(until)
+    }
+
+    /// Waits until nobody has the place, without taking it: all who do are woken together.
+    pub(crate) fn wait_until_free(&mut self, until: Instant) -> io::Result<Taken> {
+        if !self.go_on_waiting() {
+            self.stand_in_line(Wish::Free)?;
+        }
+        self.wait_in_front(until)
+    }
+
+    fn wait_in_front(&self, until: Instant) -> io::Result<Taken> {
         let mut at = self.line.lock();
         loop {
             if let At::Front(answer) = &*at {
@@ -83,13 +111,13 @@ impl Turnstile {
     }
 
     /// Takes the place if nobody has it.
-    pub(super) fn try_enter(&mut self) -> bool {
+    pub(crate) fn try_enter(&mut self) -> bool {
         let away = matches!(*self.line.lock(), At::Away);
         away && self.try_lock().is_ok()
     }
 
     /// Gives the place up.
-    pub(super) fn leave(&self) {
+    pub(crate) fn leave(&self) {
         // Closing the file would do it too; nothing can be done about a failure.
         let _ = flock(&*self.file, FlockOperation::Unlock);
     }
@@ -113,7 +141,7 @@ impl Turnstile {
         }
     }
 
-    fn stand_in_line(&mut self) -> io::Result<()> {
+    fn stand_in_line(&mut self, wish: Wish) -> io::Result<()> {
         if self.stand.is_none() {
             let (stand, told) = channel();
             let (file, line) = (self.file.clone(), self.line.clone());
@@ -122,7 +150,7 @@ impl Turnstile {
         }
         *self.line.lock() = At::InLine;
         // It cannot fail while the thread lives, and that lives as long as this does.
-        let _ = self.stand.as_ref().map(|stand| stand.send(()));
+        let _ = self.stand.as_ref().map(|stand| stand.send(wish));
         Ok(())
     }
 }
@@ -151,14 +179,22 @@ fn told(answer: Result<(), Errno>) -> io::Result<Taken> {
 }
 
 /// The thread's part.
-fn wait_in_line(file: &File, line: &Line, told: &Receiver<()>) {
-    while told.recv().is_ok() {
+fn wait_in_line(file: &File, line: &Line, told: &Receiver<Wish>) {
+    while let Ok(wish) = told.recv() {
+        let how = match wish {
+            Wish::Place => FlockOperation::LockExclusive,
+            Wish::Free => FlockOperation::LockShared,
+        };
         let answer = loop {
-            match flock(file, FlockOperation::LockExclusive) {
+            match flock(file, how) {
                 Err(Errno::INTR) => {}
                 answer => break answer,
             }
         };
+        if wish == Wish::Free {
+            // At once: as long as one has it so, nobody can take the place.
+            let _ = flock(file, FlockOperation::Unlock);
+        }
         let mut at = line.lock();
         if matches!(*at, At::GivenUp) {
             let _ = flock(file, FlockOperation::Unlock);

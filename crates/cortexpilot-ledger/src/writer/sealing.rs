@@ -1,4 +1,4 @@
-//! When the writing thread seals the beginning of `queue.jsonl` ([`crate::segments`]): behind a commit that made it due,
+//! When a thread that commits seals the beginning of `queue.jsonl` ([`crate::segments`]): behind a commit that made it due,
 //! when its answers are given. Nothing that was acknowledged depends on it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,7 +9,7 @@ use cortexpilot_core::codec::line::{self, Line};
 use cortexpilot_core::domain::ledger::LINE_MAX;
 use jiff::Timestamp;
 
-use super::{Obstacle, Writer, failure};
+use super::{BUG, Obstacle, Writer, failure};
 use crate::chain::FileKind;
 use crate::disk::Trouble;
 use crate::follow::read_range;
@@ -91,13 +91,24 @@ fn time_of_first_line(file: &Tracked) -> Option<Timestamp> {
 }
 
 impl Writer {
+    /// Whether it is ever done.
+    pub(crate) fn seals(&self) -> bool {
+        self.sealing.rule != SegmentRule::default()
+    }
+
+    /// Whether it is due: then no bytes should be in flight.
+    pub(crate) fn seal_is_due(&mut self) -> bool {
+        let common = self.common.clone();
+        self.seals() && self.sealing.is_due(&common.engine.read(), common.clock.now())
+    }
+
     /// Seals the beginning of the queue's file, if that is due. That it cannot be done is no failure of a commit: it is said
     /// in the log and tried again later. Only where it is done and nobody can tell whether it will last, this process writes
     /// nothing more.
-    pub(super) fn seal_if_due(&mut self) {
-        let now = self.clock.now();
-        let engine = self.engine.clone();
-        if self.failed.is_some() || !self.sealing.is_due(&engine.read(), now) {
+    pub(crate) fn seal_if_due(&mut self) {
+        let now = self.common.clock.now();
+        let engine = self.common.engine.clone();
+        if self.common.failed().is_some() || !self.sealing.is_due(&engine.read(), now) {
             return;
         }
         let sealed = catch_unwind(AssertUnwindSafe(|| self.seal(now)));
@@ -110,7 +121,7 @@ impl Writer {
             Ok(Err(trouble @ Trouble::During(_))) => {
                 self.fail(&failure("sealing the beginning of the ledger", trouble).1)
             }
-            Err(_) => self.fail("a bug stopped the writer; see the log, and restart"),
+            Err(_) => self.fail(BUG),
         }
         self.sealing.put_off(&engine.read().queue_file);
     }
@@ -124,19 +135,19 @@ impl Writer {
             Err(Obstacle::Unavailable(error)) => return Err(Trouble::Before(std::io::Error::other(error.to_string()))),
             Err(Obstacle::Failed(why)) => return Err(Trouble::During(std::io::Error::other(why))),
         };
-        let engine = self.engine.clone();
+        let engine = self.common.engine.clone();
         let (root, repaired) = {
             let file = &engine.read().queue_file;
             (file.path().parent().unwrap_or(Path::new("")).to_owned(), file.repaired.clone())
         };
-        if self.disk.room(&root).is_ok_and(|room| room < due.bytes.saturating_add(ROOM)) {
+        if self.common.disk.room(&root).is_ok_and(|room| room < due.bytes.saturating_add(ROOM)) {
             return Ok(false);
         }
         if let Some(repaired) = repaired {
-            segments::set_stale_aside(&self.disk, &root, &repaired.damaged_sha256).map_err(Trouble::Before)?;
+            segments::set_stale_aside(&self.common.disk, &root, &repaired.damaged_sha256).map_err(Trouble::Before)?;
         }
         // Not under the state's lock: what is in memory is answered from meanwhile.
-        segments::seal(&root, &held, &self.disk, &due.segments, due.cut)?;
+        segments::seal(&root, &held, &self.common.disk, &due.segments, due.cut)?;
         let mut shared = engine.write();
         let (file, state) = shared.split(FileKind::Queue);
         // Where this fails the next look at the files says so.
@@ -149,7 +160,7 @@ impl Writer {
 
     /// Under the lock, with everything in the files read and durable.
     fn what_to_seal(&mut self, held: &Held, now: Timestamp) -> Result<Option<Due>, Obstacle> {
-        let engine = self.engine.clone();
+        let engine = self.common.engine.clone();
         let mut shared = engine.write();
         shared.drop_broken_index();
         let doubts = self.read_on(held, &mut shared).inspect_err(|_| self.forget(&mut shared))?;

@@ -1,5 +1,5 @@
-//! What one line costs the one thread that judges and writes, in processor time as the kernel counts it: with many callers
-//! that thread, not the disk, bounds how much a process can write. Other programs on the machine disturb it little.
+//! What one line costs the threads that judge, write and flush, in processor time as the kernel counts it: with many callers
+//! that, not the disk, bounds how much a process can write. Other programs on the machine disturb it little.
 
 use std::path::Path;
 
@@ -37,7 +37,7 @@ pub(super) fn run(root: &Path, setting: &Setting) -> Result<Vec<Figure>, String>
         measured(2, claimed.iter().map(|item| complete(item.queue_id(), &lease(item), start())).collect())?;
     }
     let figure = |name: &str, rounds: Vec<f64>, target| Figure {
-        name: format!("{name} by {PRODUCERS} callers: processor time of the writing thread"),
+        name: format!("{name} by {PRODUCERS} callers: processor time of the writing threads"),
         sides: vec![Side { name: "library".into(), value: format!("{:.1} µs a line", median(&rounds)), issued: None }],
         rounds,
         unit: "µs",
@@ -52,17 +52,18 @@ pub(super) fn run(root: &Path, setting: &Setting) -> Result<Vec<Figure>, String>
     ])
 }
 
-/// Nanoseconds that the writing thread of this process has run.
+/// Nanoseconds that the writing threads of this process have run.
 fn writer_time() -> Result<u64, String> {
     let problem = |error: std::io::Error| error.to_string();
+    let mut sum = None;
     for task in std::fs::read_dir("/proc/self/task").map_err(problem)? {
         let task = task.map_err(problem)?.path();
         let name = std::fs::read_to_string(task.join("comm")).map_err(problem)?;
         if name.trim() == "ledger-writer" {
             let times = std::fs::read_to_string(task.join("schedstat")).map_err(problem)?;
-            let ran = times.split_whitespace().next().and_then(|first| first.parse().ok());
-            return ran.ok_or_else(|| "the kernel does not say how long a thread ran".into());
+            let ran: Option<u64> = times.split_whitespace().next().and_then(|first| first.parse().ok());
+            *sum.get_or_insert(0) += ran.ok_or("the kernel does not say how long a thread ran")?;
         }
     }
-    Err("the store has no writing thread".into())
+    sum.ok_or_else(|| "the store has no writing threads".into())
 }
