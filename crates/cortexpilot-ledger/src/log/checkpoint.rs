@@ -91,9 +91,16 @@ impl Checkpoint {
 pub struct SignedCheckpoint {
     checkpoint: Checkpoint,
     note: Note,
+    /// The note as a file keeps it: every receipt under it carries that.
+    text: String,
 }
 
 impl SignedCheckpoint {
+    fn new(checkpoint: Checkpoint, note: Note) -> Self {
+        let text = note.to_string();
+        Self { checkpoint, note, text }
+    }
+
     /// Signs that the log named like the key has this size and root, once it is shown that it continues what was signed
     /// before. A log that signs two checkpoints of which neither continues the other has been caught for good, so the last
     /// one must be at hand: `None` is for the first checkpoint alone.
@@ -112,7 +119,7 @@ impl SignedCheckpoint {
         }
         let mut note = Note::new(checkpoint.text())?;
         note.sign(signer);
-        Ok(Self { checkpoint, note })
+        Ok(Self::new(checkpoint, note))
     }
 
     /// Reads a checkpoint of the log that this key signs.
@@ -126,7 +133,7 @@ impl SignedCheckpoint {
         if checkpoint.origin != log.name() {
             return Err(CheckpointError::Origin { wanted: log.name().to_owned(), found: checkpoint.origin });
         }
-        Ok(Self { checkpoint, note })
+        Ok(Self::new(checkpoint, note))
     }
 
     /// What is signed.
@@ -134,19 +141,25 @@ impl SignedCheckpoint {
         &self.checkpoint
     }
 
-    /// The note with all its signatures. `Display` writes it as a file keeps it.
+    /// The note with all its signatures.
     pub fn note(&self) -> &Note {
         &self.note
+    }
+
+    /// The note as a file keeps it, which is what `Display` writes.
+    pub fn as_text(&self) -> &str {
+        &self.text
     }
 
     /// Adds a witness's signature line. It is carried along, not verified here.
     pub fn cosign(&mut self, signature: Signature) {
         self.note.cosign(signature);
+        self.text = self.note.to_string();
     }
 }
 
 impl std::fmt::Display for SignedCheckpoint {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.note.fmt(f)
+        f.write_str(&self.text)
     }
 }

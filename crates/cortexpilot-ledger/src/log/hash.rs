@@ -16,7 +16,12 @@ pub fn leaf_hash(line: &[u8]) -> Sha256Digest {
 
 /// The hash of two subtrees side by side.
 pub fn node_hash(left: &Sha256Digest, right: &Sha256Digest) -> Sha256Digest {
-    finish(Sha256::new_with_prefix(NODE).chain_update(left.as_bytes()).chain_update(right.as_bytes()))
+    // In one piece: taking it in three costs a third more, and a proof is nothing but these.
+    let mut bytes = [0; 1 + 2 * 32];
+    bytes[..1].copy_from_slice(&NODE);
+    bytes[1..33].copy_from_slice(left.as_bytes());
+    bytes[33..].copy_from_slice(right.as_bytes());
+    finish(Sha256::new_with_prefix(bytes))
 }
 
 /// The root of a tree without leaves: the SHA-256 of nothing.
