@@ -35,9 +35,11 @@ use crate::os::{OsIds, SystemClock};
 pub(crate) mod background;
 pub(crate) mod checkpoint;
 pub(crate) mod identity;
+mod one_caller;
 
 use background::Notices;
 use checkpoint::read_only_tools;
+use one_caller::OneCaller;
 
 /// How often a server reads its whole ledger again.
 const SCRUB_EVERY: Duration = Duration::from_secs(300);
@@ -71,20 +73,36 @@ pub(crate) fn previewer(settings: &Settings) -> Result<App, Unopened> {
     Ok(App::new(store, Arc::new(runs(settings)?), Arc::new(SystemClock), Arc::new(OsIds), settings.policy(), key))
 }
 
+/// Whom a process serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Callers {
+    /// One, for whom the thread that serves may be blocked: a command line, a server over standard input and output.
+    One,
+    /// Many at once.
+    Many,
+}
+
 /// For processes that may write: opens the ledger, settles what a dead process left behind, makes the key where there is
 /// none.
-pub(crate) fn writer(settings: &Settings) -> Result<(App, Arc<FileStore>), Unopened> {
+pub(crate) fn writer(settings: &Settings, callers: Callers) -> Result<(App, Arc<FileStore>), Unopened> {
     let options = StoreOptions { segments: settings.segments, ..StoreOptions::new(&settings.runtime_root) };
     let store = Arc::new(FileStore::open(options, Arc::new(SystemClock))?);
     let key = load_or_make_key(&settings.runtime_root, &OsIds)?;
     let runs = Arc::new(runs(settings)?);
-    let app = App::new(store.clone(), runs, Arc::new(SystemClock), Arc::new(OsIds), settings.policy(), Some(key));
+    let served: Arc<dyn Store> = match callers {
+        Callers::One => Arc::new(OneCaller::new(store.clone())),
+        Callers::Many => store.clone(),
+    };
+    let app = App::new(served, runs, Arc::new(SystemClock), Arc::new(OsIds), settings.policy(), Some(key));
     Ok((app, store))
 }
 
 /// The same for processes where requests for an approval can be made: whoever is configured to hear of them does.
-pub(crate) fn asking_writer(settings: &Settings) -> Result<(App, Arc<FileStore>, Notices), Unopened> {
-    let (app, store) = writer(settings)?;
+pub(crate) fn asking_writer(
+    settings: &Settings,
+    callers: Callers,
+) -> Result<(App, Arc<FileStore>, Notices), Unopened> {
+    let (app, store) = writer(settings, callers)?;
     let (app, notices) = Notices::of(settings, app);
     Ok((app, store, notices))
 }

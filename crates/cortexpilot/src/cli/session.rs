@@ -15,7 +15,7 @@ use crate::config::Settings;
 use crate::os::OsIds;
 use crate::serve::background::Notices;
 use crate::serve::identity::{self, NoPrincipal};
-use crate::serve::{self, Unopened};
+use crate::serve::{self, Callers, Unopened};
 
 impl From<Unopened> for Stopped {
     fn from(error: Unopened) -> Self {
@@ -52,7 +52,7 @@ pub(super) fn previewer(settings: &Settings) -> Result<App, Stopped> {
 
 /// An app that can change the queue.
 pub(super) fn writer(settings: &Settings) -> Result<App, Stopped> {
-    let (app, _) = serve::writer(settings)?;
+    let (app, _) = serve::writer(settings, Callers::One)?;
     Ok(app)
 }
 
@@ -62,9 +62,9 @@ pub(super) async fn queueing_writer(settings: &Settings) -> Result<(App, Notices
     Ok((app, notices))
 }
 
-/// The same for a server, with its store at hand.
+/// The same for a server of one client, with its store at hand.
 pub(super) async fn queueing_server(settings: &Settings) -> Result<(App, Arc<FileStore>, Notices), Stopped> {
-    let (app, store, notices) = serve::asking_writer(settings)?;
+    let (app, store, notices) = serve::asking_writer(settings, Callers::One)?;
     may_start(settings, app.reader()).await?;
     Ok((app, store, notices))
 }
@@ -77,9 +77,9 @@ pub(super) fn ended_well(store: &FileStore) -> Result<(), Stopped> {
     Err(Stopped::store(StoreError::OutcomeUnknown(why), &OsIds).with_step(step))
 }
 
-/// The same for a server, with its store at hand and before it was asked whether it may start.
+/// The same for a server of many, with its store at hand and before it was asked whether it may start.
 pub(super) fn asking_writer(settings: &Settings) -> Result<(App, Arc<FileStore>, Notices), Stopped> {
-    Ok(serve::asking_writer(settings)?)
+    Ok(serve::asking_writer(settings, Callers::Many)?)
 }
 
 /// Stops a process that would ask fewer people than operators have set.

@@ -85,26 +85,43 @@ fn after_one_failed_sync_nothing_is_acknowledged_and_the_next_process_is_sound()
     );
 }
 
+/// How many applies are in flight at once, and how often: strace counts the syncs of each thread for itself, and which of the
+/// server's threads makes one is the server's business. With so many rounds one of them comes to its eighth.
+const AT_ONCE: usize = 6;
+const ROUNDS: usize = 4 * FAILS;
+
 #[test]
 fn of_applies_in_flight_when_a_sync_fails_none_is_acknowledged() {
-    let runs = names(FAILS - 1 + 6);
+    let runs = names(AT_ONCE * ROUNDS);
     let (home, queue) = home(&runs);
     let mut server = failing(&home, &queue);
-    let (alone, at_once) = runs.split_at(FAILS - 1);
-    let acknowledged: Vec<Value> = alone.iter().map(|run| server.mcp.enqueue(run)).collect();
-    let tokens: Vec<String> = at_once.iter().map(|run| preview(&mut server, run)).collect();
-    let sent: Vec<u64> = at_once
-        .iter()
-        .zip(&tokens)
-        .map(|(run, token)| server.mcp.post_call("enqueue_from_run", &apply(run, json!({"preview_token": token}))))
-        .collect();
-    let mut refused = Vec::new();
-    for (id, (run, token)) in sent.into_iter().zip(at_once.iter().zip(tokens)) {
-        let code = Called::of(server.mcp.answer_to(id)).code().to_owned();
-        assert!(["OUTCOME_UNKNOWN", "STORE_UNAVAILABLE"].contains(&code.as_str()), "{run}: {code}");
-        refused.push((run.clone(), token, code));
+    let (mut acknowledged, mut refused, mut failures) = (Vec::new(), Vec::new(), 0);
+    for at_once in runs.chunks(AT_ONCE) {
+        let tokens: Vec<String> = at_once.iter().map(|run| preview(&mut server, run)).collect();
+        let sent: Vec<u64> = at_once
+            .iter()
+            .zip(&tokens)
+            .map(|(run, token)| server.mcp.post_call("enqueue_from_run", &apply(run, json!({"preview_token": token}))))
+            .collect();
+        for (id, (run, token)) in sent.into_iter().zip(at_once.iter().zip(tokens)) {
+            let answer = Called::of(server.mcp.answer_to(id));
+            match answer.code() {
+                // Its line came before the one that failed.
+                "" if failures == 0 => acknowledged.push(answer.answer().clone()),
+                code @ ("OUTCOME_UNKNOWN" | "STORE_UNAVAILABLE") => {
+                    refused.push((run.clone(), token, code.to_owned()));
+                }
+                other => panic!("{run}: {other:?} after {failures} rounds with a failure"),
+            }
+        }
+        failures += usize::from(!refused.is_empty());
+        // In the next round nothing may be acknowledged.
+        if failures == 2 {
+            break;
+        }
     }
-    assert!(refused.iter().any(|(_, _, code)| code == "OUTCOME_UNKNOWN"));
+    assert!(refused.iter().any(|(_, _, code)| code == "OUTCOME_UNKNOWN") && refused.len() > AT_ONCE, "{refused:?}");
+    assert!(acknowledged.len() >= FAILS - 1, "{}", acknowledged.len());
     server.finish();
     restart(&home, &acknowledged, &refused);
 }
@@ -132,7 +149,7 @@ fn restart(home: &Home, acknowledged: &[Value], refused: &[(String, String, Stri
 
     let lines = assert_sound(home);
     assert_eq!(lines.len(), acknowledged.len() + refused.len(), "one line for each apply");
-    for (line, answer) in lines.iter().zip(acknowledged) {
-        assert_eq!(line["h"], answer["h"]);
+    for answer in acknowledged {
+        assert!(lines.iter().any(|line| line["h"] == answer["h"]), "{answer}");
     }
 }
