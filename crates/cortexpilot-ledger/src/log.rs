@@ -7,7 +7,7 @@
 //!
 //! Reading order: `hash` and `tree` (what is hashed, and how the tree grows), `proof` and `check` (making and verifying),
 //! `tile` and `tile_store` (where hashes are kept), `grow` (lines in, tiles and receipts out), `note`, `key`, `checkpoint`,
-//! `checkpoint_file` (what is signed), `receipt` and `bundle` (what is handed out), `anchor` and `record` (a runtime root's
+//! `checkpoint_file` (what is signed), `receipt`, `prover` and `bundle` (what is handed out), `anchor` and `record` (a runtime root's
 //! logs), `turn`, `leaves`, `signer`, `seek` and `keeper` (signing while others write, by the clock and for who asks). All
 //! up to `bundle` but `tile_store`, `checkpoint_file` and `key` is pure.
 //!
@@ -31,6 +31,7 @@ mod key;
 mod note;
 
 mod bundle;
+mod prover;
 mod receipt;
 mod record;
 
@@ -54,6 +55,7 @@ pub use keeper::{KeeperOptions, LogKeeper, receipt_now};
 pub use key::{AUDIT_KEY, AuditKey, AuditKeyError, init_audit_key, load_audit_key};
 pub use note::{KeyTextError, Note, NoteError, NoteSigner, NoteVerifier, Signature};
 pub use proof::{HashError, Levels, Nodes, ProofError, prove_consistency, prove_inclusion, root_at};
+pub use prover::Prover;
 pub use receipt::{RECEIPT_FORMAT, Receipt, ReceiptError};
 pub use record::{Kept, LogError, LogState, Proven, Subject, checkpoint, continues_kept, export, prove, stored_logs};
 pub use signer::{Extent, Signer};

@@ -18,6 +18,12 @@ pub trait Nodes {
     fn node(&self, node: Node) -> Result<Sha256Digest, HashError>;
 }
 
+impl<N: Nodes + ?Sized> Nodes for &N {
+    fn node(&self, node: Node) -> Result<Sha256Digest, HashError> {
+        (**self).node(node)
+    }
+}
+
 /// Why a stored hash cannot be had. All of them can be made anew from the lines.
 #[derive(Debug, thiserror::Error)]
 pub enum HashError {
@@ -134,13 +140,17 @@ pub fn prove_consistency(nodes: &(impl Nodes + ?Sized), old: u64, new: u64) -> R
 }
 
 /// The largest power of two below `count`, which is at least 2: where a tree of so many leaves divides.
-fn split(count: u64) -> u64 {
+pub(super) fn split(count: u64) -> u64 {
     1 << (63 - (count - 1).leading_zeros())
 }
 
 /// The root of the leaves `from..to`, which are a tree of their own: `from` is a multiple of a power of two that is not
 /// less than their count.
-fn range_root(nodes: &(impl Nodes + ?Sized), from: u64, to: u64) -> Result<Sha256Digest, HashError> {
+pub(super) fn range_root(nodes: &(impl Nodes + ?Sized), from: u64, to: u64) -> Result<Sha256Digest, HashError> {
+    if (to - from).is_power_of_two() {
+        let level = (to - from).trailing_zeros();
+        return nodes.node(Node { level: u8::try_from(level).unwrap_or(u8::MAX), index: from >> level });
+    }
     let parts: Vec<Node> = peak_nodes(to - from)
         .map(|peak| Node { level: peak.level, index: peak.index + (from >> peak.level) })
         .collect();

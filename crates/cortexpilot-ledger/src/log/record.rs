@@ -13,7 +13,8 @@ use super::checkpoint_file::CheckpointFileError;
 use super::grow::LogTree;
 use super::hash::leaf_hash;
 use super::key::{AuditKeyError, load_audit_key};
-use super::proof::{Nodes, ProofError, prove_inclusion};
+use super::proof::ProofError;
+use super::prover::Prover;
 use super::receipt::{Receipt, ReceiptError};
 use super::signer::{Extent, Signer};
 use super::tile::Tile;
@@ -220,12 +221,12 @@ pub fn prove(root: &Path, subject: Subject<'_>) -> Result<Proven, LogError> {
 /// the rest of a receipt. A node that is wrong leads to no receipt, kept or not.
 #[derive(Default)]
 pub(super) struct KeptNodes {
-    queue: Option<(Checkpoint, TileNodes<DirTiles>)>,
-    decisions: Option<(Checkpoint, TileNodes<DirTiles>)>,
+    queue: Option<Prover<TileNodes<DirTiles>>>,
+    decisions: Option<Prover<TileNodes<DirTiles>>>,
 }
 
 impl KeptNodes {
-    fn of(&mut self, kind: FileKind) -> &mut Option<(Checkpoint, TileNodes<DirTiles>)> {
+    fn of(&mut self, kind: FileKind) -> &mut Option<Prover<TileNodes<DirTiles>>> {
         match kind {
             FileKind::Queue => &mut self.queue,
             FileKind::Decisions => &mut self.decisions,
@@ -233,13 +234,13 @@ impl KeptNodes {
     }
 
     /// Those under this checkpoint; under another one, and where they led to no receipt, they are read again.
-    fn under(&mut self, checkpoint: &Checkpoint, root: &Path, kind: FileKind) -> &TileNodes<DirTiles> {
-        let kept = self.of(kind).take().filter(|(under, _)| under == checkpoint);
+    fn under(&mut self, checkpoint: &SignedCheckpoint, root: &Path, kind: FileKind) -> &Prover<TileNodes<DirTiles>> {
+        let kept = self.of(kind).take().filter(|kept| kept.checkpoint() == checkpoint);
         let read = || {
             let tiles = DirTiles::new(log_dir(root, kind.name()));
-            (checkpoint.clone(), TileNodes::new(tiles, checkpoint.size))
+            Prover::new(TileNodes::new(tiles, checkpoint.checkpoint().size), checkpoint.clone())
         };
-        &self.of(kind).insert(kept.unwrap_or_else(read)).1
+        self.of(kind).insert(kept.unwrap_or_else(read))
     }
 }
 
@@ -251,25 +252,21 @@ pub(super) fn receipt_at(
     (index, line): (u64, Vec<u8>),
     nodes: &mut KeptNodes,
 ) -> Result<Proven, LogError> {
-    let size = checkpoint.checkpoint().size;
     let leaf = leaf_hash(&line);
-    let receipt = |nodes: &dyn Nodes| -> Result<Receipt, LogError> {
-        let path = prove_inclusion(nodes, size, index)?;
-        Ok(Receipt::new(index, leaf, path, checkpoint)?)
-    };
-    let from_tiles = receipt(nodes.under(checkpoint.checkpoint(), root, kind));
+    let from_tiles = nodes.under(checkpoint, root, kind).receipt(index, leaf);
     let tiles_served = from_tiles.is_ok();
     let receipt = match from_tiles {
         Ok(receipt) => receipt,
         // Tiles are derived: where they are gone or wrong, the lines are asked.
         Err(_) => {
             *nodes.of(kind) = None;
+            let size = checkpoint.checkpoint().size;
             let mut tiles = MemTiles::new();
             tree_of(root, kind, size, &mut |tile, hashes| {
                 tiles.put(tile, hashes.to_vec());
                 Ok(())
             })?;
-            receipt(&TileNodes::new(&tiles, size))?
+            Prover::new(TileNodes::new(&tiles, size), checkpoint.clone()).receipt(index, leaf)?
         }
     };
     Ok(Proven { file: kind.name(), line, receipt, tiles_served })

@@ -181,8 +181,20 @@ pub struct TileNodes<S> {
     cache: RefCell<Cache>,
 }
 
-/// Most lately used last. Of a tile all levels, the hashes that are stored first.
-type Cache = Vec<(Tile, Vec<Vec<Sha256Digest>>)>;
+#[derive(Default)]
+struct Cache {
+    tiles: Vec<Cached>,
+    /// How often a node was asked for.
+    asked: u64,
+}
+
+struct Cached {
+    tile: Tile,
+    /// All levels, the hashes that are stored first.
+    levels: Vec<Vec<Sha256Digest>>,
+    /// When it was last asked for.
+    asked: u64,
+}
 
 impl<T: Tiles + ?Sized> Tiles for &T {
     fn tile(&self, tile: Tile) -> Result<Vec<Sha256Digest>, HashError> {
@@ -218,15 +230,27 @@ impl<S: Tiles> Nodes for TileNodes<S> {
     fn node(&self, node: Node) -> Result<Sha256Digest, HashError> {
         let (tile, height, offset) = Tile::of(node, self.size).ok_or(HashError::Missing(node))?;
         let mut cache = self.cache.borrow_mut();
-        let entry = match cache.iter().position(|(cached, _)| *cached == tile) {
-            Some(at) => cache.remove(at),
-            None => (tile, self.read(tile)?),
+        let Cache { tiles, asked } = &mut *cache;
+        *asked += 1;
+        let at = match tiles.iter().position(|cached| cached.tile == tile) {
+            Some(at) => at,
+            None => {
+                let read = Cached { tile, levels: self.read(tile)?, asked: *asked };
+                let longest_ago = tiles.iter().enumerate().min_by_key(|(_, cached)| cached.asked);
+                match longest_ago.map(|(at, _)| at).filter(|_| tiles.len() == CACHED) {
+                    Some(at) => {
+                        tiles[at] = read;
+                        at
+                    }
+                    None => {
+                        tiles.push(read);
+                        tiles.len() - 1
+                    }
+                }
+            }
         };
-        let hash = entry.1.get(usize::from(height)).and_then(|level| level.get(offset >> height)).copied();
-        if cache.len() == CACHED {
-            cache.remove(0);
-        }
-        cache.push(entry);
+        tiles[at].asked = *asked;
+        let hash = tiles[at].levels.get(usize::from(height)).and_then(|level| level.get(offset >> height)).copied();
         hash.ok_or(HashError::Missing(node))
     }
 }

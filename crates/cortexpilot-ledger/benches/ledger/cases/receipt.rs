@@ -12,8 +12,7 @@ use std::time::{Duration, Instant};
 use cortexpilot_core::domain::id::Sha256Digest;
 use cortexpilot_core::domain::ledger::{seal, split};
 use cortexpilot_ledger::log::{
-    DirTiles, LogTree, NoteSigner, Receipt, SignedCheckpoint, TileNodes, leaf_hash, prove_consistency, prove_inclusion,
-    store_checkpoint,
+    DirTiles, LogTree, NoteSigner, Prover, SignedCheckpoint, TileNodes, leaf_hash, prove_consistency, store_checkpoint,
 };
 
 use super::Setting;
@@ -58,7 +57,7 @@ struct Appender {
     signer: NoteSigner,
     last: SignedCheckpoint,
     /// The tree under it, each tile read once.
-    nodes: TileNodes<DirTiles>,
+    prover: Prover<TileNodes<DirTiles>>,
     /// Leaves that wait for a receipt under the last checkpoint.
     due: Vec<(u64, Sha256Digest)>,
     /// Leaves that are newer than it.
@@ -168,7 +167,7 @@ impl Appender {
             bare,
             body: body.to_owned(),
             head,
-            nodes: TileNodes::new(tiles.clone(), tree.size()),
+            prover: Prover::new(TileNodes::new(tiles.clone(), tree.size()), last.clone()),
             tree,
             tiles,
             signer,
@@ -203,17 +202,17 @@ impl Appender {
             Work::None | Work::Tree => {}
             Work::Receipt => {
                 if let Some((index, leaf)) = self.due.pop() {
-                    self.receipt(&self.nodes, index, leaf)?;
+                    receipt(&self.prover, index, leaf)?;
                 }
             }
             Work::FromFiles => {
                 if let Some((index, leaf)) = self.due.pop() {
-                    self.receipt(&self.stored(), index, leaf)?;
+                    receipt(&self.stored(), index, leaf)?;
                 }
             }
             Work::Checkpoint => {
                 self.checkpoint()?;
-                self.receipt(&self.stored(), index, leaf_hash(line.trim_end().as_bytes()))?;
+                receipt(&self.stored(), index, leaf_hash(line.trim_end().as_bytes()))?;
             }
         }
         let taken = started.elapsed();
@@ -241,7 +240,7 @@ impl Appender {
         let proof = prove_consistency(&TileNodes::new(&self.tiles, size), old, size).map_err(|error| text(&error))?;
         let signed = SignedCheckpoint::sign(&self.signer, size, self.tree.root(), Some((&self.last, &proof)));
         self.last = signed.map_err(|error| text(&error))?;
-        self.nodes = self.stored();
+        self.prover = self.stored();
         store_checkpoint(&self.place, &self.last).map_err(|error| text(&error))
     }
 
@@ -250,17 +249,8 @@ impl Appender {
     }
 
     /// The tree under the last checkpoint, nothing read yet.
-    fn stored(&self) -> TileNodes<DirTiles> {
-        TileNodes::new(self.tiles.clone(), self.last.checkpoint().size)
-    }
-
-    /// Makes and verifies a receipt as the product hands it out.
-    fn receipt(&self, nodes: &TileNodes<DirTiles>, index: u64, leaf: Sha256Digest) -> Result<(), String> {
-        let size = self.last.checkpoint().size;
-        let path = prove_inclusion(nodes, size, index).map_err(|error| error.to_string())?;
-        let receipt = Receipt::new(index, leaf, path, &self.last).map_err(|error| error.to_string())?;
-        std::hint::black_box(receipt.to_json());
-        Ok(())
+    fn stored(&self) -> Prover<TileNodes<DirTiles>> {
+        Prover::new(TileNodes::new(self.tiles.clone(), self.last.checkpoint().size), self.last.clone())
     }
 
     fn end_round(&mut self, warming_up: bool) -> Result<(), String> {
@@ -279,6 +269,13 @@ impl Appender {
         }
         Ok(())
     }
+}
+
+/// Makes and verifies a receipt as the product hands it out.
+fn receipt(prover: &Prover<TileNodes<DirTiles>>, index: u64, leaf: Sha256Digest) -> Result<(), String> {
+    let receipt = prover.receipt(index, leaf).map_err(|error| error.to_string())?;
+    std::hint::black_box(receipt.to_json());
+    Ok(())
 }
 
 /// Stores what is not stored yet.

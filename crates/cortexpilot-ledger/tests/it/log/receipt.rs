@@ -3,9 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use cortexpilot_ledger::log::{Receipt, ReceiptError, SignedCheckpoint, leaf_hash};
+use cortexpilot_core::domain::id::Sha256Digest;
+use cortexpilot_ledger::log::{
+    HashError, LogError, Node, Nodes, Prover, Receipt, ReceiptError, SignedCheckpoint, leaf_hash, prove_inclusion,
+    root_at,
+};
 
-use super::{line, receipt, signed, signer};
+use super::{levels, line, receipt, signed, signer};
 
 #[test]
 fn a_receipt_shows_its_line_under_the_signed_root_and_survives_its_json() {
@@ -43,6 +47,77 @@ fn a_receipt_that_does_not_verify_is_not_given() {
     for (index, line, proof) in wrong {
         let refused = Receipt::new(index, leaf_hash(&line), proof, &checkpoint);
         assert!(matches!(refused, Err(ReceiptError::Proof(_))));
+    }
+}
+
+/// The checkpoint of a log of so many of the tests' lines.
+fn checkpoint_of(nodes: &impl Nodes, size: u64) -> SignedCheckpoint {
+    SignedCheckpoint::sign(&signer(), size, root_at(nodes, size).unwrap(), None).unwrap()
+}
+
+#[test]
+fn receipts_made_one_after_the_other_are_those_made_alone() {
+    let nodes = levels(300);
+    for size in (1..40).chain([64, 65, 127, 200, 255, 256, 257, 300]) {
+        let checkpoint = checkpoint_of(&nodes, size);
+        let prover = Prover::new(&nodes, checkpoint.clone());
+        // Forwards, backwards, each twice, and far apart.
+        let jumps = (0..size).map(|at| at * 89 % size);
+        for index in (0..size).chain((0..size).rev()).flat_map(|index| [index, index]).chain(jumps) {
+            let alone = prove_inclusion(&nodes, size, index).unwrap();
+            let alone = Receipt::new(index, leaf_hash(&line(index)), alone, &checkpoint).unwrap();
+            assert_eq!(prover.receipt(index, leaf_hash(&line(index))).unwrap(), alone, "{index} of {size}");
+        }
+        assert!(matches!(prover.receipt(size, leaf_hash(&line(0))), Err(LogError::Proof(_))));
+    }
+}
+
+#[test]
+fn a_prover_gives_no_receipt_for_another_line_and_goes_on_with_the_right_ones() {
+    let nodes = levels(21);
+    let prover = Prover::new(&nodes, checkpoint_of(&nodes, 21));
+    let refused = |index, leaf| matches!(prover.receipt(index, leaf), Err(LogError::Receipt(ReceiptError::Proof(_))));
+    for index in 0..21 {
+        assert!(refused(index, leaf_hash(b"another")), "before anything was proven");
+        prover.receipt(index, leaf_hash(&line(index))).unwrap();
+        assert!(refused(index, leaf_hash(b"another")), "the line that was proven last");
+        prover.receipt(index, leaf_hash(&line(index))).unwrap();
+        let beside = (index + 1) % 21;
+        assert!(refused(beside, leaf_hash(&line(index))), "its neighbour, which shares its way");
+    }
+}
+
+/// A tree with one wrong hash in it.
+struct Wrong<N>(N, Node);
+
+impl<N: Nodes> Nodes for Wrong<N> {
+    fn node(&self, node: Node) -> Result<Sha256Digest, HashError> {
+        let wrong = node == self.1;
+        self.0.node(node).map(|hash| if wrong { leaf_hash(b"wrong") } else { hash })
+    }
+}
+
+#[test]
+fn a_wrong_hash_leads_to_no_receipt_whatever_was_proven_before() {
+    let size = 37;
+    let right = levels(size);
+    let checkpoint = checkpoint_of(&right, size);
+    for level in 0..6 {
+        for wrong in 0..size >> level {
+            let nodes = Wrong(&right, Node { level, index: wrong });
+            let prover = Prover::new(&nodes, checkpoint.clone());
+            for index in (0..size).chain((0..size).rev()) {
+                let leaf = leaf_hash(&line(index));
+                let alone = prove_inclusion(&nodes, size, index).unwrap();
+                let alone = Receipt::new(index, leaf, alone, &checkpoint);
+                match (prover.receipt(index, leaf), alone) {
+                    // What was shared with another line's way was right.
+                    (Ok(receipt), _) => assert!(receipt.verify(&line(index), &signer().verifier()).is_ok()),
+                    (Err(LogError::Receipt(_)), Err(_)) => {}
+                    other => panic!("{index} with node {wrong} of level {level} wrong: {other:?}"),
+                }
+            }
+        }
     }
 }
 
