@@ -122,7 +122,7 @@ impl Sha256Digest {
     }
 
     /// Its 64 digits as a text, in memory of the caller's.
-    pub(crate) fn digits_text<'a>(&self, room: &'a mut [u8; 64]) -> &'a str {
+    pub fn digits_text<'a>(&self, room: &'a mut [u8; 64]) -> &'a str {
         *room = self.digits();
         std::str::from_utf8(room).expect("invariant: hexadecimal digits are ASCII")
     }

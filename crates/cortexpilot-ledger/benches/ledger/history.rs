@@ -49,7 +49,7 @@ impl Template {
 pub(crate) fn make(root: &Path, lines: usize, kind: Kind) -> FileStore {
     let store = drive::open(root);
     drive::fill(&store, 1);
-    work(&store, 1, 1);
+    work(&store, 1, 0);
     drive::fill(&store, 1);
     drop(store);
     let path = root.join(LEDGER);

@@ -72,8 +72,8 @@ impl LogTree {
     /// Begins a batch on top of this tree. Nothing here changes until [`commit`](Self::commit): a batch that could not be
     /// written is dropped.
     pub fn batch(&self) -> Batch {
-        let nodes = self.frontier.nodes().collect();
-        Batch { base: self.size(), frontier: self.frontier.clone(), nodes }
+        let edge = self.frontier.nodes().collect();
+        Batch { base: self.size(), frontier: self.frontier.clone(), edge, nodes: BTreeMap::new() }
     }
 
     /// Takes over a batch that is durable. `false`, and nothing changes, when the tree has grown since the batch began.
@@ -82,12 +82,9 @@ impl LogTree {
         if batch.base != self.size() {
             return false;
         }
-        // Nodes of one level come in the order of their index, and each level of tiles is fed on its own. Those of the old
-        // edge are stored already: they are the ones whose leaves all stand before the batch.
+        // Nodes of one level come in the order of their index, and each level of tiles is fed on its own.
         for (node, hash) in &batch.nodes {
-            if (node.index + 1) << node.level > batch.base {
-                keep(&mut self.edge, &mut self.full, *node, *hash);
-            }
+            keep(&mut self.edge, &mut self.full, *node, *hash);
         }
         self.frontier = batch.frontier;
         true
@@ -146,6 +143,9 @@ impl Nodes for Edge<'_> {
 pub struct Batch {
     base: u64,
     frontier: Frontier,
+    /// The peaks of the tree before it.
+    edge: Vec<(Node, Sha256Digest)>,
+    /// Those that became whole with it.
     nodes: BTreeMap<Node, Sha256Digest>,
 }
 
@@ -202,7 +202,8 @@ impl Batch {
 
 impl Nodes for Batch {
     fn node(&self, node: Node) -> Result<Sha256Digest, HashError> {
-        self.nodes.get(&node).copied().ok_or(HashError::Missing(node))
+        let before = || self.edge.iter().find(|(peak, _)| *peak == node).map(|(_, hash)| hash);
+        self.nodes.get(&node).or_else(before).copied().ok_or(HashError::Missing(node))
     }
 }
 

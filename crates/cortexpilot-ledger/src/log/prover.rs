@@ -70,7 +70,8 @@ impl<N: Nodes> Prover<N> {
         // Down: the halves that the way does not go into. As long as it is the last one they are known.
         let (mut from, mut to) = (0, size);
         let mut depth = 0;
-        let mut below = Vec::new();
+        // Enough where the last line was a neighbour.
+        let mut below = Vec::with_capacity(8);
         while to - from > 1 {
             let middle = from + split(to - from);
             let right = index >= middle;

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use cortexpilot_core::domain::id::Sha256Digest;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::Deserialize;
 
 use super::check::{CheckError, verify_inclusion};
 use super::checkpoint::{Checkpoint, CheckpointError, SignedCheckpoint};
@@ -52,30 +52,6 @@ struct Wire {
     checkpoint: String,
 }
 
-/// The same to be written, out of what is there.
-#[derive(Serialize)]
-struct Written<'a> {
-    format: &'static str,
-    index: u64,
-    leaf_hash: Digits<'a>,
-    #[serde(serialize_with = "all_digits")]
-    inclusion: &'a [Sha256Digest],
-    checkpoint: &'a str,
-}
-
-/// A hash as its hexadecimal digits.
-struct Digits<'a>(&'a Sha256Digest);
-
-impl Serialize for Digits<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self.0)
-    }
-}
-
-fn all_digits<S: Serializer>(hashes: &[Sha256Digest], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(hashes.iter().map(Digits))
-}
-
 impl Receipt {
     /// Makes a receipt, after verifying it: a wrong hash in a tile must not leave the house.
     ///
@@ -121,13 +97,22 @@ impl Receipt {
     /// As JSON, in one line. Hashes in hexadecimal, like all others of ours; the checkpoint as it is.
     pub fn to_json(&self) -> String {
         let Self { index, leaf, inclusion, checkpoint } = self;
-        let (format, leaf_hash) = (RECEIPT_FORMAT, Digits(leaf));
-        let written = Written { format, index: *index, leaf_hash, inclusion, checkpoint };
         // Two digits a byte, quotes and a comma for each hash, and the rest. Grown step by step it would be copied each time.
-        let mut json = Vec::with_capacity(inclusion.len() * 67 + checkpoint.len() + 256);
-        serde_json::to_writer(&mut json, &written)
-            .expect("invariant: numbers and strings can always be written as JSON");
-        String::from_utf8(json).expect("invariant: JSON is text")
+        let mut json = String::with_capacity(inclusion.len() * 67 + checkpoint.len() + 256);
+        let mut digits = [0; 64];
+        // Writing to a string cannot fail.
+        let _ = write!(json, "{{\"format\":\"{RECEIPT_FORMAT}\",\"index\":{index},\"leaf_hash\":\"");
+        json.push_str(leaf.digits_text(&mut digits));
+        json.push_str("\",\"inclusion\":[");
+        for (at, hash) in inclusion.iter().enumerate() {
+            json.push_str(if at == 0 { "\"" } else { ",\"" });
+            json.push_str(hash.digits_text(&mut digits));
+            json.push('"');
+        }
+        json.push_str("],\"checkpoint\":");
+        json.push_str(&serde_json::to_string(checkpoint).expect("invariant: a string can always be written as JSON"));
+        json.push('}');
+        json
     }
 
     /// Parses what [`to_json`](Self::to_json) writes. Verifies nothing.

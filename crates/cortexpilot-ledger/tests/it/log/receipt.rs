@@ -16,8 +16,11 @@ fn a_receipt_shows_its_line_under_the_signed_root_and_survives_its_json() {
     let (_, batch, checkpoint) = signed(300, 7);
     for index in 300..307 {
         let receipt = receipt(&batch, &checkpoint, index);
-        let again = Receipt::parse(receipt.to_json().as_bytes()).unwrap();
+        let json = receipt.to_json();
+        let again = Receipt::parse(json.as_bytes()).unwrap();
         assert_eq!(again, receipt);
+        let read: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(read["checkpoint"], checkpoint.to_string());
         assert_eq!(again.verify(&line(index), &signer().verifier()).unwrap(), checkpoint);
         assert_eq!(again.verify(&line(index + 1), &signer().verifier()), Err(ReceiptError::OtherLine));
         assert!(again.verify(&line(index), &signer().named("example.com/other").unwrap().verifier()).is_err());
