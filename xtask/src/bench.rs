@@ -99,3 +99,34 @@ pub(crate) fn mcp(args: &Args) -> Result<ExitCode> {
     cargo.arg("--binary").arg(binary);
     Ok(if passes(&mut cargo)? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
+
+/// Cases of `cargo xtask bench http`.
+const OF_HTTP: [&str; 5] = ["health", "item", "runs", "previews", "start"];
+
+/// `cargo xtask bench http`.
+pub(crate) fn http(args: &Args) -> Result<ExitCode> {
+    let only = args.values("--only");
+    if let Some(wrong) = only.iter().find(|name| !OF_HTTP.contains(name)) {
+        bail!("`{wrong}` is no case: there are {}; and --hostile", OF_HTTP.join(", "));
+    }
+    let workspace = Workspace::find()?;
+    let binary = release_binary(&workspace)?;
+    let mut cargo = workspace.cargo();
+    cargo.args(["bench", "--quiet", "-p", "cortexpilot", "--bench", "http", "--"]);
+    for name in ["--items", "--rounds"] {
+        for value in args.values(name) {
+            cargo.args([name, value]);
+        }
+    }
+    let cases = match (args.has("--hostile"), only.is_empty()) {
+        (true, true) => vec!["hostile"],
+        (true, false) => bail!("--hostile is a case of its own: leave --only out"),
+        (false, true) => OF_HTTP.to_vec(),
+        (false, false) => only,
+    };
+    for case in cases {
+        cargo.args(["--only", case]);
+    }
+    cargo.arg("--binary").arg(binary);
+    Ok(if passes(&mut cargo)? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

@@ -1,5 +1,7 @@
 //! Generated documents: printed by the product itself, kept in the repository, compared on every check.
 
+pub(crate) mod packages;
+
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -22,6 +24,9 @@ const DOCUMENTS: &[(&str, &str)] = &[
     ("registry-server", "dist/server.json"),
     ("bundle-manifest", "dist/mcpb/manifest.json"),
     ("resources-readonly", "crates/cortexpilot-server/tests/golden/resources-readonly.json"),
+    ("openapi", "openapi.json"),
+    ("frontend-contract", "packages/frontend-api-contract/src/generated/contract.ts"),
+    ("frontend-states", "packages/frontend-shared/src/generated/states.ts"),
 ];
 
 /// `cargo xtask gen [--check]`.
@@ -44,6 +49,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         std::fs::write(&path, fresh).with_context(|| format!("{file} cannot be written"))?;
         println!("gen: written   {file}");
     }
+    packages::write(&workspace)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -71,6 +77,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<Report> {
         }
     }
     report.note(format!("{} documents", DOCUMENTS.len()));
+    packages::check(workspace, &mut report)?;
     Ok(report)
 }
 

@@ -146,6 +146,29 @@ const COMMANDS: &[Command] = &[
         run: bench::mcp,
     },
     Command {
+        name: "bench http",
+        about: "How the control plane stands against a bare handler, with many runs, and beside a hostile crowd",
+        options: &[
+            Opt {
+                name: "--only",
+                value: Some("CASE"),
+                about: "one case (may be repeated): health, item, runs, previews, start",
+            },
+            Opt {
+                name: "--hostile",
+                value: None,
+                about: "instead: what a polite client sees beside thousands that are not",
+            },
+            Opt { name: "--items", value: Some("N"), about: "the long ledger has N items (default 100000)" },
+            Opt { name: "--rounds", value: Some("N"), about: "rounds of each case (default 5)" },
+        ],
+        details: "Two reads side by side with a bare handler; the newest 50 of 10,000 runs; 32 previews at a time beside a long\n\
+                  ledger; the start of a server. With --hostile: slow heads, slow bodies, stalled connections, idle streams, huge\n\
+                  bodies and gzip bombs at once. Fails when a figure misses its target or could not be had. Leave the machine\n\
+                  alone meanwhile; docs/benchmarks/http.md says how to read it.",
+        run: bench::http,
+    },
+    Command {
         name: "faults",
         about: "Break what the ledger rests on, in campaigns: kills, faulty disks, flipped bits, full disks",
         options: &[

@@ -6,8 +6,10 @@ mod install;
 pub(crate) mod junit;
 pub(crate) mod mounted;
 mod node;
+mod packages;
 mod python;
 mod rust;
+mod schemathesis;
 pub(crate) mod traced;
 
 use std::process::ExitCode;
@@ -32,7 +34,7 @@ const TIERS: &[(Tier, &str, &str)] = &[
     (Tier::Core, "core", "Rust and Python alone"),
     (Tier::Clients, "clients", "foreign programs: MCP clients, installed below target/clients, strace and mount"),
     (Tier::Pg, "pg", "a PostgreSQL server of its own"),
-    (Tier::Web, "web", "Node and a browser"),
+    (Tier::Web, "web", "Node with npm: the TypeScript packages"),
 ];
 
 /// One suite: a command and how its result is counted.
@@ -105,6 +107,13 @@ const SUITES: &[Suite] = &[
         run: install::run,
     },
     Suite {
+        name: "schemathesis",
+        tier: Tier::Clients,
+        command: "python3 tests/api/run.py --binary target/debug/cortexpilot",
+        needs: "python3 with venv, and PyPI for the first installation",
+        run: schemathesis::run,
+    },
+    Suite {
         name: "traced",
         tier: Tier::Clients,
         command: "cargo nextest run --workspace --test traced --profile ci",
@@ -117,6 +126,13 @@ const SUITES: &[Suite] = &[
         command: "cargo nextest run --workspace --test mounted --profile ci",
         needs: "a machine on which a tmpfs may be mounted, which takes root",
         run: mounted::run,
+    },
+    Suite {
+        name: "packages",
+        tier: Tier::Web,
+        command: "node packages/tools/test.mjs --binary target/debug/cortexpilot",
+        needs: "node 20 or newer with npm, and the npm registry for the first installation",
+        run: packages::run,
     },
 ];
 

@@ -127,9 +127,11 @@ codes! {
     ReceiptNoKey "RECEIPT_NO_KEY"
     ReceiptNotFound "RECEIPT_NOT_FOUND"
     WorkflowNotFound "WORKFLOW_NOT_FOUND"
+    ArtifactNotFound "ARTIFACT_NOT_FOUND"
     ArgumentsInvalid "ARGUMENTS_INVALID"
     RequestValidation "REQUEST_VALIDATION_ERROR"
     NotFound "NOT_FOUND"
+    NotPartOfCortexpilot "NOT_PART_OF_CORTEXPILOT"
     MethodNotAllowed "METHOD_NOT_ALLOWED"
     UnsupportedMediaType "UNSUPPORTED_MEDIA_TYPE"
     BodyTooLarge "BODY_TOO_LARGE"
@@ -425,9 +427,9 @@ impl ErrorCode {
                 exit::DENIED,
                 AfterWait,
                 You,
-                "This principal appended as many items within an hour as it may.",
+                "This principal asked for too much in too short a time, or queued as many items within an hour as it may.",
                 "Stop and tell the person. After retry_after_s seconds, which the reason names, call preview_enqueue_from_run again.",
-                "Wait as long as the reason says; an operator's own principal is not limited.",
+                "Wait as many seconds as retry_after_s says, then ask once more. How much an operator may queue is not limited.",
             ),
             Self::ScopeForbidden => row(
                 403,
@@ -582,6 +584,15 @@ impl ErrorCode {
                 "Use a workflow_id exactly as list_workflows gives it.",
                 "Use an id from `GET /api/workflows`.",
             ),
+            Self::ArtifactNotFound => row(
+                404,
+                exit::NOT_FOUND,
+                AfterFix,
+                You,
+                "The run has no such file that may be read.",
+                "Send a name exactly as the run's list of artifacts gives it, its slashes percent-encoded.",
+                "Use a name from `GET /api/runs/{run_id}/artifacts`, its slashes percent-encoded.",
+            ),
             Self::ArgumentsInvalid => row(
                 422,
                 exit::USAGE,
@@ -608,6 +619,15 @@ impl ErrorCode {
                 "There is nothing at this path.",
                 "Stop and tell the person that this path does not exist.",
                 "See docs/reference/operations.md for the routes.",
+            ),
+            Self::NotPartOfCortexpilot => row(
+                404,
+                exit::NOT_FOUND,
+                AfterFix,
+                You,
+                "The original had this route; it is not part of this system.",
+                "Stop and tell the person that this cannot be done here.",
+                "docs/compat.md lists the original's routes that are not part of this system, and what takes their place.",
             ),
             Self::MethodNotAllowed => row(
                 405,

@@ -21,10 +21,13 @@ use crate::domain::listing::{FileProblem, QueueFilter, QueueListing};
 use crate::domain::queue::QueueItem;
 use crate::domain::refusal::Refusal;
 use crate::domain::token::TokenRecord;
+use lines::{LedgerLine, LinesPage, LinesQuery};
 
 pub mod runs;
 
 pub mod receipts;
+
+pub mod lines;
 
 pub mod fake;
 
@@ -173,6 +176,10 @@ pub trait StoreRead: Send + Sync {
     fn tokens(&self) -> BoxFuture<'_, Result<Vec<TokenRecord>, StoreError>>;
     /// How the ledger stands.
     fn health(&self) -> BoxFuture<'_, Result<StoreHealth, StoreError>>;
+    /// A page of lines of one of the files, each verified against the line before it.
+    fn lines<'a>(&'a self, query: &'a LinesQuery) -> BoxFuture<'a, Result<LinesPage, StoreError>>;
+    /// The lines of one item, in their order; empty where there is no such item.
+    fn lines_of<'a>(&'a self, id: &'a QueueItemId) -> BoxFuture<'a, Result<Vec<LedgerLine>, StoreError>>;
 }
 
 /// A store: reads, and one way to change it.

@@ -33,6 +33,7 @@ mod writer;
 
 mod reader;
 mod scrub;
+mod shown;
 mod store;
 
 mod keys;

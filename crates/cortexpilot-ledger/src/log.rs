@@ -51,7 +51,7 @@ pub use checkpoint::{Checkpoint, CheckpointError, SignedCheckpoint};
 pub use checkpoint_file::{CheckpointFileError, load_checkpoint, store_checkpoint};
 pub use grow::{Batch, LogTree, each_line};
 pub use hash::{empty_root, leaf_hash, node_hash};
-pub use keeper::{KeeperOptions, LogKeeper, receipt_now};
+pub use keeper::{KeeperOptions, LogKeeper, last_checkpoints, receipt_kept, receipt_now};
 pub use key::{AUDIT_KEY, AuditKey, AuditKeyError, init_audit_key, load_audit_key};
 pub use note::{KeyTextError, Note, NoteError, NoteSigner, NoteVerifier, Signature};
 pub use proof::{HashError, Levels, Nodes, ProofError, prove_consistency, prove_inclusion, root_at};

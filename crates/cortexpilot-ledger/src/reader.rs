@@ -1,6 +1,7 @@
 //! The store for processes that only read: it leaves not one byte behind.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use cortexpilot_core::domain::gate::{EnqueueFacts, EnqueueQuery};
 use cortexpilot_core::domain::governance::{ApprovalFilter, GovernanceFacts, GovernanceQuery};
@@ -8,8 +9,10 @@ use cortexpilot_core::domain::id::QueueItemId;
 use cortexpilot_core::domain::listing::{QueueFilter, QueueListing};
 use cortexpilot_core::domain::queue::QueueItem;
 use cortexpilot_core::domain::token::TokenRecord;
+use cortexpilot_core::port::lines::{LedgerFile, LedgerLine, LinesPage, LinesQuery};
 use cortexpilot_core::port::{ApprovalListing, BoxFuture, StoreError, StoreHealth, StoreRead};
 
+use crate::shown::{self, Stand, waiting};
 use crate::state::{Engine, Shared};
 
 /// Reads the ledger of a runtime root and follows it while others write.
@@ -17,13 +20,15 @@ use crate::state::{Engine, Shared};
 /// It makes no directory, no lock file, nothing. Files that do not exist are an empty ledger. It reads only what is
 /// durable: a line of a commit under way, or of one that failed, is not there yet.
 pub struct FileReader {
-    engine: Engine,
+    root: PathBuf,
+    engine: Arc<Engine>,
 }
 
 impl FileReader {
     /// Names the runtime root. Nothing is read before the first question.
     pub fn open(root: impl Into<PathBuf>) -> Self {
-        Self { engine: Engine::new(&root.into()) }
+        let root = root.into();
+        Self { engine: Arc::new(Engine::new(&root)), root }
     }
 
     fn answer<'a, T: Send + 'a>(
@@ -61,6 +66,23 @@ impl StoreRead for FileReader {
 
     fn health(&self) -> BoxFuture<'_, Result<StoreHealth, StoreError>> {
         self.answer(|shared| Ok(shared.health()))
+    }
+
+    fn lines<'a>(&'a self, query: &'a LinesQuery) -> BoxFuture<'a, Result<LinesPage, StoreError>> {
+        Box::pin(async move {
+            let stand = self.answer(|shared| Ok(Stand::of(shared, query.file))).await?;
+            let (root, engine, query) = (self.root.clone(), self.engine.clone(), query.clone());
+            waiting(move || shown::page(&root, &engine.directory, &stand, &query)).await
+        })
+    }
+
+    fn lines_of<'a>(&'a self, id: &'a QueueItemId) -> BoxFuture<'a, Result<Vec<LedgerLine>, StoreError>> {
+        Box::pin(async move {
+            let found = |shared: &Shared| Ok((Stand::of(shared, LedgerFile::Queue), shown::places(shared, id)?));
+            let (stand, Some(places)) = self.answer(found).await? else { return Ok(Vec::new()) };
+            let (root, engine) = (self.root.clone(), self.engine.clone());
+            waiting(move || shown::lines_at(&root, &engine.directory, &stand, &places)).await
+        })
     }
 }
 

@@ -18,6 +18,7 @@ use crate::chain::FileKind;
 use crate::index::{Beginning, Index, Wake};
 use crate::lock::LOCK_NAME;
 use crate::marks::Marks;
+use crate::shown::Directory;
 use crate::store::OpenError;
 use crate::tracked::Tracked;
 
@@ -270,13 +271,21 @@ pub(crate) struct Engine {
     marks: Marks,
     /// Whoever builds the index in this process.
     pub(crate) builder: OnceLock<Wake>,
+    /// Where lines stand, for those who look at single ones.
+    pub(crate) directory: Directory,
 }
 
 impl Engine {
     pub(crate) fn new(root: &Path) -> Self {
         let shared = Shared { resumable: true, ..Shared::new(root) };
         let ended = shared.ended.clone();
-        Self { shared: RwLock::new(shared), ended, marks: Marks::new(root.join(LOCK_NAME)), builder: OnceLock::new() }
+        Self {
+            shared: RwLock::new(shared),
+            ended,
+            marks: Marks::new(root.join(LOCK_NAME)),
+            builder: OnceLock::new(),
+            directory: Directory::default(),
+        }
     }
 
     /// Says that this turn came to its end, and all before it: what they left is durable, or taken back. Needs no lock of the

@@ -14,6 +14,7 @@ use cortexpilot_core::domain::id::QueueItemId;
 use cortexpilot_core::domain::listing::{QueueFilter, QueueListing};
 use cortexpilot_core::domain::queue::QueueItem;
 use cortexpilot_core::domain::token::TokenRecord;
+use cortexpilot_core::port::lines::{LedgerFile, LedgerLine, LinesPage, LinesQuery};
 use cortexpilot_core::port::{ApprovalListing, BoxFuture, Clock, Store, StoreError, StoreHealth, StoreRead};
 use tokio::sync::watch;
 
@@ -26,6 +27,7 @@ use crate::reader::approvals;
 use crate::reserve::Reserve;
 use crate::scrub::{self, ScrubReport};
 use crate::segments::SegmentRule;
+use crate::shown::{self, Stand, waiting};
 use crate::state::{Engine, Shared};
 use crate::writer::{Answer, BATCH_MAX, Common, Writer};
 
@@ -254,6 +256,25 @@ impl FileStore {
     }
 }
 
+impl FileStore {
+    /// Answers about lines when every line that was staged by then is in its file and durable: also a refusal, which no other
+    /// answer rests on.
+    async fn of_lines<T>(&self, answer: impl Fn(&Shared) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let mut ended = self.ended.clone();
+        loop {
+            let look = |shared: &Shared| Ok((answer(shared)?, shared.under_way(), shared.generation));
+            let ((value, under_way, generation), _) = self.engine.look(look)?;
+            let Some(turn) = under_way else { return Ok(value) };
+            if ended.wait_for(|ended| *ended >= turn.commit).await.is_err() {
+                return Err(StoreError::Unavailable("the writer stopped".into()));
+            }
+            if self.engine.read().generation == generation {
+                return Ok(value);
+            }
+        }
+    }
+}
+
 impl Drop for FileStore {
     fn drop(&mut self) {
         self.commits.close();
@@ -293,6 +314,23 @@ impl StoreRead for FileStore {
 
     fn health(&self) -> BoxFuture<'_, Result<StoreHealth, StoreError>> {
         Box::pin(self.answer(|shared| Ok(shared.health())))
+    }
+
+    fn lines<'a>(&'a self, query: &'a LinesQuery) -> BoxFuture<'a, Result<LinesPage, StoreError>> {
+        Box::pin(async move {
+            let stand = self.of_lines(|shared| Ok(Stand::of(shared, query.file))).await?;
+            let (root, engine, query) = (self.root.clone(), self.engine.clone(), query.clone());
+            waiting(move || shown::page(&root, &engine.directory, &stand, &query)).await
+        })
+    }
+
+    fn lines_of<'a>(&'a self, id: &'a QueueItemId) -> BoxFuture<'a, Result<Vec<LedgerLine>, StoreError>> {
+        Box::pin(async move {
+            let found = |shared: &Shared| Ok((Stand::of(shared, LedgerFile::Queue), shown::places(shared, id)?));
+            let (stand, Some(places)) = self.of_lines(found).await? else { return Ok(Vec::new()) };
+            let (root, engine) = (self.root.clone(), self.engine.clone());
+            waiting(move || shown::lines_at(&root, &engine.directory, &stand, &places)).await
+        })
     }
 }
 

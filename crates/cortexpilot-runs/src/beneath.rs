@@ -136,6 +136,11 @@ impl Dir {
         Ok(dir)
     }
 
+    /// The pace at which what is in it is read.
+    pub(crate) fn pace(&self) -> &Pace {
+        &self.pace
+    }
+
     /// Opens a directory in this one.
     pub(crate) fn dir(&self, name: &str) -> Result<Self, What> {
         // Opened as a directory or not at all: what is none is told so before anything of its own is called.
@@ -174,6 +179,20 @@ impl Dir {
         single(name)?;
         let stat = rustix::fs::statat(&self.fd, format!("{dir}/{name}"), AtFlags::SYMLINK_NOFOLLOW);
         let stat = stat.map_err(open_problem)?;
+        regular(&stat)?;
+        Ok(Stamp::of(&stat))
+    }
+
+    /// The same for a file one directory further down, with two calls; that directory is none but a directory.
+    pub(crate) fn stamp_below(&self, dir: &str, below: &str, name: &str) -> Result<Stamp, What> {
+        single(dir)?;
+        single(below)?;
+        single(name)?;
+        let look = |path: String| rustix::fs::statat(&self.fd, path, AtFlags::SYMLINK_NOFOLLOW).map_err(open_problem);
+        if FileType::from_raw_mode(look(format!("{dir}/{below}"))?.st_mode) != FileType::Directory {
+            return Err(What::NotDirectory);
+        }
+        let stat = look(format!("{dir}/{below}/{name}"))?;
         regular(&stat)?;
         Ok(Stamp::of(&stat))
     }

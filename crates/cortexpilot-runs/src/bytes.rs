@@ -43,6 +43,23 @@ pub(crate) fn whole(file: &File, size: u64, limit: u64, pace: &Pace) -> Result<V
     Ok(bytes)
 }
 
+/// Reads so many bytes from a place on; fewer where the file ends before.
+pub(crate) fn range(file: &File, from: u64, length: usize, pace: &Pace) -> Result<Vec<u8>, What> {
+    pace.take(length as u64)?;
+    let mut bytes = vec![0; length];
+    let mut read = 0;
+    while read < length {
+        match read_at(file, &mut bytes[read..], from + read as u64, pace) {
+            Ok(0) => break,
+            Ok(got) => read += got,
+            Err(Errno::INTR) => {}
+            Err(errno) => return Err(What::Io(errno)),
+        }
+    }
+    bytes.truncate(read);
+    Ok(bytes)
+}
+
 fn read_at(file: &File, into: &mut [u8], offset: u64, pace: &Pace) -> Result<usize, Errno> {
     #[cfg(target_os = "linux")]
     if pace.hurries() {

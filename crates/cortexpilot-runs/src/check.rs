@@ -7,23 +7,19 @@ use cortexpilot_core::domain::run::ContractEvidence;
 use cortexpilot_core::port::runs::CheckFinding;
 use rustix::fs::FileType;
 use serde_json::{Map, Value};
-use sha2::{Digest as _, Sha256};
 
-use crate::beneath::{Dir, Via, io_problem};
-use crate::chain::CHAIN;
+use crate::beneath::{Dir, Via};
 use crate::contract::{CONTRACT, ContractDigest};
 use crate::events::{self, EVENTS, LineProblems};
 use crate::facts::{self, NoFacts};
 use crate::manifest::{MANIFEST, ManifestDigest};
 use crate::problem::{Problem, RUN_DIRECTORY, What};
-use crate::{contract, json, reports, scan, views};
+use crate::{contract, evidence, json, reports, scan, views};
 
 /// Files of evidence larger than this are not hashed.
 const EVIDENCE_BYTES_MAX: u64 = 64 << 20;
 /// At most so many recorded digests are compared.
 const EVIDENCE_FILES_MAX: usize = 10_000;
-/// Files that the writer goes on writing after it recorded their digests: a difference says nothing.
-const WRITTEN_ON: [&str; 3] = [EVENTS, CHAIN, "reports/events_summary.json"];
 
 /// What a directory holds, and what is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -225,38 +221,14 @@ fn evidence_problems(dir: &Dir, manifest: &Map<String, Value>) -> Vec<Problem> {
     let recorded = hashes.iter().take(EVIDENCE_FILES_MAX);
     recorded
         // The contract's digest is judged with the facts.
-        .filter(|(file, _)| file.as_str() != CONTRACT && !WRITTEN_ON.contains(&file.as_str()))
+        .filter(|(file, _)| file.as_str() != CONTRACT && !evidence::WRITTEN_ON.contains(&file.as_str()))
         .filter_map(|(file, digest)| {
             let want = Sha256Digest::parse(digest.as_str()?);
-            match hash(dir, file) {
-                Ok(have) => (want != Some(have)).then(|| Problem::file(file.clone(), What::EvidenceMismatch)),
+            match evidence::hash(dir, file, EVIDENCE_BYTES_MAX) {
+                Ok((have, _)) => (want != Some(have)).then(|| Problem::file(file.clone(), What::EvidenceMismatch)),
                 Err(What::Missing) => None,
                 Err(what) => Some(Problem::file(file.clone(), what)),
             }
         })
         .collect()
-}
-
-fn hash(run: &Dir, path: &str) -> Result<Sha256Digest, What> {
-    let (parents, name) = path.rsplit_once('/').map_or((None, path), |(parents, name)| (Some(parents), name));
-    let mut below: Option<Dir> = None;
-    for parent in parents.into_iter().flat_map(|parents| parents.split('/')) {
-        below = Some(below.as_ref().unwrap_or(run).dir(parent)?);
-    }
-    let (mut file, stamp) = below.as_ref().unwrap_or(run).file(name)?;
-    if stamp.size > EVIDENCE_BYTES_MAX {
-        return Err(What::TooLarge { bytes: EVIDENCE_BYTES_MAX });
-    }
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 64 << 10];
-    let mut read = 0;
-    loop {
-        let got = std::io::Read::read(&mut file, &mut buffer).map_err(|error| io_problem(&error))?;
-        read += got as u64;
-        match got {
-            0 => return Ok(Sha256Digest::from_bytes(hasher.finalize().into())),
-            _ if read > EVIDENCE_BYTES_MAX => return Err(What::TooLarge { bytes: EVIDENCE_BYTES_MAX }),
-            got => hasher.update(&buffer[..got]),
-        }
-    }
 }

@@ -1,5 +1,6 @@
 //! What lists need to know about a run's contract, without the contract.
 
+use cortexpilot_core::domain::id::Sha256Digest;
 use serde_json::{Map, Value};
 
 use crate::CONTRACT_BYTES_MAX;
@@ -16,6 +17,10 @@ pub(crate) struct ContractDigest {
     pub(crate) task_id: Option<String>,
     pub(crate) owner: Agent,
     pub(crate) assigned: Agent,
+    /// As written, where it is a list.
+    pub(crate) allowed_paths: Vec<Value>,
+    /// Why it could not be read as a document; the first of the problems too.
+    pub(crate) unread: Option<Problem>,
     pub(crate) problems: Vec<Problem>,
 }
 
@@ -23,6 +28,38 @@ pub(crate) struct ContractDigest {
 pub(crate) struct Agent {
     pub(crate) agent_id: String,
     pub(crate) role: String,
+}
+
+/// A whole contract, for the list of contracts.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct ContractDocument {
+    pub(crate) map: Map<String, Value>,
+    /// Of its bytes; `None` where they could not be read.
+    pub(crate) sha256: Option<Sha256Digest>,
+    pub(crate) bytes: usize,
+    /// There is none.
+    pub(crate) missing: bool,
+    pub(crate) problem: Option<Problem>,
+}
+
+impl ContractDocument {
+    pub(crate) fn read(dir: &Dir) -> Self {
+        let problem = |what| Some(Problem::file(CONTRACT, what));
+        match dir.read(CONTRACT, CONTRACT_BYTES_MAX) {
+            Ok((bytes, _)) => {
+                let (map, what) = json::parse(&bytes).object();
+                Self {
+                    map: map.unwrap_or_default(),
+                    sha256: Some(Sha256Digest::of(&bytes)),
+                    bytes: bytes.len(),
+                    missing: false,
+                    problem: what.and_then(problem),
+                }
+            }
+            Err(What::Missing) => Self { missing: true, ..Self::default() },
+            Err(what) => Self { problem: problem(what), ..Self::default() },
+        }
+    }
 }
 
 /// The contract as it can be shown, and what is wrong with it.
@@ -46,8 +83,9 @@ impl ContractDigest {
     }
 
     pub(crate) fn of(map: Option<&Map<String, Value>>, problem: Option<Problem>) -> Self {
+        let unread = problem.clone();
         let mut problems = Vec::from_iter(problem);
-        let Some(map) = map else { return Self { problems, ..Self::default() } };
+        let Some(map) = map else { return Self { unread, problems, ..Self::default() } };
         let mut odd = |member, want| problems.push(Problem::file(CONTRACT, What::OddType { member, want }));
         let task_id = match json::text(map, "task_id") {
             Member::Present(text) => Some(clip(text, 1_024)),
@@ -69,13 +107,16 @@ impl ContractDigest {
         if map.get("allowed_paths").is_some_and(|paths| !paths.is_array()) {
             odd("allowed_paths", "a list");
         }
-        Self { task_id, owner, assigned, problems }
+        Self { task_id, owner, assigned, allowed_paths: allowed_paths(Some(map)), unread, problems }
     }
 
     /// About how many bytes this holds.
     pub(crate) fn weight(&self) -> usize {
         let agent = |agent: &Agent| agent.agent_id.len() + agent.role.len();
-        self.task_id.as_deref().map_or(0, str::len) + agent(&self.owner) + agent(&self.assigned) + 256
+        // What is no text may be anything.
+        let path = |path: &Value| path.as_str().map_or_else(|| path.to_string().len() * 4, str::len) + 32;
+        let paths = self.allowed_paths.iter().map(path).sum::<usize>();
+        self.task_id.as_deref().map_or(0, str::len) + agent(&self.owner) + agent(&self.assigned) + paths + 256
     }
 }
 

@@ -109,7 +109,7 @@ fn unheld(number: u64, what: What) -> EventLine<'static> {
     EventLine { number, bytes: &[], event: None, problem: Some(what) }
 }
 
-fn read_line(number: u64, bytes: &[u8], ended: bool, keep: Keep) -> EventLine<'_> {
+pub(crate) fn read_line(number: u64, bytes: &[u8], ended: bool, keep: Keep) -> EventLine<'_> {
     let (event, problem) = json::parse_keeping(bytes, keep).object();
     let problem = match problem {
         // Not a newline and not JSON: the writer stopped in the middle, or is in the middle.
@@ -200,6 +200,8 @@ pub(crate) struct EventsDigest {
     pub(crate) last_line_ts: String,
     /// The time of the last event that has one.
     pub(crate) last_ts: String,
+    /// The greatest time of an event, as text; empty where no event has one.
+    pub(crate) newest_ts: String,
     /// The last event that explains a failure.
     pub(crate) signal: Option<Signal>,
     /// The context of the last approval that was required and not completed since, as far as lines can be read.
@@ -245,6 +247,9 @@ impl EventsDigest {
         let Some(event) = &line.event else { return };
         let time = clip(time(event), 64);
         self.last_line_ts.clone_from(&time);
+        if time > self.newest_ts {
+            self.newest_ts.clone_from(&time);
+        }
         if !time.is_empty() {
             self.last_ts = time;
         }

@@ -1,8 +1,8 @@
-//! Hearing of changes instead of looking for them: what the kernel tells about the runs root and each run's manifest.
+//! Hearing of changes instead of looking for them: what the kernel tells about the runs root and each run's documents.
 //!
 //! One watch (`inotify`) stands on the root and one on each run's directory. The kernel queues an event before the call that
 //! made the change returns, so whoever asks after that call has ended is told of it. Not told are writes through a mapping of
-//! the file into memory, and changes that another machine makes.
+//! the file into memory or through another hard link, and changes that another machine makes.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -16,6 +16,15 @@ pub(crate) use without::Follower;
 /// Names of directories in the runs root of which something has changed.
 pub(crate) type Changed = HashSet<Arc<str>>;
 
+/// What was heard.
+#[derive(Debug, Default)]
+pub(crate) struct Changes {
+    /// Of these the directory or the manifest: their place in lists may be another.
+    pub(crate) places: Changed,
+    /// Of these only other documents that lists show.
+    pub(crate) rows: Changed,
+}
+
 #[cfg(target_os = "linux")]
 mod watching {
     use std::mem::MaybeUninit;
@@ -24,7 +33,9 @@ mod watching {
     use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
     use rustix::io::Errno;
 
-    use super::{Arc, Changed, HashMap, Path, PathBuf};
+    use super::{Arc, Changes, HashMap, Path, PathBuf};
+    use crate::contract::CONTRACT;
+    use crate::events::EVENTS;
     use crate::manifest::MANIFEST;
 
     /// The watches over one runs root.
@@ -62,8 +73,8 @@ mod watching {
         }
 
         /// What has changed since it was last asked; `None` when the kernel has lost count or cannot say.
-        pub(crate) fn changes(&mut self) -> Option<Changed> {
-            let mut changed = Changed::new();
+        pub(crate) fn changes(&mut self) -> Option<Changes> {
+            let mut changed = Changes::default();
             let mut buffer = [MaybeUninit::uninit(); 16 << 10];
             let mut reader = Reader::new(&self.events, &mut buffer);
             loop {
@@ -81,15 +92,18 @@ mod watching {
                     if what.contains(ReadFlags::IGNORED) {
                         return None;
                     }
-                    changed.extend(event.file_name().and_then(|name| name.to_str().ok()).map(Arc::from));
+                    changed.places.extend(event.file_name().and_then(|name| name.to_str().ok()).map(Arc::from));
                     continue;
                 }
                 // An event without a name is about the directory itself.
-                let concerns = event.file_name().is_none_or(|name| name.to_bytes() == MANIFEST.as_bytes());
-                if let Some(run) = self.runs.get(&event.wd())
-                    && concerns
-                {
-                    changed.insert(Arc::clone(run));
+                let of = match event.file_name().map(|name| name.to_bytes()) {
+                    None => Some(&mut changed.places),
+                    Some(name) if name == MANIFEST.as_bytes() => Some(&mut changed.places),
+                    Some(name) if name == EVENTS.as_bytes() || name == CONTRACT.as_bytes() => Some(&mut changed.rows),
+                    Some(_) => None,
+                };
+                if let (Some(run), Some(of)) = (self.runs.get(&event.wd()), of) {
+                    of.insert(Arc::clone(run));
                 }
                 if what.contains(ReadFlags::IGNORED) {
                     self.runs.remove(&event.wd());
@@ -108,7 +122,7 @@ mod watching {
 mod without {
     use rustix::io::Errno;
 
-    use super::{Arc, Changed, Path};
+    use super::{Arc, Changes, Path};
 
     /// Cannot be made.
     #[derive(Debug)]
@@ -123,7 +137,7 @@ mod without {
             match *self {}
         }
 
-        pub(crate) fn changes(&mut self) -> Option<Changed> {
+        pub(crate) fn changes(&mut self) -> Option<Changes> {
             match *self {}
         }
     }

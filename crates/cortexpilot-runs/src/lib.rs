@@ -30,15 +30,24 @@ mod workflows;
 
 mod facts;
 
+mod diff;
+mod evidence;
+mod search;
+
+mod compare;
+mod proof;
+
 mod cache;
 mod follow;
 mod page;
 mod roster;
 mod scan;
 
+mod across;
 mod check;
 
 mod store;
+mod tail;
 mod views;
 
 #[cfg(feature = "fixture")]

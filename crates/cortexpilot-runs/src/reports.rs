@@ -56,6 +56,7 @@ pub(crate) fn is_name(name: &str) -> bool {
 }
 
 /// A report as it can be shown: `{"raw": …}` when it is no JSON, `{}` when it cannot be read at all.
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Shown {
     pub(crate) data: Value,
     pub(crate) bytes: usize,

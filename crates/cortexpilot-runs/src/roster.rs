@@ -1,11 +1,13 @@
-//! Which runs there are and in which order: what a list needs to know of those that are not on its page.
+//! Which runs there are and in which order, and of which of them something may have changed: what a list needs to know of
+//! those that are not on its page, and what saves it looking at those that are.
 //!
-//! Nothing is decided from this, and no run is shown from it: of what stands on a page every file is looked at again. What it
-//! saves is looking at ten thousand manifests to find the fifty that are wanted. Small roots are looked through each time.
-//! Those of [`FOLLOW_FROM`] runs and more are followed ([`crate::follow`]), once they have been listed: then a list knows of
-//! every change whose call had ended before it began, but for one: a manifest that was rewritten through a mapping into
-//! memory, so that `created_at` changed, stands in its old place until the list has been asked for twice, [`TRUSTED`] apart.
-//! What cannot be followed (a network file system, too many runs, no watches left) is looked through each time.
+//! Nothing is decided from this. What it saves is looking at ten thousand runs to find the fifty that are wanted. Small roots
+//! are looked through each time. Those of [`FOLLOW_FROM`] runs and more are followed ([`crate::follow`]), once they have been
+//! listed: then a list knows of every change of manifests, contracts and events whose call had ended before it began, and
+//! what is remembered of a run ([`crate::cache`]) is good while nothing was [`Heard`] of it. One kind of change is known
+//! late: a file that was rewritten through a mapping into memory, or through another hard link, is found when the list is
+//! asked for twice, [`TRUSTED`] apart. What cannot be followed (a network file system, too many runs, no watches left) is
+//! looked through each time.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -17,7 +19,7 @@ use rustix::io::Errno;
 
 use crate::MANIFEST_BYTES_MAX;
 use crate::beneath::{Dir, Stamp, Via};
-use crate::follow::{Changed, Follower};
+use crate::follow::{Changed, Changes, Follower};
 use crate::manifest::{self, MANIFEST};
 use crate::page::Key;
 use crate::problem::What;
@@ -46,6 +48,11 @@ impl Place {
         Key { time_us: self.time_us, name: self.name.to_string() }
     }
 
+    /// What lists are ordered by, in microseconds since 1970.
+    pub(crate) fn time_us(&self) -> i64 {
+        self.time_us
+    }
+
     /// As keys are ordered.
     fn order(&self, time_us: i64, name: &str) -> std::cmp::Ordering {
         time_us.cmp(&self.time_us).then_with(|| (*self.name).cmp(name))
@@ -54,6 +61,32 @@ impl Place {
     /// Whether it comes after the entry that a cursor names.
     pub(crate) fn is_after(&self, key: &Key) -> bool {
         self.order(key.time_us, &key.name).is_gt()
+    }
+}
+
+/// All runs as a list finds them.
+#[derive(Debug)]
+pub(crate) struct Runs {
+    /// Newest first.
+    pub(crate) places: Arc<Vec<Place>>,
+    /// What was heard of them; `None` while changes are not followed.
+    pub(crate) heard: Option<Heard>,
+}
+
+/// Of which runs something has changed, and when. Times are counts, not of any clock.
+#[derive(Debug, Clone)]
+pub(crate) struct Heard {
+    /// Now. What is read from now on holds every change that was heard.
+    pub(crate) now: u64,
+    /// When everything was last looked at: what was read before says nothing.
+    since: u64,
+    changed: Arc<HashMap<Arc<str>, u64>>,
+}
+
+impl Heard {
+    /// Whether nothing was heard of a run since it was read at `as_of`.
+    pub(crate) fn nothing_of(&self, run: &str, as_of: u64) -> bool {
+        as_of >= self.since && self.changed.get(run).is_none_or(|changed| *changed <= as_of)
     }
 }
 
@@ -71,6 +104,12 @@ struct Known {
     order: Arc<Vec<Place>>,
     follower: Option<Follower>,
     looked: Option<Instant>,
+    /// Counts what was heard, and each look at everything. It never goes back.
+    now: u64,
+    /// When everything was looked at.
+    since: u64,
+    /// When something of a run was last heard, since then.
+    changed: Arc<HashMap<Arc<str>, u64>>,
     /// Why following was given up; then it is not tried again.
     unfollowed: bool,
 }
@@ -91,8 +130,8 @@ enum Look {
 }
 
 impl Roster {
-    /// All runs, newest first.
-    pub(crate) fn places(&self, root: &Dir) -> Result<Arc<Vec<Place>>, What> {
+    /// All runs.
+    pub(crate) fn runs(&self, root: &Dir) -> Result<Runs, What> {
         let mut known = self.lock();
         let stamp = root.own_stamp()?;
         if known.root.is_none_or(|before| !before.same_file(&stamp)) {
@@ -100,11 +139,16 @@ impl Roster {
         }
         known.root = Some(stamp);
         let heard = known.follower.as_mut().and_then(Follower::changes);
-        if heard.is_none_or(|changed| known.look_at(root, changed).is_err()) {
+        if heard.is_none_or(|changes| known.hear(root, changes).is_err()) {
             known.follower = None;
             known.look_at_all(root)?;
         }
-        Ok(Arc::clone(&known.order))
+        let heard = known.follower.is_some().then(|| Heard {
+            now: known.now,
+            since: known.since,
+            changed: Arc::clone(&known.changed),
+        });
+        Ok(Runs { places: Arc::clone(&known.order), heard })
     }
 
     /// Whether [`follow`](Self::follow) should be called, on a thread that has time.
@@ -130,7 +174,7 @@ impl Roster {
         self.known.lock().unwrap_or_else(|poisoned: PoisonError<_>| {
             self.known.clear_poison();
             let mut known = poisoned.into_inner();
-            *known = Known::default();
+            *known = Known { now: known.now, ..Known::default() };
             known
         })
     }
@@ -171,12 +215,30 @@ impl Known {
         if let Some(follower) = &mut self.follower {
             names.iter().try_for_each(|name| follower.watch(name)).map_err(What::Io)?;
         }
+        // Before looking: what is read while this looks counts as read before it.
+        self.now += 1;
+        self.since = self.now;
+        self.changed = Arc::default();
         let gone: Vec<_> = self.runs.keys().filter(|run| !names.contains(*run)).map(Arc::clone).collect();
         let looks = look_all(root, names, &self.runs);
         self.looked = Some(Instant::now());
         let gone = gone.into_iter().map(|name| (name, Look::NoRun));
         self.take(looks.into_iter().chain(gone));
         Ok(())
+    }
+
+    fn hear(&mut self, root: &Dir, changes: Changes) -> Result<(), What> {
+        if changes.places.is_empty() && changes.rows.is_empty() {
+            return Ok(());
+        }
+        self.now += 1;
+        let changed = Arc::make_mut(&mut self.changed);
+        changed.extend(changes.places.iter().chain(&changes.rows).map(|run| (Arc::clone(run), self.now)));
+        // Names of runs that came and went would be kept until everything is looked at again.
+        if changed.len() > FOLLOW_MAX {
+            return Err(What::Io(Errno::NOSPC));
+        }
+        self.look_at(root, changes.places)
     }
 
     fn look_at(&mut self, root: &Dir, changed: Changed) -> Result<(), What> {
@@ -317,8 +379,8 @@ mod tests {
 
         fn places(&self, roster: &Roster) -> Vec<(String, i64)> {
             let root = Dir::root(&self.path(), Via::BEST).unwrap();
-            let places = roster.places(&root).unwrap();
-            places.iter().map(|place| (place.name.to_string(), place.time_us)).collect()
+            let runs = roster.runs(&root).unwrap();
+            runs.places.iter().map(|place| (place.name.to_string(), place.time_us)).collect()
         }
 
         /// The names in order, the same whether they were followed or looked for.

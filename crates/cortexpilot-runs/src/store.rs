@@ -10,8 +10,10 @@ use cortexpilot_core::domain::id::RunId;
 use cortexpilot_core::domain::run::{RunFacts, RunProblem};
 use cortexpilot_core::port::BoxFuture;
 use cortexpilot_core::port::runs::{
-    CheckFinding, DiffGateRow, Events, EventsQuery, Listing, PageQuery, Part, PendingApproval, ReadProblem, Reports,
-    RootState, RunDetail, RunRecord, RunRow, Runs, StoredReport, WorkflowCase, WorkflowDetail,
+    ArtifactBytes, Artifacts, BytesQuery, CheckFinding, ContractRow, DiffGateRow, Events, EventsFrom, EventsQuery,
+    EventsSlice, Listing, PageQuery, Part, PendingApproval, ReadProblem, Reports, RootState, RunCompare, RunDetail,
+    RunDiff, RunFilter, RunIncident, RunProof, RunRecord, RunReport, RunRow, RunSearch, Runs, StoredReport,
+    WorkflowCase, WorkflowDetail,
 };
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
@@ -28,7 +30,7 @@ use crate::problem::{Problem, RUN_DIRECTORY, What, root_problem};
 use crate::reports::{self, REPORTS};
 use crate::roster::Place;
 use crate::scan::{Found, Scan};
-use crate::{check, views, workflows};
+use crate::{across, check, compare, diff, evidence, proof, search, tail, views, workflows};
 
 /// The runs under one root. Cheap to clone; reads only.
 ///
@@ -52,6 +54,9 @@ struct Inner {
     cache: Cache,
     ground: Arc<Ground>,
 }
+
+/// So many runs are read together while a list looks for those that are wanted.
+const PREPARED: usize = 512;
 
 /// The store as a read of one run sees it.
 struct Sight<'a> {
@@ -135,6 +140,10 @@ impl Runs for RunStore {
         self.of_many(move |store| store.page_of_runs(&page, |scan, run| Some((views::row(scan, run), 0))))
     }
 
+    fn select(&self, filter: RunFilter, page: PageQuery) -> BoxFuture<'_, Result<Listing<RunRow>, ReadProblem>> {
+        self.of_many(move |store| store.select(&filter, &page))
+    }
+
     fn records(&self, page: PageQuery) -> BoxFuture<'_, Result<Listing<RunRecord>, ReadProblem>> {
         self.of_many(move |store| store.page_of_runs(&page, |scan, run| Some(views::record(scan, run))))
     }
@@ -147,6 +156,11 @@ impl Runs for RunStore {
     fn events<'a>(&'a self, id: &'a RunId, query: EventsQuery) -> BoxFuture<'a, Result<Events, ReadProblem>> {
         let id = id.clone();
         self.of_one(move |store| views::events_of(&store.run(&id)?, &query))
+    }
+
+    fn events_from<'a>(&'a self, id: &'a RunId, from: EventsFrom) -> BoxFuture<'a, Result<EventsSlice, ReadProblem>> {
+        let id = id.clone();
+        self.of_one(move |store| tail::slice(&store.run(&id)?, &from))
     }
 
     fn reports<'a>(&'a self, id: &'a RunId, page: PageQuery) -> BoxFuture<'a, Result<Reports, ReadProblem>> {
@@ -190,10 +204,86 @@ impl Runs for RunStore {
         self.of_many(move |store| store.listing_of(id.as_ref(), &page, views::pending_approval))
     }
 
+    fn contracts(&self, page: PageQuery) -> BoxFuture<'_, Result<Listing<ContractRow>, ReadProblem>> {
+        self.of_many(move |store| store.page_of_runs(&page, |scan, run| across::contract(scan, &store.path, run)))
+    }
+
+    fn reports_named<'a>(
+        &'a self,
+        name: &'a str,
+        page: PageQuery,
+    ) -> BoxFuture<'a, Result<Listing<RunReport>, ReadProblem>> {
+        let name = name.to_owned();
+        let is_name = reports::is_name(&name);
+        self.of_many(move |store| {
+            store.page_of_places(&page, |scan, place| if is_name { across::report(scan, place, &name) } else { None })
+        })
+    }
+
+    fn recent_events(&self, limit: usize) -> BoxFuture<'_, Result<Events, ReadProblem>> {
+        self.of_many(move |store| {
+            let root = match store.open() {
+                Err(ReadProblem::NotFound) => {
+                    return Ok(Events { events: Vec::new(), next: None, problems: Vec::new() });
+                }
+                root => root?,
+            };
+            let found = across::recent_events(&Scan::new(&root, &store.cache), limit.max(1));
+            found.map_err(|what| ReadProblem::Unreadable(root_problem(&what)))
+        })
+    }
+
+    fn diff<'a>(&'a self, id: &'a RunId) -> BoxFuture<'a, Result<RunDiff, ReadProblem>> {
+        let id = id.clone();
+        self.of_many(move |store| Ok(diff::read(&store.patiently().run(&id)?)))
+    }
+
+    fn artifacts<'a>(&'a self, id: &'a RunId) -> BoxFuture<'a, Result<Artifacts, ReadProblem>> {
+        let id = id.clone();
+        self.of_many(move |store| Ok(evidence::artifacts(&store.patiently().run(&id)?)))
+    }
+
+    fn artifact<'a>(
+        &'a self,
+        id: &'a RunId,
+        name: &'a str,
+        bytes: BytesQuery,
+    ) -> BoxFuture<'a, Result<Option<ArtifactBytes>, ReadProblem>> {
+        let (id, name) = (id.clone(), name.to_owned());
+        self.of_many(move |store| {
+            let found = evidence::bytes(&store.patiently().run(&id)?, &name, bytes);
+            found.map_err(|what| ReadProblem::Unreadable(format!("the file {what}")))
+        })
+    }
+
+    fn search<'a>(&'a self, id: &'a RunId) -> BoxFuture<'a, Result<RunSearch, ReadProblem>> {
+        let id = id.clone();
+        self.of_many(move |store| Ok(search::read(&id, &store.patiently().run(&id)?)))
+    }
+
+    fn compare<'a>(&'a self, id: &'a RunId, with: Option<&'a RunId>) -> BoxFuture<'a, Result<RunCompare, ReadProblem>> {
+        let (id, with) = (id.clone(), with.cloned());
+        self.of_many(move |store| {
+            let run = store.patiently().run(&id)?;
+            let other = with.map(|with| store.patiently().run(&with).map(|dir| (with, dir))).transpose()?;
+            Ok(compare::read(&id, &run, other.as_ref().map(|(with, dir)| (with, dir))))
+        })
+    }
+
+    fn proof<'a>(&'a self, id: &'a RunId) -> BoxFuture<'a, Result<RunProof, ReadProblem>> {
+        let id = id.clone();
+        self.of_many(move |store| Ok(proof::proof(&id, &store.patiently().run(&id)?)))
+    }
+
+    fn incident<'a>(&'a self, id: &'a RunId) -> BoxFuture<'a, Result<RunIncident, ReadProblem>> {
+        let id = id.clone();
+        self.of_many(move |store| Ok(proof::incident(&id, &store.patiently().run(&id)?)))
+    }
+
     fn compare_summary<'a>(&'a self, id: &'a RunId) -> BoxFuture<'a, Result<StoredReport, ReadProblem>> {
         let id = id.clone();
         self.of_one(move |store| {
-            let report = views::stored_report(&store.run(&id)?, "run_compare_report.json");
+            let report = views::stored_report(&store.run(&id)?, compare::STORED);
             let summary = report.data.get("compare_summary").filter(|summary| summary.is_object());
             Ok(StoredReport { data: summary.cloned().unwrap_or_else(|| json!({})), problems: report.problems })
         })
@@ -201,12 +291,12 @@ impl Runs for RunStore {
 
     fn proof_summary<'a>(&'a self, id: &'a RunId) -> BoxFuture<'a, Result<StoredReport, ReadProblem>> {
         let id = id.clone();
-        self.of_one(move |store| Ok(views::stored_report(&store.run(&id)?, "proof_pack.json")))
+        self.of_one(move |store| Ok(views::stored_report(&store.run(&id)?, proof::PROOF)))
     }
 
     fn incident_summary<'a>(&'a self, id: &'a RunId) -> BoxFuture<'a, Result<StoredReport, ReadProblem>> {
         let id = id.clone();
-        self.of_one(move |store| Ok(views::stored_report(&store.run(&id)?, "incident_pack.json")))
+        self.of_one(move |store| Ok(views::stored_report(&store.run(&id)?, proof::INCIDENT)))
     }
 
     fn report<'a>(&'a self, id: &'a RunId, name: &'a str) -> BoxFuture<'a, Result<Option<StoredReport>, ReadProblem>> {
@@ -299,16 +389,55 @@ impl Inner {
         page: &PageQuery,
         make: impl Fn(&Scan<'_>, &Found) -> Option<(T, usize)>,
     ) -> Result<Listing<T>, ReadProblem> {
+        self.page_of_places(page, |scan, place| make(scan, &scan.run(&place.name)?))
+    }
+
+    /// The same, where something can be made without reading the run.
+    fn page_of_places<T>(
+        &self,
+        page: &PageQuery,
+        make: impl Fn(&Scan<'_>, &Place) -> Option<(T, usize)>,
+    ) -> Result<Listing<T>, ReadProblem> {
         self.listing(|scan| {
             let places = match scan.places() {
                 Ok(places) => places,
                 Err(what) => return Ok(Err(what)),
             };
-            let after = page.after.as_deref().map(Key::parse).transpose()?;
-            let from = after.map_or(0, |after| places.partition_point(|place| !place.is_after(&after)));
-            let rest = PageQuery { limit: page.limit, after: None };
-            let make = |place: &Place| make(scan, &scan.run(&place.name)?);
-            page::fill(&places[from..], &rest, |place| place.key(), make).map(Ok)
+            let (places, rest) = after(&places, page)?;
+            page::fill(places, &rest, |place| place.key(), |place| make(scan, place)).map(Ok)
+        })
+    }
+
+    /// A page of the runs that are wanted.
+    fn select(&self, filter: &RunFilter, page: &PageQuery) -> Result<Listing<RunRow>, ReadProblem> {
+        self.listing(|scan| {
+            let places = match scan.places() {
+                Ok(places) => places,
+                Err(what) => return Ok(Err(what)),
+            };
+            let (places, rest) = after(&places, page)?;
+            // Newest first: what is too new stands before the rest, what is too old after it.
+            let too_new = |place: &Place| filter.until.is_some_and(|until| place.time_us() >= until.as_microsecond());
+            let old_enough = &places[places.partition_point(too_new)..];
+            let wanted = &old_enough[..old_enough.partition_point(|place| filter.admits_time(place.time_us()))];
+            let content = filter.asks_for_content();
+            // By the part: where most runs are wanted, few have to be read for a page.
+            let each = wanted.chunks(PREPARED).flat_map(|part| {
+                if content {
+                    scan.prepare(part);
+                }
+                part
+            });
+            let make = |place: &Place| {
+                let run = scan.run(&place.name)?;
+                if content && !views::is_wanted(scan, &run, filter) {
+                    return None;
+                }
+                let row = views::row(scan, &run);
+                // It may have changed since.
+                filter.admits_row(&row).then_some((row, 0))
+            };
+            page::fill(each, &rest, |place| place.key(), make).map(Ok)
         })
     }
 
@@ -379,6 +508,13 @@ impl Inner {
     }
 }
 
+/// The part of a list after a page's cursor, and the page that is to be made of it.
+fn after<'a>(places: &'a [Place], page: &PageQuery) -> Result<(&'a [Place], PageQuery), ReadProblem> {
+    let after = page.after.as_deref().map(Key::parse).transpose()?;
+    let from = after.map_or(0, |after| places.partition_point(|place| !place.is_after(&after)));
+    Ok((&places[from..], PageQuery { limit: page.limit, after: None }))
+}
+
 /// The stamp of a run's file, in the run directory or one below it; `None` where no regular file is.
 fn stamp_of(run: &Dir, file: &str) -> Option<Stamp> {
     match file.split_once('/') {
@@ -389,3 +525,6 @@ fn stamp_of(run: &Dir, file: &str) -> Option<Stamp> {
 
 /// The entries of a page, and where the next one begins.
 type Page<T> = (Vec<T>, Option<String>);
+
+#[cfg(test)]
+mod tests;

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 
 use cortexpilot_core::domain::id::RunId;
 use cortexpilot_core::port::runs::{
-    DiffGateRow, Events, EventsQuery, PageQuery, PendingApproval, ReadProblem, Report, Reports, RunDetail, RunRecord,
-    RunRow, StoredReport,
+    DiffGateRow, Events, EventsQuery, PageQuery, PendingApproval, ReadProblem, Report, Reports, RunDetail, RunFilter,
+    RunRecord, RunRow, StoredReport,
 };
 use serde_json::{Map, Value, json};
 
@@ -14,7 +14,7 @@ use crate::contract::{self, ContractDigest};
 use crate::events::{self, EVENTS, EventsDigest, LineProblems};
 use crate::manifest::{MANIFEST, ManifestDigest, Workflow, instant};
 use crate::page::{self, Key, PAGE_BYTES_MAX};
-use crate::problem::{Problem, RUN_DIRECTORY, What, shown, shown_of};
+use crate::problem::{Problem, What, shown, shown_of};
 use crate::scan::{Found, Scan};
 use crate::{MANIFEST_BYTES_MAX, failure, json, reports, role_binding};
 
@@ -60,6 +60,21 @@ pub(crate) fn row(scan: &Scan<'_>, run: &Found) -> RunRow {
             .flat_map(|found| shown(found))
             .collect(),
     }
+}
+
+/// Whether the run is wanted, whenever it was created. Says the same as [`RunFilter::admits_row`], without making the row.
+pub(crate) fn is_wanted(scan: &Scan<'_>, run: &Found, filter: &RunFilter) -> bool {
+    let manifest = &run.manifest;
+    let workflow_id = manifest.workflow.as_ref().map_or("", |workflow| workflow.workflow_id.as_str());
+    let (status, task_id) = (manifest.status.as_deref().unwrap_or(""), manifest.task_id.as_deref().unwrap_or(""));
+    let but_outcome = RunFilter { outcome: None, ..filter.clone() };
+    if !but_outcome.admits(status, workflow_id, task_id, "") {
+        return false;
+    }
+    filter.outcome.as_deref().is_none_or(|outcome| {
+        let failure = failure::infer(manifest, &scan.events(run));
+        failure::outcome(manifest, &failure).outcome_type == outcome
+    })
 }
 
 pub(crate) fn record(scan: &Scan<'_>, run: &Found) -> (RunRecord, usize) {
@@ -161,7 +176,7 @@ pub(crate) fn events_of(dir: &Dir, query: &EventsQuery) -> Result<Events, ReadPr
 }
 
 /// Whether an event's time is after `since`: as instants, or as text where one of the two is no time.
-fn is_after(time: &str, since: &str) -> bool {
+pub(crate) fn is_after(time: &str, since: &str) -> bool {
     match (instant(time), instant(since)) {
         (Some(time), Some(since)) => time > since,
         _ => !time.is_empty() && time > since,
@@ -233,18 +248,17 @@ pub(crate) fn stored_report(run: &Dir, name: &str) -> StoredReport {
 
 pub(crate) fn diff_gate(scan: &Scan<'_>, run: &Found) -> Option<(DiffGateRow, usize)> {
     let events = scan.events(run);
-    let reason = run.manifest.failure_reason.as_deref().unwrap_or("").to_lowercase();
-    if events.diff_gate.is_none() && !reason.contains("diff gate") && !reason.contains("allowed_paths") {
-        return None;
+    if events.diff_gate.is_none() {
+        let reason = run.manifest.failure_reason.as_deref().filter(|reason| !reason.is_empty())?.to_lowercase();
+        if !reason.contains("diff gate") && !reason.contains("allowed_paths") {
+            return None;
+        }
     }
-    let (contract, problem) = match scan.with(run, contract::read) {
-        Ok(read) => read,
-        Err(what) => (None, Some(Problem::file(RUN_DIRECTORY, what))),
-    };
-    let allowed_paths = contract::allowed_paths(contract.as_ref());
+    let contract = scan.contract(run);
+    let allowed_paths = contract.allowed_paths.clone();
     let bytes = events.weight + allowed_paths.iter().map(|path| path.as_str().map_or(64, str::len)).sum::<usize>();
     let mut problems = shown_of(&run.name, &run.manifest.problems);
-    problems.extend(shown_of(&run.name, &Vec::from_iter(problem)));
+    problems.extend(contract.unread.iter().map(|problem| problem.shown_of(&run.name)));
     problems.extend(shown_of(&run.name, &events.problems));
     let row = DiffGateRow {
         run_id: run.name.clone(),

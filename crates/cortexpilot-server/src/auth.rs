@@ -188,6 +188,13 @@ fn presented(headers: &HeaderMap) -> Result<Vec<u8>, Unidentified> {
     }
 }
 
+/// Whether a request is signed in by a session cookie, which a browser sends by itself, also for a page of somebody else.
+pub(crate) fn by_cookie(headers: &HeaderMap) -> bool {
+    headers.contains_key(COOKIE)
+        && !headers.get_all(AUTHORIZATION).iter().any(|value| bearer(value).is_some())
+        && session(headers).is_some()
+}
+
 /// The token of an `Authorization: Bearer …` header, the scheme in any case (RFC 9110 §11.1); `None` for another scheme or
 /// a blank token.
 fn bearer(value: &HeaderValue) -> Option<&[u8]> {

@@ -1,4 +1,5 @@
-//! The operator HTTP control plane: every operation stands in one table ([`operations`]), from which the router is built.
+//! The operator HTTP control plane: every operation stands in one table ([`operations`]), from which the router and its
+//! OpenAPI document ([`document`]) are built.
 //!
 //! A request passes, in this order: its names (request and trace id), the Host and Origin rules, the path, its token, its
 //! body and query, and then the one [`App`]. Nothing here decides anything about the queue.
@@ -12,7 +13,6 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::middleware::from_fn_with_state;
 use axum::routing::any;
 use cortexpilot_core::app::App;
 
@@ -24,32 +24,47 @@ mod agents;
 mod approvals;
 mod body;
 pub(crate) mod call;
+mod cors;
+mod csrf;
+mod docs;
 pub(crate) mod edge;
 pub(crate) mod error;
 mod govern;
+mod gzip;
 mod health;
 mod hosts;
 pub(crate) mod ids;
+mod kept;
+mod ledger;
 mod list;
 mod metrics;
+mod not_part;
+mod openapi;
 mod page;
 mod query;
 mod queue;
 mod receipt;
+mod run_files;
+mod run_views;
 mod runs;
 mod scope;
 pub(crate) mod serve;
+mod stream;
 mod table;
+mod throttle;
 mod work;
 mod workflows;
 
 pub use call::{BODY_BYTES_MAX, Limits};
 pub use hosts::{AllowedHosts, OriginProblem};
 pub use list::{PROBLEM_COUNT_HEADER, PROBLEMS_HEADER};
+pub use not_part::{COMPAT_PAGE, NotPart, not_part};
+pub use openapi::{document, document_value};
 pub use page::PageFacts;
 pub use query::{LIMIT_DEFAULT, LIMIT_MAX};
 pub use serve::{ServeLimits, serve, serve_with};
 pub use table::{Access, Effect, Operation, Verb, operations};
+pub use throttle::RequestLimits;
 
 /// What a control plane is started with, beside its app and its tokens.
 #[derive(Debug, Clone)]
@@ -62,6 +77,8 @@ pub struct HttpOptions {
     pub page: PageFacts,
     /// How long a request may take.
     pub limits: Limits,
+    /// How much may be asked for.
+    pub requests: RequestLimits,
     /// The MCP servers beside the control plane, each at its path. None unless somebody asks for it.
     pub mcp: Vec<(&'static str, McpService)>,
 }
@@ -74,6 +91,7 @@ impl HttpOptions {
             version,
             page: PageFacts { base_url: format!("http://{bound}"), demo: false },
             limits: Limits::default(),
+            requests: RequestLimits::default(),
             mcp: Vec::new(),
         }
     }
@@ -85,25 +103,21 @@ pub(crate) struct HttpState {
     pub(crate) auth: Auth,
     pub(crate) options: HttpOptions,
     pub(crate) edge: Arc<Edge>,
+    pub(crate) throttle: throttle::Throttle,
+    pub(crate) live: stream::Live,
 }
 
 /// The control plane as a service. It holds every rule of the wire; [`serve`] adds only what belongs to connections.
 pub fn router(app: Arc<App>, auth: Auth, options: HttpOptions) -> Router {
     let edge = Arc::new(Edge::of(options.hosts.clone(), app.clone()));
-    let state = Arc::new(HttpState { app, auth, options, edge: edge.clone() });
-    let mut paths: Vec<(&'static str, Vec<&'static Operation>)> = Vec::new();
-    for operation in operations() {
-        match paths.iter_mut().find(|(path, _)| *path == operation.path) {
-            Some((_, known)) => known.push(operation),
-            None => paths.push((operation.path, vec![operation])),
-        }
-    }
-    let mut router = Router::new();
-    for (path, known) in paths {
-        let state = state.clone();
-        let handler = move |request: Request| call::dispatch(state.clone(), known.clone(), request);
-        router = router.route(path, any(handler));
-    }
+    let throttle = throttle::Throttle::new(options.requests);
+    let live = stream::Live::new(app.reader(), &auth);
+    let state = Arc::new(HttpState { app, auth, options, edge: edge.clone(), throttle, live });
+    let shared = state.clone();
+    let (mut router, _) = table::described_router(move |known| {
+        let (state, known): (_, Arc<[_]>) = (shared.clone(), known.into());
+        any(move |request: Request| call::dispatch(state.clone(), known.clone(), request))
+    });
     for (path, service) in &state.options.mcp {
         router = router.route(path, service.clone().at(state.auth.clone(), edge.clone()));
     }
@@ -113,5 +127,5 @@ pub fn router(app: Arc<App>, auth: Auth, options: HttpOptions) -> Router {
 
 /// Puts what holds for every request around a router.
 pub(crate) fn with_edge(router: Router, edge: Arc<Edge>) -> Router {
-    router.layer(from_fn_with_state(edge, edge::edge))
+    router.layer(edge::EdgeLayer(edge))
 }

@@ -6,4 +6,8 @@ pub mod mcp;
 
 pub mod auth;
 
+mod watch;
+
+mod bucket;
+
 pub mod http;

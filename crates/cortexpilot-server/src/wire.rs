@@ -23,7 +23,11 @@ pub mod refusal;
 
 pub mod receipt;
 
+pub mod ledger;
+
 pub mod work;
+
+pub mod words;
 
 pub use approval::ApprovalRowView;
 pub use enqueue::{AppliedView, EnqueueArgs, PreviewArgs};

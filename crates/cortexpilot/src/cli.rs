@@ -2,6 +2,7 @@
 
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) mod api;
 pub(crate) mod approval;
 pub(crate) mod audit;
 pub(crate) mod config;
@@ -96,6 +97,7 @@ pub(crate) enum Command {
     Token(token::Token),
     #[command(subcommand)]
     Audit(audit::Audit),
+    Api(api::Api),
     Import(import::Import),
     #[command(subcommand)]
     Config(config::Config),
@@ -147,6 +149,7 @@ impl Cli {
             | Command::Gate(_)
             | Command::Token(_)
             | Command::Audit(_)
+            | Command::Api(_)
             | Command::Import(_)
             | Command::Config(_)
             | Command::Completions { .. }
@@ -173,6 +176,7 @@ pub(crate) async fn run(command: Command, context: &Context) -> Result<Answer, S
         Command::Gate(gate) => gate.run(context).await,
         Command::Token(token) => token.run(context).await,
         Command::Audit(audit) => audit.run(context).await,
+        Command::Api(api) => api.run(context).await,
         Command::Import(import) => import.run(context).await,
         Command::Config(config) => Ok(config.run(context).await),
         // These two need no configuration and are answered before it is read.

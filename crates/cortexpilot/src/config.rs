@@ -13,6 +13,7 @@ mod approval;
 pub(crate) mod endpoint;
 pub(crate) mod environment;
 mod file;
+mod http;
 mod near;
 pub(crate) mod roots;
 pub(crate) mod secret_file;
@@ -24,6 +25,7 @@ pub(crate) mod value;
 pub(crate) use approval::WebhookSettings;
 pub(crate) use environment::Environment;
 pub(crate) use file::FILE;
+pub(crate) use http::HttpSettings;
 use sources::Sources;
 use table::Variable;
 
@@ -117,6 +119,8 @@ pub(crate) struct Settings {
     /// Nobody asked for this port: `up` may take another when it is in use.
     pub(crate) port_is_default: bool,
     pub(crate) allowed_origins: Vec<String>,
+    /// Limits of HTTP, and whose pages may call.
+    pub(crate) http: HttpSettings,
     pub(crate) principal: String,
     pub(crate) principal_roles: Roles,
     pub(crate) user: String,
@@ -216,6 +220,7 @@ impl Settings {
         let (host, port, port_is_default) = address(sources, overrides);
         let allowed_origins = sources.parsed(&table::ALLOWED_ORIGINS, value::origins).unwrap_or_default();
         sources.show(&table::ALLOWED_ORIGINS, allowed_origins.join(","));
+        let http = http::http(sources);
         let principal = sources.parsed(&table::PRINCIPAL, value::principal);
         let principal = principal.unwrap_or_else(|| format!("local:{}", environment.user));
         sources.show(&table::PRINCIPAL, principal.clone());
@@ -247,6 +252,7 @@ impl Settings {
             port,
             port_is_default,
             allowed_origins,
+            http,
             principal,
             principal_roles,
             user: environment.user.clone(),

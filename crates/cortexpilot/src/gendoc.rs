@@ -10,6 +10,7 @@ use crate::config::{FILE, table};
 
 mod commands;
 mod dist;
+mod frontend;
 pub(crate) mod operations;
 mod states;
 
@@ -27,6 +28,9 @@ pub(crate) enum Document {
     RegistryServer,
     BundleManifest,
     ResourcesReadonly,
+    Openapi,
+    FrontendContract,
+    FrontendStates,
 }
 
 /// Says that a page is not to be edited, and how it is made.
@@ -65,7 +69,10 @@ impl Document {
             Self::ToolsPilot => tools(operations::pilot_tools()),
             Self::RegistryServer => dist::registry(),
             Self::BundleManifest => dist::bundle(),
+            Self::Openapi => cortexpilot_server::http::document(),
             Self::ResourcesReadonly => crate::cli::output::json(&readable_list(RESOURCES, PROMPTS)),
+            Self::FrontendContract => frontend::contract(),
+            Self::FrontendStates => frontend::states(),
         }
     }
 }

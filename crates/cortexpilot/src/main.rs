@@ -47,6 +47,7 @@ fn main() -> ExitCode {
         | Command::Gate(_)
         | Command::Token(_)
         | Command::Audit(_)
+        | Command::Api(_)
         | Command::Import(_)
         | Command::Config(_)
         | Command::Completions { .. }
@@ -66,6 +67,7 @@ fn main() -> ExitCode {
         | Command::Gate(_)
         | Command::Token(_)
         | Command::Audit(_)
+        | Command::Api(_)
         | Command::Import(_)
         | Command::Config(_) => configured(cli, format),
     };
@@ -105,6 +107,7 @@ fn configured(cli: Cli, format: Format) -> Result<Answer, Stopped> {
         | Command::Gate(_)
         | Command::Token(_)
         | Command::Audit(_)
+        | Command::Api(_)
         | Command::Import(_)
         | Command::Config(_)
         | Command::Completions { .. }

@@ -17,6 +17,7 @@ use cortexpilot_core::domain::listing::{QueueFilter, QueueListing};
 use cortexpilot_core::domain::principal::{Caller, KnownBy, Principal, PrincipalKind, Surface};
 use cortexpilot_core::domain::queue::QueueItem;
 use cortexpilot_core::domain::token::TokenRecord;
+use cortexpilot_core::port::lines::{LedgerLine, LinesPage, LinesQuery};
 use cortexpilot_core::port::{ApprovalListing, BoxFuture, Clock as _, Store, StoreError, StoreHealth, StoreRead};
 use cortexpilot_ledger::log::{KeeperOptions, LogKeeper};
 use cortexpilot_ledger::{FileReader, FileStore, KeyError, OpenError, StoreOptions, load_key, load_or_make_key};
@@ -34,6 +35,7 @@ use crate::os::{OsIds, SystemClock};
 
 pub(crate) mod background;
 pub(crate) mod checkpoint;
+mod connections;
 pub(crate) mod identity;
 mod one_caller;
 
@@ -98,10 +100,7 @@ pub(crate) fn writer(settings: &Settings, callers: Callers) -> Result<(App, Arc<
 }
 
 /// The same for processes where requests for an approval can be made: whoever is configured to hear of them does.
-pub(crate) fn asking_writer(
-    settings: &Settings,
-    callers: Callers,
-) -> Result<(App, Arc<FileStore>, Notices), Unopened> {
+pub(crate) fn asking_writer(settings: &Settings, callers: Callers) -> Result<(App, Arc<FileStore>, Notices), Unopened> {
     let (app, store) = writer(settings, callers)?;
     let (app, notices) = Notices::of(settings, app);
     Ok((app, store, notices))
@@ -158,6 +157,14 @@ impl StoreRead for PreviewStore {
 
     fn health(&self) -> BoxFuture<'_, Result<StoreHealth, StoreError>> {
         self.0.health()
+    }
+
+    fn lines<'a>(&'a self, query: &'a LinesQuery) -> BoxFuture<'a, Result<LinesPage, StoreError>> {
+        self.0.lines(query)
+    }
+
+    fn lines_of<'a>(&'a self, id: &'a QueueItemId) -> BoxFuture<'a, Result<Vec<LedgerLine>, StoreError>> {
+        self.0.lines_of(id)
     }
 }
 
@@ -273,6 +280,9 @@ fn hosts(settings: &Settings, bound: SocketAddr) -> anyhow::Result<AllowedHosts>
     for entry in &settings.allowed_origins {
         hosts.allow(entry).with_context(|| format!("CORTEXPILOT_API_ALLOWED_ORIGINS: {entry}"))?;
     }
+    for entry in &settings.http.cors_origins {
+        hosts.allow_pages_of(entry).with_context(|| format!("CORTEXPILOT_API_CORS_ORIGINS: {entry}"))?;
+    }
     Ok(hosts)
 }
 
@@ -289,7 +299,7 @@ pub(crate) async fn readonly_mcp(
     let endpoints =
         vec![(READONLY_PATH, McpService::readonly(read_only_tools(settings, reader), McpLimits::default()))];
     let router = mcp_router(endpoints, auth, hosts(settings, bound)?, Arc::new(OsIds));
-    http::serve(listener, router, stop).await.context("the server stopped")
+    http::serve_with(listener, router, connections::limits(settings), stop).await.context("the server stopped")
 }
 
 /// Serves the control plane until `stop` is ready or a write failed; what was begun is carried to its end.
@@ -307,6 +317,8 @@ pub(crate) async fn control_plane(
     options.page.base_url = base_url(bound);
     options.page.demo = beside.demo;
     options.hosts = hosts(settings, bound)?;
+    options.limits = settings.http.limits;
+    options.requests = settings.http.requests;
     let keeper = keeper(settings, &store).context("the ledger's signer cannot start")?;
     let app = Arc::new(app.with_receipts(keeper.receipts()));
     let auth = auth.and_personal(app.reader().clone());
@@ -319,7 +331,8 @@ pub(crate) async fn control_plane(
     let operator = Caller { principal: Some(settings.operator()), surface: Surface::Http };
     let stop = until_it_must_end(stop, store.clone());
     let tasks = [scrub_now_and_then(store), background::expire_now_and_then(app.clone(), operator)];
-    let served = http::serve(listener, http::router(app, auth, options), stop).await;
+    let limits = connections::limits(settings);
+    let served = http::serve_with(listener, http::router(app, auth, options), limits, stop).await;
     tasks.iter().for_each(JoinHandle::abort);
     // Whatever was acknowledged is signed by the end of a clean stop.
     let stopped = tokio::task::spawn_blocking(move || keeper.stop()).await;

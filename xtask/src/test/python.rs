@@ -31,6 +31,13 @@ pub(super) const FASTMCP: Environment = Environment {
     module: "fastmcp.client",
 };
 
+/// Schemathesis, which tests an HTTP interface by its OpenAPI document.
+pub(super) const SCHEMATHESIS: Environment = Environment {
+    directory: "schemathesis",
+    packages: &["schemathesis==4.32.5", "jsonschema==4.26.0"],
+    module: "schemathesis",
+};
+
 /// The interpreter of an environment, made on first use; or why it cannot be had.
 pub(super) fn interpreter(workspace: &Workspace, environment: &Environment) -> Result<Result<PathBuf, String>> {
     let Environment { directory, packages, module } = environment;

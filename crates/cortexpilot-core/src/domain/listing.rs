@@ -1,6 +1,41 @@
 //! Lists of queue items: what is asked for and what comes back.
 
+use jiff::Timestamp;
+
 use super::queue::QueueItem;
+
+/// Where an item stands for whoever works the queue, at a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QueueState {
+    /// A worker has it.
+    Claimed,
+    /// Nothing becomes of it any more.
+    Closed,
+    /// A worker may claim it now.
+    Eligible,
+    /// Its time has not come.
+    Waiting,
+}
+
+impl QueueState {
+    /// Every state.
+    pub const ALL: [Self; 4] = [Self::Claimed, Self::Closed, Self::Eligible, Self::Waiting];
+
+    /// The word of the item view.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Claimed => "claimed",
+            Self::Closed => "closed",
+            Self::Eligible => "eligible",
+            Self::Waiting => "waiting",
+        }
+    }
+
+    /// Reads the word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == word)
+    }
+}
 
 /// Which items to list.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -9,6 +44,8 @@ pub struct QueueFilter {
     pub workflow_id: Option<String>,
     /// Only items of this status, in any case.
     pub status: Option<String>,
+    /// Only items that are in this state at this moment.
+    pub state: Option<(QueueState, Timestamp)>,
     /// Only items enqueued after this position.
     pub after_seq: Option<u64>,
     /// At most so many.
@@ -20,6 +57,12 @@ impl QueueFilter {
     pub fn accepts(&self, item: &QueueItem) -> bool {
         self.workflow_id.as_ref().is_none_or(|id| *id == item.enqueued.workflow_id)
             && self.status.as_ref().is_none_or(|status| status.eq_ignore_ascii_case(item.status().trim()))
+            && self.state.is_none_or(|(state, now)| item.queue_state(now) == state.as_str())
+    }
+
+    /// Whether a closed item can be listed at all: otherwise nobody needs to look for one.
+    pub fn accepts_closed(&self) -> bool {
+        self.state.is_none_or(|(state, _)| state == QueueState::Closed)
     }
 }
 

@@ -77,6 +77,10 @@ macro_rules! conformance {
             what_was_acknowledged_is_read
             an_answer_rests_on_everything_before_it
             health_counts_and_names_the_head
+            lines_are_paged_in_both_directions_without_gaps
+            the_lines_of_an_item_are_its_own_in_their_order
+            an_item_is_known_as_it_stood_behind_each_of_its_lines
+            decision_lines_are_found_by_what_they_say
             a_refusal_leaves_the_queue_as_it_was
             refusals_are_recorded_with_who_what_and_why
             refusals_beyond_sixty_a_minute_are_counted

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::lines::{LedgerFile, LedgerLine, LinesFrom, LinesPage, LinesQuery, Paging};
 use super::{ApprovalListing, BoxFuture, Clock, Ids, Store, StoreError, StoreHealth, StoreRead, Turn};
 use crate::codec::line::{SealedLine, encode};
 use crate::codec::{decision, line};
@@ -211,6 +212,40 @@ impl StoreRead for MemStore {
             refuses_writes: None,
             problems: Vec::new(),
         }))
+    }
+
+    fn lines<'a>(&'a self, query: &'a LinesQuery) -> BoxFuture<'a, Result<LinesPage, StoreError>> {
+        let memory = self.lock();
+        let lines = match query.file {
+            LedgerFile::Queue => &memory.lines,
+            LedgerFile::Decisions => &memory.decisions,
+        };
+        let (total, head) = (lines.len() as u64, lines.last().map_or(Sha256Digest::ZERO, |line| line.hash));
+        let mut paging = Paging::new(query);
+        let mut numbered = (1..)
+            .zip(lines)
+            .map(|(number, line): (u64, _)| LedgerLine::new(query.file, number, line.text.as_bytes(), Some(line.hash)));
+        // Whatever comes back says only that the page is full.
+        let _ = match query.from {
+            LinesFrom::After(after) => {
+                numbered.skip_while(|line| line.number <= after).try_for_each(|line| paging.take(line))
+            }
+            LinesFrom::Before(before) => {
+                let mut wanted: Vec<_> =
+                    numbered.by_ref().take_while(|line| before.is_none_or(|before| line.number < before)).collect();
+                wanted.reverse();
+                wanted.into_iter().try_for_each(|line| paging.take(line))
+            }
+        };
+        ready(Ok(paging.finish(total, head)))
+    }
+
+    fn lines_of<'a>(&'a self, id: &'a QueueItemId) -> BoxFuture<'a, Result<Vec<LedgerLine>, StoreError>> {
+        let memory = self.lock();
+        let numbered = (1..).zip(&memory.lines).map(|(number, line): (u64, _)| {
+            LedgerLine::new(LedgerFile::Queue, number, line.text.as_bytes(), Some(line.hash))
+        });
+        ready(Ok(numbered.filter(|line| line.said().queue_id() == Some(id)).collect()))
     }
 }
 

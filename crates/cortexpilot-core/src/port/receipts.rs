@@ -5,6 +5,7 @@
 use jiff::Timestamp;
 
 use super::BoxFuture;
+use super::lines::LedgerFile;
 use crate::domain::approval::ApprovalId;
 use crate::domain::id::{QueueItemId, Sha256Digest};
 use crate::domain::token::TokenId;
@@ -112,6 +113,25 @@ pub struct SigningHealth {
     pub failures: u64,
 }
 
+/// The last signed checkpoint of one of the files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckpointDocument {
+    /// Of which file.
+    pub file: LedgerFile,
+    /// The log's name, which is also the name of the key that signs it.
+    pub origin: String,
+    /// How many lines it covers.
+    pub size: u64,
+    /// The root of the tree over these lines.
+    pub root: Sha256Digest,
+    /// The public key that it verifies with, as text.
+    pub key: String,
+    /// When it was signed, as far as its file tells.
+    pub signed_at: Option<Timestamp>,
+    /// The signed note, with its newlines.
+    pub note: String,
+}
+
 /// Whoever can prove lines.
 pub trait Receipts: Send + Sync {
     /// Proves the line, after signing a checkpoint if the last one does not cover it. To be asked once the line is
@@ -125,6 +145,11 @@ pub trait Receipts: Send + Sync {
     /// # Errors
     /// [`NoReceipt`].
     fn kept(&self, of: LineOf) -> BoxFuture<'_, Result<ReceiptDocument, NoReceipt>>;
+    /// The last checkpoint of each file that was ever signed, the queue's first. Signs nothing and writes nothing.
+    ///
+    /// # Errors
+    /// [`NoReceipt::Failed`] when one is there that does not verify, or cannot be read.
+    fn checkpoints(&self) -> BoxFuture<'_, Result<Vec<CheckpointDocument>, NoReceipt>>;
     /// How signing stands.
     fn health(&self) -> SigningHealth;
 }

@@ -14,6 +14,17 @@ use super::BoxFuture;
 use crate::domain::id::RunId;
 use crate::domain::run::{RunFacts, RunProblem};
 
+mod across;
+mod files;
+mod follow;
+
+pub use across::{ContractRow, OUTCOME_TYPES, RunFilter, RunReport};
+pub use files::{
+    Artifact, ArtifactBytes, Artifacts, BytesQuery, ChainState, Checksum, ChecksumCounts, ComparedRun, Comparison,
+    EventCounts, NameDifference, ReportSource, RunCompare, RunDiff, RunIncident, RunProof, RunSearch,
+};
+pub use follow::{EventsBegin, EventsFrom, EventsPosition, EventsSlice, FollowedEvent};
+
 /// Read access to run directories. Nothing behind this trait ever writes.
 ///
 /// Reads answer with what could be read and name the rest in `problems`: one bad file never breaks a list or another run.
@@ -29,6 +40,9 @@ pub trait Runs: Send + Sync {
     /// Runs, newest first (`created_at`, else the manifest's modification time; equal times by id).
     fn list(&self, page: PageQuery) -> BoxFuture<'_, Result<Listing<RunRow>, ReadProblem>>;
 
+    /// The runs of that list which are wanted, in the same order. Its cursors are those of [`list`](Self::list).
+    fn select(&self, filter: RunFilter, page: PageQuery) -> BoxFuture<'_, Result<Listing<RunRow>, ReadProblem>>;
+
     /// The same runs in the same order, each as its manifest.
     fn records(&self, page: PageQuery) -> BoxFuture<'_, Result<Listing<RunRecord>, ReadProblem>>;
 
@@ -37,6 +51,9 @@ pub trait Runs: Send + Sync {
 
     /// The run's events in file order, its hash chain verified where it has one.
     fn events<'a>(&'a self, id: &'a RunId, query: EventsQuery) -> BoxFuture<'a, Result<Events, ReadProblem>>;
+
+    /// The run's events for whoever follows them: whole lines from a position on. What was there before is not read again.
+    fn events_from<'a>(&'a self, id: &'a RunId, from: EventsFrom) -> BoxFuture<'a, Result<EventsSlice, ReadProblem>>;
 
     /// The run's reports, by file name, and those derived from its state.
     fn reports<'a>(&'a self, id: &'a RunId, page: PageQuery) -> BoxFuture<'a, Result<Reports, ReadProblem>>;
@@ -60,6 +77,47 @@ pub trait Runs: Send + Sync {
         id: Option<&'a RunId>,
         page: PageQuery,
     ) -> BoxFuture<'a, Result<Listing<PendingApproval>, ReadProblem>>;
+
+    /// The runs' task contracts, newest run first. Runs without one are left out.
+    fn contracts(&self, page: PageQuery) -> BoxFuture<'_, Result<Listing<ContractRow>, ReadProblem>>;
+
+    /// The runs' stored reports of this file name, newest run first.
+    fn reports_named<'a>(
+        &'a self,
+        name: &'a str,
+        page: PageQuery,
+    ) -> BoxFuture<'a, Result<Listing<RunReport>, ReadProblem>>;
+
+    /// The newest events of all runs by their times as text, newest first, each with its `_run_id`; at most `limit`.
+    /// Problems name the runs that they are of.
+    fn recent_events(&self, limit: usize) -> BoxFuture<'_, Result<Events, ReadProblem>>;
+
+    /// What the run changed.
+    fn diff<'a>(&'a self, id: &'a RunId) -> BoxFuture<'a, Result<RunDiff, ReadProblem>>;
+
+    /// The run's files, each with whether it is the one that was recorded.
+    fn artifacts<'a>(&'a self, id: &'a RunId) -> BoxFuture<'a, Result<Artifacts, ReadProblem>>;
+
+    /// Some bytes of one of the files that [`artifacts`](Self::artifacts) lists, by its name or, of a file in `artifacts/`,
+    /// by its name there. `None` when there is no such file, or none that may be read.
+    fn artifact<'a>(
+        &'a self,
+        id: &'a RunId,
+        name: &'a str,
+        bytes: BytesQuery,
+    ) -> BoxFuture<'a, Result<Option<ArtifactBytes>, ReadProblem>>;
+
+    /// What the run searched for and found.
+    fn search<'a>(&'a self, id: &'a RunId) -> BoxFuture<'a, Result<RunSearch, ReadProblem>>;
+
+    /// The stored comparison, and one with another run where that is asked for.
+    fn compare<'a>(&'a self, id: &'a RunId, with: Option<&'a RunId>) -> BoxFuture<'a, Result<RunCompare, ReadProblem>>;
+
+    /// The proof pack, stored or derived, and the state of the evidence.
+    fn proof<'a>(&'a self, id: &'a RunId) -> BoxFuture<'a, Result<RunProof, ReadProblem>>;
+
+    /// The incident pack, stored or derived.
+    fn incident<'a>(&'a self, id: &'a RunId) -> BoxFuture<'a, Result<RunIncident, ReadProblem>>;
 
     /// `compare_summary` of the stored `run_compare_report.json`, else `{}`.
     fn compare_summary<'a>(&'a self, id: &'a RunId) -> BoxFuture<'a, Result<StoredReport, ReadProblem>>;
@@ -195,19 +253,20 @@ pub enum RootState {
 }
 
 /// One thing that could not be read as what it must be, reported beside all that could.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, utoipa::ToSchema)]
 pub struct FileProblem {
     /// The file, relative to the run directory; in answers about several runs, relative to the runs root.
     pub file: String,
     /// The line, counted from 1, in a file of lines.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub line: Option<u64>,
     /// What is wrong, in our own words: never text from the run.
     pub problem: String,
 }
 
 /// Why a run failed or stands still, as manifest and events tell. Members that do not apply are empty.
-#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, utoipa::ToSchema)]
 pub struct Failure {
     /// `gate`, `manual`, `env`, `product`, or what the manifest says.
     pub failure_class: String,
@@ -224,7 +283,7 @@ pub struct Failure {
 }
 
 /// How a run ended, in one word and in words for people.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub struct Outcome {
     /// `success`, `gate`, `manual`, `env`, `product`, `failure`, `in_progress` or `unknown`.
     pub outcome_type: &'static str,
@@ -233,25 +292,31 @@ pub struct Outcome {
 }
 
 /// One run in the operator's list.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub struct RunRow {
     /// The directory's name, which is the run's only id; a manifest that names another is a problem.
     pub run_id: String,
     /// `manifest.task_id`.
+    #[schema(required = true)]
     pub task_id: Option<String>,
     /// `manifest.status`.
+    #[schema(required = true)]
     pub status: Option<String>,
     /// `manifest.workflow.workflow_id`, else empty.
     pub workflow_id: String,
     /// `manifest.workflow.status`, else empty.
     pub workflow_status: String,
     /// `manifest.created_at`, else `manifest.start_ts`.
+    #[schema(required = true)]
     pub created_at: Option<String>,
     /// `manifest.finished_at`, else `manifest.end_ts`.
+    #[schema(required = true)]
     pub finished_at: Option<String>,
     /// The same as `created_at`.
+    #[schema(required = true)]
     pub start_ts: Option<String>,
     /// The same as `finished_at`.
+    #[schema(required = true)]
     pub end_ts: Option<String>,
     /// `contract.owner_agent.agent_id`, else empty.
     pub owner_agent_id: String,
@@ -322,22 +387,27 @@ impl Serialize for RunRecord {
 }
 
 /// One run with its documents, in the operator's shape. [`RunSnapshot`] is the other one.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, utoipa::ToSchema)]
 pub struct RunDetail {
     /// The directory's name.
     pub run_id: String,
     /// `manifest.task_id`.
+    #[schema(required = true)]
     pub task_id: Option<String>,
     /// `manifest.status`.
+    #[schema(required = true)]
     pub status: Option<String>,
     /// `contract.allowed_paths` as written; empty when it is not a list.
     pub allowed_paths: Vec<Value>,
     /// The contract; `{}` when it is missing or cannot be read.
+    #[schema(value_type = Object)]
     pub contract: Value,
     /// The manifest; `{}` when it cannot be read.
+    #[schema(value_type = Object)]
     pub manifest: Value,
     /// Which role, tools and runtime the run was bound to: what the manifest recorded, else what the contract alone tells.
     /// Never an authority to execute.
+    #[schema(value_type = Object)]
     pub role_binding_read_model: Value,
     /// Why it failed or stands still.
     #[serde(flatten)]
@@ -411,7 +481,7 @@ pub struct Events {
 }
 
 /// One report.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, utoipa::ToSchema)]
 pub struct Report {
     /// Its file name.
     pub name: String,
@@ -442,7 +512,7 @@ pub struct StoredReport {
 }
 
 /// What a workflow case needs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// A run waits for a human approval.
@@ -456,7 +526,7 @@ pub enum Verdict {
 }
 
 /// One workflow case: the runs that name the same workflow.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, utoipa::ToSchema)]
 pub struct WorkflowCase {
     /// The workflow's id.
     pub workflow_id: String,
@@ -486,12 +556,15 @@ pub struct WorkflowCase {
     pub runs: Vec<WorkflowRun>,
     /// Whether a run failed; present only beside `awaiting_approval`.
     #[serde(rename = "_has_failure", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub has_failure: Option<bool>,
     /// Whether a run is under way; present only beside `awaiting_approval` and `attention_required`.
     #[serde(rename = "_has_running", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub has_running: Option<bool>,
     /// The role binding that the newest run's manifest recorded; absent when none did.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, value_type = Object)]
     pub workflow_case_read_model: Option<Value>,
     /// What could not be read in the case's runs.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -499,26 +572,30 @@ pub struct WorkflowCase {
 }
 
 /// A run in its workflow case.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub struct WorkflowRun {
     /// The directory's name.
     pub run_id: String,
     /// `manifest.task_id`.
+    #[schema(required = true)]
     pub task_id: Option<String>,
     /// `manifest.status`.
+    #[schema(required = true)]
     pub status: Option<String>,
     /// `manifest.created_at`, else `manifest.start_ts`.
+    #[schema(required = true)]
     pub created_at: Option<String>,
 }
 
 /// One workflow case with its events.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, utoipa::ToSchema)]
 pub struct WorkflowDetail {
     /// The case.
     pub workflow: WorkflowCase,
     /// Its runs again, where clients look for them.
     pub runs: Vec<WorkflowRun>,
     /// Events that bind, start, end or name this workflow, newest first, each with its `_run_id`.
+    #[schema(value_type = Vec<Object>)]
     pub events: Vec<Value>,
     /// What could not be read in those events.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -526,15 +603,18 @@ pub struct WorkflowDetail {
 }
 
 /// One run at the diff gate.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, utoipa::ToSchema)]
 pub struct DiffGateRow {
     /// The run.
     pub run_id: String,
     /// The context of its last `DIFF_GATE_RESULT`, else `{}`.
+    #[schema(value_type = Object)]
     pub diff_gate: Value,
     /// `manifest.status`.
+    #[schema(required = true)]
     pub status: Option<String>,
     /// `manifest.failure_reason`.
+    #[schema(required = true)]
     pub failure_reason: Option<String>,
     /// `contract.allowed_paths` as written.
     pub allowed_paths: Vec<Value>,
@@ -544,7 +624,7 @@ pub struct DiffGateRow {
 }
 
 /// One run that waits for a human approval.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, utoipa::ToSchema)]
 pub struct PendingApproval {
     /// The run.
     pub run_id: String,

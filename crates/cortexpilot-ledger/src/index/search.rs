@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use cortexpilot_core::domain::fold::{Queue, item_of};
+use cortexpilot_core::domain::fold::{Lines as Places, Queue, item_of};
 use cortexpilot_core::domain::id::QueueItemId;
 use cortexpilot_core::domain::listing::{QueueFilter, QueueListing};
 use cortexpilot_core::domain::queue::{ItemState, QueueEvent, QueueItem};
@@ -30,6 +30,11 @@ impl Index {
         let instead = |queue: &Queue| queue.by_run_at(run_id).map(|(item, at)| (item.clone(), at));
         let found = self.ask_any(|| self.find_run(run_id), instead)?;
         Ok(found.filter(|(item, _)| !item.is_live()))
+    }
+
+    /// Where the lines of the closed item of this id stand.
+    pub(crate) fn lines_of(&self, id: &QueueItemId) -> Result<Option<Places>, StoreError> {
+        self.ask_any(|| self.find_places(id), |queue| queue.lines_of(id).filter(|places| places.ended.is_some()))
     }
 
     fn ask(
@@ -76,6 +81,16 @@ impl Index {
     fn find_id(&self, id: &QueueItemId) -> Result<Option<QueueItem>, Broken> {
         let wanted = |item: &QueueItem| item.queue_id() == id;
         self.find(Section::Ids, || mark(Section::Ids, &[id.as_str()]), wanted)
+    }
+
+    fn find_places(&self, id: &QueueItemId) -> Result<Option<Places>, Broken> {
+        let Some(item) = self.find_id(id)? else { return Ok(None) };
+        for table in &self.tables {
+            if let Some(row) = table.row(item.seq)? {
+                return Ok(Some(Places { enqueued: row.enqueued, claimed: row.claimed, ended: Some(row.ended) }));
+            }
+        }
+        Err(Broken::new("a table names an item that no table has"))
     }
 
     fn find_key(&self, principal: &str, key: &str) -> Result<Option<QueueItem>, Broken> {
@@ -176,7 +191,8 @@ impl Index {
     }
 
     fn list_tables(&self, held: &Queue, filter: &QueueFilter) -> Result<QueueListing, Broken> {
-        let cursors = self.tables.iter().map(|table| table.rows_after(filter.after_seq)).collect::<Result<_, _>>()?;
+        let tables = self.tables.iter().filter(|_| filter.accepts_closed());
+        let cursors = tables.map(|table| table.rows_after(filter.after_seq)).collect::<Result<_, _>>()?;
         let workflow = filter.workflow_id.as_deref().map(workflow_mark);
         merge(held, Closed { index: self, cursors, filter, workflow }, filter)
     }

@@ -10,14 +10,21 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use cortexpilot_core::port::receipts::{LineOf, NoReceipt, ReceiptDocument, Receipts, Signing, SigningHealth};
+use cortexpilot_core::port::lines::LedgerFile;
+use cortexpilot_core::port::receipts::{
+    CheckpointDocument, LineOf, NoReceipt, ReceiptDocument, Receipts, Signing, SigningHealth,
+};
 use cortexpilot_core::port::{BoxFuture, Clock};
+use jiff::Timestamp;
 use tokio::sync::oneshot;
 
+use super::anchor::{StoredLog, log_dir};
+use super::checkpoint_file;
 use super::key::AUDIT_KEY;
-use super::record::{KeptNodes, LogError, LogState, Proven};
+use super::record::{KeptNodes, LogError, LogState, Proven, stored_logs};
 use super::seek::prove_line;
 use super::signer::{Extent, Signer};
+use crate::disk;
 
 /// Questions that may wait at once.
 const WAITING_MAX: usize = 1024;
@@ -44,6 +51,7 @@ struct Asks {
     sign: SyncSender<Ask>,
     prove: SyncSender<Ask>,
     health: Arc<Mutex<SigningHealth>>,
+    root: Arc<Path>,
 }
 
 enum Ask {
@@ -69,7 +77,7 @@ impl LogKeeper {
         let ((sign, to_sign), (prove, to_prove)) = (sync_channel(WAITING_MAX), sync_channel(WAITING_MAX));
         let spawn =
             |name: &str, run: Box<dyn FnOnce() + Send>| std::thread::Builder::new().name(name.to_owned()).spawn(run);
-        let root = options.root.clone();
+        let (root, kept_in) = (options.root.clone(), Arc::from(options.root.as_path()));
         let prover = spawn("ledger-prover", Box::new(move || run_prover(&root, every_s, &to_prove)))?;
         let keeping = Keeping {
             signer: Signer::new(&options.root),
@@ -80,7 +88,7 @@ impl LogKeeper {
             last_problem: None,
         };
         let signer = spawn("ledger-signer", Box::new(move || keeping.run(&to_sign)))?;
-        Ok(Self { asks: Asks { sign, prove, health }, threads: vec![prover, signer] })
+        Ok(Self { asks: Asks { sign, prove, health, root: kept_in }, threads: vec![prover, signer] })
     }
 
     /// Who gives receipts.
@@ -134,6 +142,15 @@ impl Receipts for Asks {
 
     fn kept(&self, of: LineOf) -> BoxFuture<'_, Result<ReceiptDocument, NoReceipt>> {
         self.ask(&self.prove, of)
+    }
+
+    fn checkpoints(&self) -> BoxFuture<'_, Result<Vec<CheckpointDocument>, NoReceipt>> {
+        let root = self.root.clone();
+        Box::pin(async move {
+            let Ok(runtime) = tokio::runtime::Handle::try_current() else { return last_checkpoints(&root) };
+            let read = runtime.spawn_blocking(move || last_checkpoints(&root)).await;
+            read.unwrap_or_else(|_| Err(NoReceipt::Failed("whoever looked for the checkpoints has stopped".to_owned())))
+        })
     }
 
     fn health(&self) -> SigningHealth {
@@ -274,6 +291,45 @@ fn kept(root: &Path, of: &LineOf, every_s: Option<u32>, nodes: &mut KeptNodes) -
         let has_key = root.join(AUDIT_KEY).exists();
         if has_key { NoReceipt::NotCovered { retry_after_s: every_s } } else { NoReceipt::NoKey }
     })
+}
+
+/// The last checkpoint of each file that was ever signed, the queue's first. Writes nothing.
+///
+/// # Errors
+/// [`NoReceipt::Failed`] when one is there that does not verify, or cannot be read.
+pub fn last_checkpoints(root: &Path) -> Result<Vec<CheckpointDocument>, NoReceipt> {
+    let stored = stored_logs(root).map_err(|error| NoReceipt::Failed(error.to_string()))?;
+    let document = |(name, log): (&'static str, Option<StoredLog>)| {
+        let StoredLog { key, checkpoint } = log?;
+        let file = [LedgerFile::Queue, LedgerFile::Decisions].into_iter().find(|file| file.name() == name)?;
+        let said = checkpoint.checkpoint();
+        Some(CheckpointDocument {
+            file,
+            origin: said.origin.clone(),
+            size: said.size,
+            root: said.root,
+            key: key.to_string(),
+            signed_at: written_at(root, name),
+            note: checkpoint.to_string(),
+        })
+    };
+    Ok(stored.into_iter().filter_map(document).collect())
+}
+
+/// When the checkpoint's file was written: it is written once, when it is signed.
+fn written_at(root: &Path, name: &str) -> Option<Timestamp> {
+    let stat = disk::stat(&log_dir(root, name).join(checkpoint_file::NAME)).ok()??;
+    let (seconds, nanoseconds) = stat.modified;
+    Timestamp::new(seconds, i32::try_from(nanoseconds).ok()?).ok()
+}
+
+/// Proves the newest line that did this under the last checkpoint. Signs nothing and writes nothing: for a process that only
+/// looks.
+///
+/// # Errors
+/// [`NoReceipt`].
+pub fn receipt_kept(root: &Path, of: &LineOf) -> Result<ReceiptDocument, NoReceipt> {
+    kept(root, of, None, &mut KeptNodes::default())
 }
 
 /// Signs what is durable and proves the newest line that did this: for a process that ends at once.

@@ -56,7 +56,7 @@ pub(crate) fn answers(store: &dyn StoreRead) -> Answers {
         for workflow_id in [None, Some("no such workflow".to_owned()), Some(String::new())] {
             for after_seq in [None, Some(0), Some(3), Some(100)] {
                 let (status, limit) = (status.map(str::to_owned), Some(2));
-                let filter = QueueFilter { workflow_id: workflow_id.clone(), status, after_seq, limit };
+                let filter = QueueFilter { workflow_id: workflow_id.clone(), status, after_seq, limit, state: None };
                 pages.push(block_on(store.items(&filter)).expect("reads go on"));
             }
         }

@@ -11,6 +11,7 @@ mod files;
 mod index;
 mod keys;
 mod legacy;
+mod lines;
 
 mod adopt;
 mod bits;

@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests stop at the first surprise, as tests do")]
 
+mod across;
 mod check;
 mod facts;
+mod files;
 mod hostile;
 mod lists;
 mod marks;

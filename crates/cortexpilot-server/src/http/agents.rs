@@ -46,9 +46,8 @@ const OURS: &[&str] = &[
 /// The answer as its caller may read it.
 pub(super) async fn for_reader(operation: &Operation, caller: &Caller, ids: &RequestIds, answer: Response) -> Response {
     let is_agent = caller.principal.as_ref().is_some_and(|principal| principal.kind == PrincipalKind::Agent);
-    // Refusals hold no text of runs. The answers of these are no JSON, and hold none either.
-    let plain = matches!(operation.id, "metrics" | "page");
-    if !is_agent || plain || answer.status() != StatusCode::OK {
+    // Refusals hold no text of runs.
+    if !is_agent || !operation.json || answer.status() != StatusCode::OK {
         return answer;
     }
     let (mut parts, body) = answer.into_parts();
@@ -67,10 +66,15 @@ pub(super) async fn for_reader(operation: &Operation, caller: &Caller, ids: &Req
     Response::from_parts(parts, Body::from(body))
 }
 
-fn clean(bytes: &[u8]) -> Option<(Vec<u8>, Done)> {
-    let mut json: Value = serde_json::from_slice(bytes).ok()?;
+/// Cleans a document of a run, in place: a block of a stream has no header to say what was done.
+pub(super) fn clean_document(document: &mut Value) {
+    let _: Done = untrusted::value(document, LIMITS);
+}
+
+/// Cleans an answer's members but those that are ours, in place.
+pub(super) fn clean_members(answer: &mut Value) -> Done {
     let mut done = Done::default();
-    match &mut json {
+    match answer {
         Value::Object(members) => {
             for (_, value) in members.iter_mut().filter(|(name, _)| !OURS.contains(&name.as_str())) {
                 done += untrusted::value(value, LIMITS);
@@ -80,5 +84,11 @@ fn clean(bytes: &[u8]) -> Option<(Vec<u8>, Done)> {
             done += untrusted::value(other, LIMITS);
         }
     }
+    done
+}
+
+fn clean(bytes: &[u8]) -> Option<(Vec<u8>, Done)> {
+    let mut json: Value = serde_json::from_slice(bytes).ok()?;
+    let done = clean_members(&mut json);
     Some((serde_json::to_vec(&json).ok()?, done))
 }

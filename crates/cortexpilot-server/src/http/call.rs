@@ -20,8 +20,9 @@ use tokio::time::Instant;
 use super::error::Refused;
 use super::ids::RequestIds;
 use super::query::Query;
+use super::serve::Connected;
 use super::table::{Access, Effect, Operation, Verb};
-use super::{HttpState, agents, body, receipt};
+use super::{HttpState, agents, body, not_part, receipt};
 use crate::auth::{Auth, Unidentified};
 
 /// The largest body that is read, in bytes.
@@ -50,17 +51,23 @@ impl Default for Limits {
 pub(crate) struct Call {
     pub(crate) state: Arc<HttpState>,
     /// Who asks. Without a principal where the operation is open and no token came.
-    pub(crate) caller: Caller,
+    pub(crate) caller: Arc<Caller>,
     /// The role stated in the header.
     pub(crate) role: StatedRole,
-    /// The path's one variable segment, decoded once; empty where the path has none.
+    /// The path's first variable segment, decoded once; empty where the path has none.
     pub(crate) segment: String,
+    /// The path's second variable segment, likewise.
+    pub(crate) second: String,
     /// The query, which holds no parameter that the operation does not take.
     pub(crate) query: Query,
+    /// The headers that were sent.
+    pub(crate) headers: HeaderMap,
     /// A receipt beside the acknowledgement would be welcome.
     pub(crate) prefers_receipt: bool,
     /// Whatever comes after the command itself must be given up by then, so that what was done is answered as done.
     pub(crate) until: Instant,
+    /// The connection that the request came on; none where there is no connection.
+    pub(crate) connected: Option<Connected>,
     body: Bytes,
 }
 
@@ -84,7 +91,11 @@ pub(crate) fn nobody() -> Caller {
 }
 
 /// Answers a request whose path is known; `operations` are those of this path.
-pub(crate) async fn dispatch(state: Arc<HttpState>, operations: Vec<&'static Operation>, request: Request) -> Response {
+pub(crate) async fn dispatch(
+    state: Arc<HttpState>,
+    operations: Arc<[&'static Operation]>,
+    request: Request,
+) -> Response {
     // The router lets a variable segment be empty; here such a path names nothing.
     if request.uri().path().contains("//") {
         return not_found(state, request).await;
@@ -99,10 +110,14 @@ pub(crate) async fn dispatch(state: Arc<HttpState>, operations: Vec<&'static Ope
         Ok(principal) => principal,
         Err(refused) => return refused.render(&ids, &nobody()),
     };
-    let caller = Caller { principal, surface: Surface::Http };
+    let caller = Arc::new(Caller { principal, surface: Surface::Http });
     let handled = Handled { operation: operation.id, principal: caller.principal.as_ref().map(|p| p.id.clone()) };
     let answer = async {
+        if operation.access == Access::Token {
+            state.throttle.request(operation.id, &caller)?;
+        }
         let call = read(state.clone(), operation, caller.clone(), &mut parts, body).await?;
+        let _turn = state.throttle.read(operation.id).await?;
         within(state.options.limits.answer, operation.effect, (operation.handler)(call)).await
     };
     let response = answer.await.unwrap_or_else(|refused| refused.render(&ids, &caller));
@@ -117,7 +132,9 @@ pub(crate) async fn not_found(state: Arc<HttpState>, request: Request) -> Respon
     // Below /api/ even what exists is only for those who are signed in.
     let asks = request.uri().path().starts_with("/api/") && request.method() != Method::OPTIONS;
     let signed_in = if asks { admit(&state, Access::Token, headers).await.map(|_| ()) } else { Ok(()) };
-    signed_in.err().unwrap_or(Refused::NoSuchPath).render(&ids, &nobody())
+    let unknown =
+        || not_part::at(request.method().as_str(), request.uri().path()).map_or(Refused::NoSuchPath, Refused::NotPart);
+    signed_in.err().unwrap_or_else(unknown).render(&ids, &nobody())
 }
 
 /// The ids that the edge gave this request.
@@ -133,6 +150,9 @@ async fn wrong_method(state: &HttpState, operations: &[&'static Operation], part
         && let Err(refused) = admit(state, Access::Token, &parts.headers).await
     {
         return refused;
+    }
+    if let Some(route) = not_part::with(parts.method.as_str(), parts.uri.path()) {
+        return Refused::NotPart(route);
     }
     let allow: Vec<&str> = operations.iter().map(|operation| operation.verb.as_str()).collect();
     Refused::NoSuchMethod { allow: allow.join(", ") }
@@ -169,25 +189,32 @@ pub(crate) async fn identify(auth: &Auth, within: Duration, headers: &HeaderMap)
 async fn read(
     state: Arc<HttpState>,
     operation: &'static Operation,
-    caller: Caller,
+    caller: Arc<Caller>,
     parts: &mut Parts,
     body: Body,
 ) -> Result<Call, Refused> {
-    let segment = segment(parts).await?;
+    let (segment, second) = segments(parts).await?;
     let body = match operation.verb {
         Verb::Get => Bytes::new(),
-        Verb::Post => read_body(&state, &parts.headers, body).await?,
+        Verb::Post => {
+            let _turn = state.throttle.body(&caller).await?;
+            read_body(&state, &parts.headers, body).await?
+        }
     };
     let query = Query::parse(&parts.uri, operation.query)?;
     let prefers_receipt = receipt::preferred(&parts.headers);
+    let role = stated_role(&parts.headers);
+    let headers = std::mem::take(&mut parts.headers);
+    let connected = parts.extensions.get::<Connected>().cloned();
     let until = Instant::now() + state.options.limits.answer.mul_f64(0.9);
-    Ok(Call { role: stated_role(&parts.headers), state, caller, segment, query, prefers_receipt, until, body })
+    Ok(Call { role, state, caller, segment, second, query, headers, connected, prefers_receipt, until, body })
 }
 
-/// The path's variable segment. One that is no UTF-8 once decoded names nothing here.
-async fn segment(parts: &mut Parts) -> Result<String, Refused> {
+/// The path's variable segments. One that is no UTF-8 once decoded names nothing here.
+async fn segments(parts: &mut Parts) -> Result<(String, String), Refused> {
     let params = RawPathParams::from_request_parts(parts, &()).await.map_err(|_| Refused::NoSuchPath)?;
-    Ok(params.iter().next().map(|(_, value)| value.to_owned()).unwrap_or_default())
+    let mut values = params.iter().map(|(_, value)| value.to_owned());
+    Ok((values.next().unwrap_or_default(), values.next().unwrap_or_default()))
 }
 
 /// The stated role. Two role headers, or one that is no text, state no role that could be held.

@@ -1,39 +1,48 @@
-//! What holds for every request, whatever it asks: names, the host and origin rules, a floor under panics, headers, a
-//! line in the log.
+//! What holds for every request, whatever it asks: names, the host and origin rules, proof of origin where a cookie signs
+//! in, a floor under panics, compression, headers, a line in the log.
 
+use std::convert::Infallible;
+use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Instant;
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use axum::middleware::Next;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use axum::response::Response;
 use cortexpilot_core::app::App;
 use cortexpilot_core::error::ErrorCode;
 use cortexpilot_core::port::Ids;
 use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use tower::{Layer, Service};
 
 use super::call::{Handled, nobody};
 use super::error::Refused;
 use super::hosts::AllowedHosts;
 use super::ids::RequestIds;
 use super::metrics::Counters;
+use super::{cors, csrf, gzip};
 
 /// Headers of every answer. The policy lets a browser load nothing for an answer that it was made to show as a page; the
 /// one page there is brings its own.
-const HEADERS: [(HeaderName, &str); 7] = [
-    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (CACHE_CONTROL, "no-store"),
-    (CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
-    (X_FRAME_OPTIONS, "DENY"),
-    (REFERRER_POLICY, "no-referrer"),
-    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+///
+/// No `strict-transport-security`: it would speak for every service of this host name, and whether TLS is in front is for
+/// the proxy to know (docs/guides/run-behind-a-proxy.md).
+const HEADERS: [(HeaderName, HeaderValue); 8] = [
+    (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    (CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'")),
+    (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+    (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
+    (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
     // Which of the original's lanes answers; its clients look for it.
-    (HeaderName::from_static("x-cortexpilot-lane"), "stable"),
+    (HeaderName::from_static("x-cortexpilot-lane"), HeaderValue::from_static("stable")),
 ];
 
 /// What every request of one server passes.
@@ -74,6 +83,18 @@ impl Edge {
         given.unwrap_or_else(|| self.name(request.headers()))
     }
 
+    /// What is judged before anything is looked at that a caller asks for.
+    fn admit(&self, request: &Request) -> Result<(), (ErrorCode, &'static str)> {
+        let (method, headers) = (request.method(), request.headers());
+        self.hosts.admit(method, request.uri(), headers).map_err(|code| (code, code.row().meaning))?;
+        if csrf::is_unproven(method, headers) {
+            let said = "A change that is signed in by cookie must show where it comes from: send `x-cortexpilot-csrf: 1`, or use \
+                        a bearer token. Nothing was changed.";
+            return Err((ErrorCode::OriginNotAllowed, said));
+        }
+        Ok(())
+    }
+
     fn name(&self, headers: &HeaderMap) -> RequestIds {
         match &self.names {
             Names::App(app) => RequestIds::of(headers, app.ids()),
@@ -82,42 +103,128 @@ impl Edge {
     }
 }
 
-pub(crate) async fn edge(State(state): State<Arc<Edge>>, mut request: Request, next: Next) -> Response {
-    let started = Instant::now();
-    let ids = state.name(request.headers());
-    let (method, path) = (request.method().clone(), loggable(request.uri().path()));
-    let mut response = match state.hosts.admit(request.method(), request.uri(), request.headers()) {
-        Err(code) => Refused::Coded(code, code.row().meaning.to_owned()).render(&ids, &nobody()),
-        Ok(()) => {
-            request.extensions_mut().insert(ids.clone());
-            let answer = AssertUnwindSafe(next.run(request)).catch_unwind().await;
-            answer.unwrap_or_else(|_| {
-                // The panic's own message went to the process's panic hook; it may name anything, so nobody else gets it.
-                tracing::error!(request_id = %ids.request_id, %method, path, "a request handler panicked");
-                Refused::internal().render(&ids, &nobody())
-            })
+/// Puts an edge around a service that is always ready, as every route is.
+#[derive(Clone)]
+pub(crate) struct EdgeLayer(pub(crate) Arc<Edge>);
+
+impl<S> Layer<S> for EdgeLayer {
+    type Service = AtEdge<S>;
+
+    fn layer(&self, inner: S) -> AtEdge<S> {
+        AtEdge { edge: self.0.clone(), inner }
+    }
+}
+
+/// What [`EdgeLayer`] makes.
+#[derive(Clone)]
+pub(crate) struct AtEdge<S> {
+    edge: Arc<Edge>,
+    inner: S,
+}
+
+impl<S> Service<Request> for AtEdge<S>
+where
+    S: Service<Request, Response = Response, Error = Infallible>,
+    S::Future: Send + 'static,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response, Infallible>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request) -> Self::Future {
+        let arrived = self.edge.arrive(&mut request);
+        // A route only begins to work when it is awaited, so nothing of it has happened where the request goes no further.
+        let inside = arrived.goes_on.is_ok().then(|| self.inner.call(request));
+        let edge = self.edge.clone();
+        Box::pin(async move { Ok(edge.leave(arrived, inside).await) })
+    }
+}
+
+/// A request that has come.
+struct Arrived {
+    started: Instant,
+    ids: RequestIds,
+    method: Method,
+    uri: Uri,
+    /// The page elsewhere that sent it, if one may.
+    page: Option<HeaderValue>,
+    /// What its answer may be compressed with.
+    accepted: Option<HeaderValue>,
+    /// Or what is answered instead.
+    goes_on: Result<(), Box<Response>>,
+}
+
+impl Edge {
+    fn arrive(&self, request: &mut Request) -> Arrived {
+        let ids = self.name(request.headers());
+        let page = cors::page(&self.hosts, request.headers());
+        let refused =
+            |(code, reason): (ErrorCode, &str)| Refused::Coded(code, reason.to_owned()).render(&ids, &nobody());
+        let goes_on = match self.admit(request).map_err(refused) {
+            Ok(()) => match page.as_ref().and_then(|_| cors::preflight(request.method(), request.headers())) {
+                Some(answer) => Err(Box::new(answer)),
+                None => Ok(()),
+            },
+            Err(refusal) => Err(Box::new(refusal)),
+        };
+        request.extensions_mut().insert(ids.clone());
+        Arrived {
+            started: Instant::now(),
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            accepted: gzip::accepted(request.method(), request.headers()),
+            ids,
+            page,
+            goes_on,
         }
-    };
-    ids.echo(response.headers_mut());
-    harden(response.headers_mut());
-    let handled = response.extensions().get::<Handled>().cloned();
-    let operation = handled.as_ref().map(|handled| handled.operation);
-    let code = response.extensions().get::<ErrorCode>().copied();
-    state.counters.count(operation, response.status(), code);
-    // Neither the query nor any header but the ids: a token may stand in either.
-    tracing::info!(
-        request_id = %ids.request_id,
-        trace_id = %ids.trace_id,
-        %method,
-        path,
-        operation = operation.unwrap_or("none"),
-        principal = handled.as_ref().and_then(|handled| handled.principal.as_deref()).unwrap_or("none"),
-        status = response.status().as_u16(),
-        code = code.map_or("", ErrorCode::as_str),
-        elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-        "http"
-    );
-    response
+    }
+
+    async fn leave<F>(&self, arrived: Arrived, inside: Option<F>) -> Response
+    where
+        F: Future<Output = Result<Response, Infallible>>,
+    {
+        let Arrived { started, ids, method, uri, page, accepted, goes_on } = arrived;
+        let mut response = match (goes_on, inside) {
+            (Err(instead), _) => *instead,
+            (Ok(()), Some(inside)) => AssertUnwindSafe(inside).catch_unwind().await.map_or_else(
+                |_| {
+                    // The panic's own message went to the process's panic hook; it may name anything, so nobody else gets it.
+                    let path = loggable(uri.path());
+                    tracing::error!(request_id = %ids.request_id, %method, path, "a request handler panicked");
+                    Refused::internal().render(&ids, &nobody())
+                },
+                |Ok(answer)| answer,
+            ),
+            (Ok(()), None) => Refused::internal().render(&ids, &nobody()),
+        };
+        ids.echo(response.headers_mut());
+        harden(response.headers_mut());
+        cors::mark(&self.hosts, page, response.headers_mut());
+        let handled = response.extensions().get::<Handled>();
+        let operation = handled.map(|handled| handled.operation);
+        let code = response.extensions().get::<ErrorCode>().copied();
+        self.counters.count(operation, response.status(), code);
+        if tracing::enabled!(tracing::Level::INFO) {
+            // Neither the query nor any header but the ids: a token may stand in either.
+            tracing::info!(
+                request_id = %ids.request_id,
+                trace_id = %ids.trace_id,
+                %method,
+                path = loggable(uri.path()),
+                operation = operation.unwrap_or("none"),
+                principal = handled.and_then(|handled| handled.principal.as_deref()).unwrap_or("none"),
+                status = response.status().as_u16(),
+                code = code.map_or("", ErrorCode::as_str),
+                elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+                "http"
+            );
+        }
+        gzip::shrunk(accepted, response).await
+    }
 }
 
 /// The path as it may be logged: whoever pastes a token where its id belongs must not find it in a log.
@@ -131,7 +238,7 @@ fn loggable(path: &str) -> String {
 
 fn harden(headers: &mut HeaderMap) {
     for (name, value) in HEADERS {
-        headers.entry(name).or_insert(HeaderValue::from_static(value));
+        headers.entry(name).or_insert(value);
     }
 }
 

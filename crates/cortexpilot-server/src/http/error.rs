@@ -1,7 +1,7 @@
 //! Answers that are not a yes: one shape, its codes and statuses from the one table.
 
 use axum::body::Body;
-use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{ALLOW, CONTENT_TYPE, LINK, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use cortexpilot_core::app::Failure;
@@ -12,6 +12,7 @@ use cortexpilot_core::port::runs::ReadProblem;
 use serde::Serialize;
 
 use super::ids::RequestIds;
+use super::not_part::{self, NotPart};
 use crate::wire::refusal::read_failure;
 use crate::wire::{MemberProblem, RefusalView};
 
@@ -24,6 +25,8 @@ pub(crate) enum Refused {
     Failure(Failure),
     /// There is no such path. Its answer is the plain text that existing clients know.
     NoSuchPath,
+    /// The original had this route, and it is not part of this system.
+    NotPart(&'static NotPart),
     /// The path exists for other methods. Likewise plain, with the methods in `allow`.
     NoSuchMethod {
         /// The methods, separated by commas.
@@ -49,6 +52,7 @@ impl Refused {
             Self::Coded(code, _) => *code,
             Self::Failure(failure) => failure.code(),
             Self::NoSuchPath => ErrorCode::NotFound,
+            Self::NotPart(_) => ErrorCode::NotPartOfCortexpilot,
             Self::NoSuchMethod { .. } => ErrorCode::MethodNotAllowed,
         }
     }
@@ -60,6 +64,12 @@ impl Refused {
         let mut response = match self {
             Self::NoSuchPath => json(status, &Plain { detail: "Not Found" }),
             Self::NoSuchMethod { .. } => json(status, &Plain { detail: "Method Not Allowed" }),
+            Self::NotPart(route) => {
+                let refusal = RefusalView::plain(code, route.reason(), Surface::Http, &ids.request_id);
+                let mut response = json(status, &Coded::of(&refusal, ids));
+                response.headers_mut().insert(LINK, HeaderValue::from_static(not_part::HELP));
+                response
+            }
             Self::Coded(code, reason) => {
                 let refusal = RefusalView::plain(*code, reason, Surface::Http, &ids.request_id);
                 json(status, &Coded::of(&refusal, ids))
@@ -88,7 +98,11 @@ impl Refused {
     fn retry_after_s(&self) -> Option<u32> {
         match self {
             Self::Failure(Failure::Denied(denial)) => denial.retry_after_s,
-            Self::Failure(Failure::Store(_)) | Self::Coded(..) | Self::NoSuchPath | Self::NoSuchMethod { .. } => None,
+            Self::Failure(Failure::Store(_))
+            | Self::Coded(..)
+            | Self::NotPart(_)
+            | Self::NoSuchPath
+            | Self::NoSuchMethod { .. } => None,
         }
     }
 }
@@ -105,20 +119,29 @@ fn challenge(code: ErrorCode) -> Option<&'static str> {
     }
 }
 
-#[derive(Serialize)]
-struct Plain {
+/// The plain answer that existing clients know, for a path that is not there.
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = PlainRefusal)]
+pub(crate) struct Plain {
+    /// In words.
     detail: &'static str,
 }
 
-#[derive(Serialize)]
-struct Coded<'a> {
+/// Any answer that is not a yes.
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = Refusal)]
+pub(crate) struct Coded<'a> {
+    /// Which, why, and what to do.
     detail: Detail<'a>,
 }
 
-#[derive(Serialize)]
-struct Detail<'a> {
+/// A refusal, with the name under which its request is found elsewhere.
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = RefusalDetail)]
+pub(crate) struct Detail<'a> {
     #[serde(flatten)]
     refusal: &'a RefusalView,
+    /// The trace id, as in the header `x-trace-id`.
     trace_id: &'a str,
 }
 
@@ -126,6 +149,12 @@ impl<'a> Coded<'a> {
     fn of(refusal: &'a RefusalView, ids: &'a RequestIds) -> Self {
         Self { detail: Detail { refusal, trace_id: &ids.trace_id } }
     }
+}
+
+/// A refusal as it is answered, for the document.
+pub(crate) fn example_of(refusal: &RefusalView) -> serde_json::Value {
+    let ids = RequestIds::example(&refusal.request_id);
+    serde_json::to_value(Coded::of(refusal, &ids)).expect("invariant: refusals serialise")
 }
 
 /// A JSON answer.

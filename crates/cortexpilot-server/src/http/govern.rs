@@ -2,23 +2,49 @@
 //! tokens are made and rotated where the runtime root is, and nowhere here.
 
 use cortexpilot_core::domain::governance::Standing;
+use cortexpilot_core::error::ErrorCode::*;
 use cortexpilot_core::port::receipts::LineOf;
 
 use super::approvals::stating;
 use super::call::Call;
 use super::error::{Refused, ok};
 use super::list::List;
+use super::openapi::parameters::{PageParams, TokenPath};
+use super::openapi::shapes::ListOf;
 use super::receipt::acknowledged;
 use super::scope;
-use super::table::Answer;
+use super::table::{Answer, Operation, operation};
 use crate::wire::item::ProblemView;
-use crate::wire::{StandingView, TokenView};
+use crate::wire::{DecisionArgs, StandingView, TokenView};
+
+pub(super) fn operations() -> Vec<Operation> {
+    vec![
+        operation!(gate, Read, Token).codes(&[&[ScopeForbidden]]),
+        operation!(freeze, Write, Token).codes(&[&[MetadataRequired, ApproverUnverified, ScopeForbidden]]),
+        operation!(unfreeze, Write, Token).codes(&[&[MetadataRequired, ApproverUnverified, ScopeForbidden]]),
+        operation!(tokens, Read, Token).codes(&[&[ScopeForbidden]]),
+        operation!(revoke, Write, Token).codes(&[&[
+            TokenNotFound,
+            MetadataRequired,
+            ApproverUnverified,
+            ScopeForbidden,
+        ]]),
+    ]
+}
 
 fn view(call: &Call, standing: &Standing) -> StandingView {
     let app = &call.state.app;
     StandingView::of(standing, app.policy(), app.reader().now())
 }
 
+/// Shows whether agents may queue here, who says yes, the policy floor and a freeze.
+#[utoipa::path(
+    get,
+    path = "/api/gate",
+    operation_id = "gate_get",
+    tag = "governance",
+    responses((status = 200, description = "How the gate stands.", body = StandingView))
+)]
 pub(crate) fn gate(call: Call) -> Answer {
     Box::pin(async move {
         scope::standing(&call.caller)?;
@@ -27,6 +53,15 @@ pub(crate) fn gate(call: Call) -> Answer {
     })
 }
 
+/// Stops applies, approvals and claims in every process; cancelling and completing go on. Operators only.
+#[utoipa::path(
+    post,
+    path = "/api/gate/freeze",
+    operation_id = "gate_freeze",
+    tag = "governance",
+    request_body = DecisionArgs,
+    responses((status = 200, description = "How the gate stands, frozen.", body = StandingView))
+)]
 pub(crate) fn freeze(call: Call) -> Answer {
     Box::pin(async move {
         let stating = stating(&call)?;
@@ -35,6 +70,15 @@ pub(crate) fn freeze(call: Call) -> Answer {
     })
 }
 
+/// Ends a freeze, with a reason. Operators only.
+#[utoipa::path(
+    post,
+    path = "/api/gate/unfreeze",
+    operation_id = "gate_unfreeze",
+    tag = "governance",
+    request_body = DecisionArgs,
+    responses((status = 200, description = "How the gate stands.", body = StandingView))
+)]
 pub(crate) fn unfreeze(call: Call) -> Answer {
     Box::pin(async move {
         let stating = stating(&call)?;
@@ -43,7 +87,16 @@ pub(crate) fn unfreeze(call: Call) -> Answer {
     })
 }
 
-/// The cursor is the id of the last token given out; ids order the list.
+// The cursor is the id of the last token given out; ids order the list.
+/// Lists personal tokens by id, without anything that they could be used or recognised by. Operators only.
+#[utoipa::path(
+    get,
+    path = "/api/tokens",
+    operation_id = "tokens_list",
+    tag = "governance",
+    params(PageParams),
+    responses((status = 200, description = "The tokens.", body = ListOf<TokenView>))
+)]
 pub(crate) fn tokens(call: Call) -> Answer {
     Box::pin(async move {
         scope::tokens(&call.caller)?;
@@ -65,6 +118,16 @@ pub(crate) fn tokens(call: Call) -> Answer {
     })
 }
 
+/// Takes a personal token back, in every process from its next request on. Operators only.
+#[utoipa::path(
+    post,
+    path = "/api/tokens/{token_id}/revoke",
+    operation_id = "token_revoke",
+    tag = "governance",
+    params(TokenPath),
+    request_body = DecisionArgs,
+    responses((status = 200, description = "The token, taken back.", body = TokenView))
+)]
 pub(crate) fn revoke(call: Call) -> Answer {
     Box::pin(async move {
         let stating = stating(&call)?;

@@ -15,6 +15,8 @@ use cortexpilot_core::error::ErrorCode;
 pub struct AllowedHosts {
     hosts: BTreeSet<String>,
     origins: BTreeSet<String>,
+    /// Origins of pages elsewhere whose scripts may call this server and read its answers.
+    pages: BTreeSet<String>,
 }
 
 /// An entry of the allow-list cannot be used. The text completes the sentence "`ENTRY` …".
@@ -75,6 +77,32 @@ impl AllowedHosts {
         Ok(())
     }
 
+    /// Lets the pages of one origin elsewhere (`https://console.example.org`) call this server from a browser, with the
+    /// session cookie where the browser sends it. Its host is no name of this server's.
+    ///
+    /// # Errors
+    /// For anything but one exact origin: a list of hosts, `*` or `null` would open the server to whoever asks.
+    pub fn allow_pages_of(&mut self, entry: &str) -> Result<(), OriginProblem> {
+        let mut named = Self::default();
+        if !entry.contains("://") {
+            return Err(OriginProblem("must be an origin with its scheme (https://host[:port])"));
+        }
+        named.allow(entry)?;
+        self.pages.append(&mut named.origins);
+        Ok(())
+    }
+
+    /// Whether any page elsewhere may call this server.
+    pub(crate) fn has_pages(&self) -> bool {
+        !self.pages.is_empty()
+    }
+
+    /// Whether this is the one origin of a page elsewhere that may call this server. Origins are compared as browsers write
+    /// them: exactly.
+    pub(crate) fn is_page(&self, origin: &[u8]) -> bool {
+        std::str::from_utf8(origin).is_ok_and(|origin| self.pages.contains(origin))
+    }
+
     /// Clients leave out a scheme's own port, or name it: both spellings are the same host.
     fn add(&mut self, name: &str, port: Option<u16>, scheme: &str, default_port: u16) {
         match port.filter(|port| *port != default_port) {
@@ -115,6 +143,7 @@ impl AllowedHosts {
         let cross_site = headers.get_all("sec-fetch-site").iter().any(|site| site.as_bytes() == b"cross-site");
         let mut origins = headers.get_all(ORIGIN).iter();
         match (cross_site, origins.next(), origins.next()) {
+            (_, Some(page), None) if self.is_page(page.as_bytes()) => true,
             (true, _, _) | (_, Some(_), Some(_)) => false,
             (false, Some(origin), None) => {
                 origin.to_str().is_ok_and(|origin| self.origins.contains(&origin.to_ascii_lowercase()))
@@ -198,6 +227,40 @@ mod tests {
         allowed.allow("null").unwrap();
         let opaque = [("host", "localhost:8000"), ("origin", "null")];
         assert_eq!(admit(&allowed, &Method::POST, "/", &opaque), "ORIGIN_NOT_ALLOWED");
+    }
+
+    #[test]
+    fn a_page_elsewhere_is_named_by_its_whole_origin_and_by_nothing_else() {
+        let mut allowed = bound("127.0.0.1:8000");
+        for bad in
+            ["", "*", "null", "pilot.example.org", "https://*", "https://*.example.org", "file:///x", "https://a/b"]
+        {
+            assert!(allowed.clone().allow_pages_of(bad).is_err(), "{bad:?}");
+        }
+        allowed.allow_pages_of("https://Pages.example.org").unwrap();
+        let post = |origin: &str, site: &str| {
+            let headers = [("host", "127.0.0.1:8000"), ("origin", origin), ("sec-fetch-site", site)];
+            admit(&allowed, &Method::POST, "/", &headers)
+        };
+        assert_eq!(post("https://pages.example.org", "cross-site"), "ok");
+        for (origin, site) in [
+            ("http://pages.example.org", "cross-site"),
+            ("https://pages.example.org:8443", "cross-site"),
+            ("https://pages.example.org.evil.example", "cross-site"),
+            ("https://evil.example", "cross-site"),
+            ("null", "cross-site"),
+            ("http://127.0.0.1:8000", "cross-site"),
+        ] {
+            assert_eq!(post(origin, site), "ORIGIN_NOT_ALLOWED", "{origin}");
+        }
+        let twice = [
+            ("host", "127.0.0.1:8000"),
+            ("origin", "https://pages.example.org"),
+            ("origin", "https://pages.example.org"),
+        ];
+        assert_eq!(admit(&allowed, &Method::POST, "/", &twice), "ORIGIN_NOT_ALLOWED");
+        let as_host = [("host", "pages.example.org")];
+        assert_eq!(admit(&allowed, &Method::GET, "/", &as_host), "HOST_NOT_ALLOWED", "its host is not ours");
     }
 
     #[test]

@@ -1,8 +1,12 @@
 //! The names of a request: taken from the caller where they are sound, made here otherwise, and echoed either way.
 
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use cortexpilot_core::domain::id::hex;
 use cortexpilot_core::port::Ids;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const TRACE_ID: HeaderName = HeaderName::from_static("x-trace-id");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// The longest id that is taken from a caller.
 const ID_MAX: usize = 128;
@@ -19,32 +23,45 @@ impl RequestIds {
     /// Reads `x-request-id`, `x-trace-id` and `traceparent` (W3C Trace Context, level 1), in this order of precedence for
     /// the trace id. What has another form than it must have is as if it had not been sent.
     pub(crate) fn of(headers: &HeaderMap, ids: &dyn Ids) -> Self {
-        let traceparent = one(headers, "traceparent").filter(|text| trace_of(text).is_some());
-        let trace_id = one(headers, "x-trace-id").or_else(|| trace_of(traceparent?));
-        let made = || hex(&ids.bytes::<16>());
-        Self {
-            request_id: one(headers, "x-request-id").map_or_else(made, str::to_owned),
-            trace_id: trace_id.map_or_else(made, str::to_owned),
-            traceparent: traceparent.map(str::to_owned),
-        }
+        let traceparent = one(headers, &TRACEPARENT).filter(|text| trace_of(text).is_some());
+        let trace_id = one(headers, &TRACE_ID).or_else(|| trace_of(traceparent?));
+        let request_id = one(headers, &REQUEST_ID).map(str::to_owned);
+        let trace_id = trace_id.map(str::to_owned);
+        let (request_id, trace_id) = match (request_id, trace_id) {
+            (Some(request_id), Some(trace_id)) => (request_id, trace_id),
+            // Randomness comes from the system: it is asked once, whatever is missing.
+            (request_id, trace_id) => {
+                let made = ids.bytes::<32>();
+                let (first, second) = made.split_at(16);
+                (request_id.unwrap_or_else(|| hex(first)), trace_id.unwrap_or_else(|| hex(second)))
+            }
+        };
+        Self { request_id, trace_id, traceparent: traceparent.map(str::to_owned) }
+    }
+
+    /// The names of a request that nobody sent, for the document.
+    pub(crate) fn example(request_id: &str) -> Self {
+        Self { request_id: request_id.to_owned(), trace_id: "tid-1".to_owned(), traceparent: None }
     }
 
     /// Puts the names on an answer.
     pub(crate) fn echo(&self, headers: &mut HeaderMap) {
-        let mut put = |name: &'static str, value: &str| {
+        // With the guards of every answer there are a dozen: room for them is made once.
+        headers.reserve(16);
+        let mut put = |name: HeaderName, value: &str| {
             let value = HeaderValue::from_str(value).expect("invariant: ids are visible ASCII");
             headers.insert(name, value);
         };
-        put("x-request-id", &self.request_id);
-        put("x-trace-id", &self.trace_id);
+        put(REQUEST_ID, &self.request_id);
+        put(TRACE_ID, &self.trace_id);
         if let Some(traceparent) = &self.traceparent {
-            put("traceparent", traceparent);
+            put(TRACEPARENT, traceparent);
         }
     }
 }
 
 /// A header that was sent once, as 1 to 128 visible ASCII characters.
-fn one<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+fn one<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
     let mut values = headers.get_all(name).iter();
     let (Some(value), None) = (values.next(), values.next()) else { return None };
     let text = std::str::from_utf8(value.as_bytes()).ok()?;

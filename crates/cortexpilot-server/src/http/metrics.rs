@@ -13,7 +13,7 @@ use cortexpilot_core::error::ErrorCode;
 use cortexpilot_core::port::receipts::SigningHealth;
 
 use super::call::Call;
-use super::table::Answer;
+use super::table::{Answer, Operation, operation};
 
 /// Counters by operation, status and code. As many as the table allows and no more: nothing a caller sends is a label.
 #[derive(Debug, Default)]
@@ -107,6 +107,23 @@ fn signing(health: &SigningHealth) -> String {
     out
 }
 
+pub(super) fn operations() -> Vec<Operation> {
+    vec![operation!(show, Read, Token).cleaned_by_handler()]
+}
+
+/// Counts of answers by operation, status and code since the process started, as Prometheus text.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    operation_id = "metrics",
+    tag = "server",
+    responses((
+        status = 200,
+        description = "The counters in the Prometheus text format, version 0.0.4.",
+        body = String,
+        content_type = "text/plain"
+    ))
+)]
 pub(crate) fn show(call: Call) -> Answer {
     Box::pin(async move {
         let mut text = call.state.edge.counters().text();

@@ -14,7 +14,7 @@ use cortexpilot_core::port::runs::PageQuery;
 
 use super::HttpState;
 use super::call::Call;
-use super::table::{Answer, operations};
+use super::table::{self, Answer, Operation, operation};
 use crate::wire::StandingView;
 
 /// What the page says about this server.
@@ -38,6 +38,18 @@ vertical-align:top}th{font-weight:600}@media(prefers-color-scheme:dark){body{col
 const POLICY: &str = "default-src 'none'; style-src 'sha256-K34bZXjruP3Q309waLJywStEUElKNXjyi9WUWOT9f1g='; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
+pub(super) fn operations() -> Vec<Operation> {
+    vec![operation!(show, Read, Open).cleaned_by_handler()]
+}
+
+/// A page for people: what this is and how to call it.
+#[utoipa::path(
+    get,
+    path = "/",
+    operation_id = "page",
+    tag = "server",
+    responses((status = 200, description = "The page.", body = String, content_type = "text/html"))
+)]
 pub(crate) fn show(call: Call) -> Answer {
     Box::pin(async move {
         let counts = match call.caller.principal {
@@ -112,7 +124,7 @@ fn page(state: &HttpState, agents: &str, ledger: &str, counts: &str) -> String {
     };
     let demo = if facts.demo { "<p><strong>These runs are made up, for trying things out.</strong></p>" } else { "" };
     let mut routes = String::new();
-    for operation in operations() {
+    for operation in table::operations() {
         // Writing to a String cannot fail.
         let _ = write!(
             routes,
@@ -123,7 +135,7 @@ fn page(state: &HttpState, agents: &str, ledger: &str, counts: &str) -> String {
         );
     }
     format!(
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><meta name=\"color-scheme\" content=\"light dark\">\
          <title>CortexPilot</title><style>{STYLE}</style></head><body>\
          <h1>CortexPilot</h1><p>Operator control plane, version {version}</p>{demo}\
          <p>Reads runs of AI coding agents, and keeps one guarded work queue: an item is derived from one existing run, \
@@ -141,6 +153,8 @@ fn page(state: &HttpState, agents: &str, ledger: &str, counts: &str) -> String {
          <pre>{calls}</pre>\
          <h2>Operations</h2><table>{routes}</table>\
          <h2>Read on</h2>\
+         <p>Here: <a href=\"/api/docs\">every operation in full</a>, with parameters, answers and codes; the same as \
+         <a href=\"/api/openapi.json\">OpenAPI document</a>.</p>\
          <p>In the repository: <code>README.md</code>, <code>docs/boundary.md</code> (what each surface may and may never do), \
          <code>docs/runbooks/queue-pilot.md</code> (for operators), <code>docs/reference/operations.md</code>, \
          <code>docs/errors/</code> (one page a code).</p>\
@@ -173,7 +187,7 @@ fn calls(base: &str) -> String {
 }
 
 /// Text as HTML text: what would be markup is shown, what would be invisible is named.
-fn html(raw: &str) -> String {
+pub(super) fn html(raw: &str) -> String {
     let mut out = String::with_capacity(raw.len());
     for line in raw.split_inclusive('\n') {
         let (text, end) = line.strip_suffix('\n').map_or((line, ""), |text| (text, "\n"));

@@ -17,7 +17,7 @@ pub(crate) struct Query(Vec<(String, String)>);
 
 impl Query {
     /// Reads a query whose parameters are among `known`.
-    pub(crate) fn parse(uri: &Uri, known: &'static [&'static str]) -> Result<Self, Refused> {
+    pub(crate) fn parse(uri: &Uri, known: &[&'static str]) -> Result<Self, Refused> {
         let Pairs(pairs) = Pairs::<Vec<(String, String)>>::try_from_uri(uri)
             .map_err(|_| Refused::form("The query cannot be read as `name=value` pairs."))?;
         for (at, (name, _)) in pairs.iter().enumerate() {

@@ -3,41 +3,48 @@
 use cortexpilot_core::app::{Failure, Outcome};
 use cortexpilot_core::domain::gate::Denial;
 use cortexpilot_core::domain::id::QueueItemId;
-use cortexpilot_core::domain::listing::QueueFilter;
-use cortexpilot_core::error::ErrorCode;
+use cortexpilot_core::domain::listing::{QueueFilter, QueueState};
+use cortexpilot_core::error::ErrorCode::{self, *};
 use cortexpilot_core::port::receipts::LineOf;
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::call::Call;
 use super::error::{Refused, ok};
 use super::list::List;
+use super::openapi::codes::RUN;
+use super::openapi::parameters::{PageParams, QueuePath, RunPath};
+use super::openapi::shapes::ListOf;
 use super::receipt::acknowledged;
-use super::table::Answer;
+use super::table::{Answer, Operation, operation};
 use crate::wire::item::ProblemView;
 use crate::wire::{AppliedView, CancelArgs, EnqueueArgs, ItemView, PendingView, PreviewArgs, PreviewView};
 
-/// The members of a preview's body.
-pub(crate) const PREVIEW_MEMBERS: &[&str] = &["run_id", "priority", "scheduled_at", "deadline_at"];
+/// What the checks of a preview can refuse outright; everything else is an entry of its `gates`.
+const PREVIEWING: &[&[ErrorCode]] = &[RUN, &[Unauthenticated, RoleRequired, RoleForbidden, RoleMismatch]];
 
-/// The members of an apply's body.
-pub(crate) const ENQUEUE_MEMBERS: &[&str] = &[
-    "run_id",
-    "priority",
-    "scheduled_at",
-    "deadline_at",
-    "actor_role",
-    "requested_by",
-    "approval_reason",
-    "confirm",
-    "preview_token",
-    "idempotency_key",
-    "allow_duplicate",
-    "confirm_run_id",
+/// What the checks of an apply can refuse, in their order.
+const APPLYING: &[&[ErrorCode]] = &[
+    &[MutationGateClosed, Frozen, ConfirmRequired, MetadataRequired, IdempotencyConflict],
+    RUN,
+    &[ContractAltered, RunAwaitingApproval, PreviewRequired, PreviewExpired, PreviewStale, AlreadyPending],
+    &[PendingLimit, RateLimited, LineageLimit, ApproverUnverified],
 ];
 
+pub(super) fn operations() -> Vec<Operation> {
+    vec![
+        operation!(preview, Read, Token).codes(PREVIEWING),
+        operation!(enqueue, Write, Token).codes(APPLYING),
+        operation!(cancel, Write, Token).codes(&[&[QueueItemNotFound, QueueItemNotCancellable, ScopeForbidden]]),
+        operation!(list, Read, Token),
+        operation!(get, Read, Token).codes(&[&[QueueItemNotFound]]),
+    ]
+}
+
 /// An apply's body: the arguments that every surface takes, and the one that an operator alone has.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = EnqueueArgs)]
 struct EnqueueBody {
     run_id: Option<String>,
     priority: Option<i64>,
@@ -51,6 +58,15 @@ struct EnqueueBody {
     idempotency_key: Option<String>,
     allow_duplicate: Option<bool>,
     confirm_run_id: Option<String>,
+}
+
+/// An apply's answer.
+#[expect(dead_code, clippy::large_enum_variant, reason = "a description: it is never made, only read by the derive")]
+#[derive(serde::Serialize, ToSchema)]
+#[serde(untagged)]
+enum Enqueued {
+    Applied(AppliedView),
+    Pending(PendingView),
 }
 
 impl EnqueueBody {
@@ -81,6 +97,18 @@ fn run_of(call: &Call, body: Option<&str>) -> Result<Option<String>, Refused> {
     }
 }
 
+/// Derives the one queue item of a run and says which gates are open. Changes nothing.
+///
+/// The answer names every check in the order in which an apply is judged, and gives the `preview_token` that an apply takes.
+#[utoipa::path(
+    post,
+    path = "/api/queue/from-run/{run_id}/preview",
+    operation_id = "queue_preview",
+    tag = "queue",
+    params(RunPath),
+    request_body = PreviewArgs,
+    responses((status = 200, description = "The item as it would be queued, and the checks.", body = PreviewView))
+)]
 pub(crate) fn preview(call: Call) -> Answer {
     Box::pin(async move {
         let mut args: PreviewArgs = call.body()?;
@@ -91,6 +119,23 @@ pub(crate) fn preview(call: Call) -> Answer {
     })
 }
 
+/// Appends the item that was previewed, if every gate is open; where the policy says so, asks people first.
+///
+/// The same preview, or the same `idempotency_key` with the same arguments, is answered with the item that it made
+/// (`already_applied`), and nothing is appended: an apply whose answer was lost can be repeated.
+#[utoipa::path(
+    post,
+    path = "/api/queue/from-run/{run_id}",
+    operation_id = "queue_enqueue",
+    tag = "queue",
+    params(RunPath),
+    request_body = EnqueueBody,
+    responses((
+        status = 200,
+        description = "The ledger's line and where the item stands; or, where people decide, their request.",
+        body = inline(Enqueued)
+    ))
+)]
 pub(crate) fn enqueue(call: Call) -> Answer {
     Box::pin(async move {
         let (mut args, allow_duplicate, typed_run_id) = call.body::<EnqueueBody>()?.split();
@@ -118,6 +163,18 @@ pub(crate) fn enqueue(call: Call) -> Answer {
     })
 }
 
+/// Rolls a pending item back. Works while queueing is off or frozen.
+///
+/// Once a worker has claimed the item this is no rollback any more, and refused. An agent cancels its own items only.
+#[utoipa::path(
+    post,
+    path = "/api/queue/{queue_id}/cancel",
+    operation_id = "queue_cancel",
+    tag = "queue",
+    params(QueuePath),
+    request_body = CancelArgs,
+    responses((status = 200, description = "The item, cancelled.", body = ItemView))
+)]
 pub(crate) fn cancel(call: Call) -> Answer {
     Box::pin(async move {
         let args: CancelArgs = call.body()?;
@@ -128,19 +185,53 @@ pub(crate) fn cancel(call: Call) -> Answer {
     })
 }
 
+/// Which items are wanted.
+#[expect(dead_code, reason = "a description: its fields are read by the derive alone")]
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+struct ItemFilter {
+    /// Only items of this status, in any case: `PENDING`, `CLAIMED`, `CANCELLED`, or how they ended.
+    #[param(nullable = false)]
+    status: Option<String>,
+    /// Only items of this workflow case.
+    #[param(nullable = false)]
+    workflow_id: Option<String>,
+    /// Only items in this state now.
+    #[param(inline, nullable = false, value_type = Option<crate::wire::words::QueueState>)]
+    queue_state: Option<String>,
+}
+
+/// A mistyped state must not quietly list nothing.
+fn state(word: &str) -> Result<QueueState, Refused> {
+    QueueState::parse(word).ok_or_else(|| {
+        let known = QueueState::ALL.map(QueueState::as_str).join(", ");
+        Refused::form(format!("The query parameter `queue_state` must be one of {known}."))
+    })
+}
+
+/// Lists queue items in enqueue order.
+#[utoipa::path(
+    get,
+    path = "/api/queue",
+    operation_id = "queue_list",
+    tag = "queue",
+    params(ItemFilter, PageParams),
+    responses((status = 200, description = "The items.", body = ListOf<ItemView>))
+)]
 pub(crate) fn list(call: Call) -> Answer {
     Box::pin(async move {
         let page = call.query.page()?;
         let (limit, after) = page.clone().map_or((None, None), |page| (page.limit, page.after));
+        let reader = call.state.app.reader();
+        let now = reader.now();
         let filter = QueueFilter {
             workflow_id: call.query.text("workflow_id").map(str::to_owned),
             status: call.query.text("status").map(str::to_ascii_uppercase),
+            state: call.query.text("queue_state").map(state).transpose()?.map(|state| (state, now)),
             after_seq: after.as_deref().map(position).transpose()?,
             limit,
         };
-        let reader = call.state.app.reader();
         let listing = reader.queue().items(&filter).await?;
-        let now = reader.now();
         let next = listing.items.last().filter(|_| listing.more).map(|item| item.seq.to_string());
         let items = listing.items.iter().map(|item| ItemView::of(item, now)).collect();
         let problems: Vec<ProblemView> = listing.problems.iter().map(ProblemView::of).collect();
@@ -155,6 +246,15 @@ pub(crate) fn position(cursor: &str) -> Result<u64, Refused> {
     position.ok_or_else(|| Refused::form("`cursor` is not one that this list gave out."))
 }
 
+/// Shows one queue item.
+#[utoipa::path(
+    get,
+    path = "/api/queue/{queue_id}",
+    operation_id = "queue_get",
+    tag = "queue",
+    params(QueuePath),
+    responses((status = 200, description = "The item.", body = ItemView))
+)]
 pub(crate) fn get(call: Call) -> Answer {
     Box::pin(async move {
         let reader = call.state.app.reader();
@@ -162,7 +262,7 @@ pub(crate) fn get(call: Call) -> Answer {
             Some(id) => reader.queue().item(&id).await?,
             None => None,
         };
-        let missing = || Denial::new(ErrorCode::QueueItemNotFound, "There is no queue item with this id.");
+        let missing = || Denial::new(QueueItemNotFound, "There is no queue item with this id.");
         let item = item.ok_or_else(|| Refused::from(Failure::Denied(missing())))?;
         Ok(ok(&ItemView::of(&item, reader.now())))
     })

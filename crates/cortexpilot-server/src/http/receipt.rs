@@ -18,8 +18,9 @@ use tokio::time::timeout_at;
 
 use super::call::Call;
 use super::error::{Refused, ok};
+use super::openapi::parameters::{ApprovalPath, QueuePath};
 use super::scope::{self, Sight};
-use super::table::Answer;
+use super::table::{Answer, Operation, operation};
 use crate::wire::receipt::receipt_code;
 use crate::wire::{ReceiptView, WithReceipt};
 
@@ -91,7 +92,37 @@ async fn kept(call: &Call, of: LineOf) -> Result<Response, Refused> {
     }
 }
 
-/// Whoever may see the item may have its receipt: it holds hashes, and nothing that the line says.
+/// What there is no receipt for, or not yet.
+const NO_RECEIPT: &[ErrorCode] = &[ErrorCode::ReceiptNotFound, ErrorCode::ReceiptNotCovered, ErrorCode::ReceiptNoKey];
+
+pub(super) fn operations() -> Vec<Operation> {
+    vec![
+        operation!(of_item, Read, Token).codes(&[&[ErrorCode::QueueItemNotFound], NO_RECEIPT]),
+        operation!(of_request, Read, Token)
+            .codes(&[&[ErrorCode::ApprovalNotFound, ErrorCode::ScopeForbidden], NO_RECEIPT]),
+    ]
+}
+
+/// Which line of the item is to be proven.
+#[expect(dead_code, reason = "a description: its fields are read by the derive alone")]
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+struct LineParams {
+    /// What was done with the item; blank or absent for `enqueued`.
+    #[param(inline, nullable = false, value_type = Option<crate::wire::words::ReceiptOf>)]
+    of: Option<String>,
+}
+
+// Whoever may see the item may have its receipt: it holds hashes, and nothing that the line says.
+/// Proves that the line which queued the item (or `of` cancelled, claimed, completed it) is signed.
+#[utoipa::path(
+    get,
+    path = "/api/queue/{queue_id}/receipt",
+    operation_id = "queue_receipt",
+    tag = "receipts",
+    params(QueuePath, LineParams),
+    responses((status = 200, description = "The receipt; kept as a file it verifies as it is.", body = ReceiptView))
+)]
 pub(crate) fn of_item(call: Call) -> Answer {
     Box::pin(async move {
         let missing = |code, said: &str| Refused::from(Failure::Denied(Denial::new(code, said)));
@@ -116,7 +147,16 @@ pub(crate) fn of_item(call: Call) -> Answer {
     })
 }
 
-/// Whoever may see the request may have the receipt of its last decision; of an approved one that is its item's line.
+// Whoever may see the request may have the receipt of its last decision; of an approved one that is its item's line.
+/// Proves that the last decision about a request is signed; of an approved one, its item's line.
+#[utoipa::path(
+    get,
+    path = "/api/approvals/{approval_id}/receipt",
+    operation_id = "approval_receipt",
+    tag = "receipts",
+    params(ApprovalPath),
+    responses((status = 200, description = "The receipt; kept as a file it verifies as it is.", body = ReceiptView))
+)]
 pub(crate) fn of_request(call: Call) -> Answer {
     Box::pin(async move {
         let sight = scope::requests(&call.caller)?;

@@ -1,8 +1,10 @@
 //! Connections: how many, how long, and how they end.
 //!
-//! A request that was begun is carried to its end whether or not its caller still listens: half a command would leave a
+//! A command that was begun is carried to its end whether or not its caller still listens: half a command would leave a
 //! line on disk that nobody was told of. Ending the server means: no new connection, no further request on an open one,
-//! and waiting for what was begun.
+//! and waiting for what was begun and for its answers to go out.
+//!
+//! HTTP/1.1 alone is spoken (docs/adr/0026): a proxy in front of this server speaks whatever its clients like.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -13,31 +15,42 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes, HttpBody};
 use axum::http::{Request, StatusCode};
 use axum::response::{IntoResponse as _, Response};
-use hyper::body::Incoming;
+use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, Sleep};
 use tower::ServiceExt as _;
+
+mod patient;
+mod places;
+
+use patient::Patient;
+use places::{Place, Places, Seat, UnderWay};
+
+/// When the server ends, a connection whose head is on its way gets so long to bring it whole.
+const LAST_HEAD: Duration = Duration::from_secs(1);
 
 /// What a handler may learn about the connection that its request came on.
 #[derive(Debug, Clone)]
 pub(crate) struct Connected {
-    // Nothing is ever sent: the receiver learns that the sender is gone.
-    listens: watch::Receiver<()>,
+    // Nothing is ever sent: the receiver learns that the sender is gone. `None` where the handler's future is dropped as soon
+    // as nobody waits for it.
+    listens: Option<watch::Receiver<()>>,
     stopping: watch::Receiver<bool>,
 }
 
 impl Connected {
     /// Ready when nobody waits for the answer any more.
     pub(crate) async fn gone(&mut self) {
-        while self.listens.changed().await.is_ok() {}
+        match &mut self.listens {
+            Some(listens) => while listens.changed().await.is_ok() {},
+            None => std::future::pending().await,
+        }
     }
 
     /// Ready when the server ends: an answer that goes on for ever must end as well.
@@ -50,14 +63,14 @@ impl Connected {
 /// Limits of connections. Everything that a client could hold on to ends by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ServeLimits {
-    /// Connections at once; further ones wait in the listener's backlog.
+    /// Connections at once. For a further one whoever is idle must leave; where nobody is, it waits.
     pub connections: usize,
     /// From the start of a connection, or the end of its last answer, until the head of a request has come whole. Ends slow
     /// heads and idle connections alike.
     pub head: Duration,
     /// The largest head of a request, in bytes.
     pub head_bytes: usize,
-    /// How long a client may leave an answer unread.
+    /// How long a client may leave an answer unread; it must take 64 KiB of what waits within each such time.
     pub stalled_write: Duration,
     /// How long the end of the server waits for what was begun.
     pub drain: Duration,
@@ -66,7 +79,7 @@ pub struct ServeLimits {
 impl Default for ServeLimits {
     fn default() -> Self {
         Self {
-            connections: 512,
+            connections: 4096,
             head: Duration::from_secs(15),
             head_bytes: 32 * 1024,
             stalled_write: Duration::from_secs(30),
@@ -94,7 +107,7 @@ pub async fn serve_with(
     shutdown: impl Future<Output = ()> + Send,
 ) -> io::Result<()> {
     let address = listener.local_addr()?;
-    let slots = Arc::new(Semaphore::new(limits.connections));
+    let places = Places::new(limits.connections);
     let (stop, stopping) = watch::channel(false);
     // Nothing is ever sent: the receiver learns that the last clone of the sender is gone.
     let (begun, mut all_done) = mpsc::channel::<Infallible>(1);
@@ -104,10 +117,10 @@ pub async fn serve_with(
         let accepted = tokio::select! {
             biased;
             () = shutdown.as_mut() => break,
-            accepted = accept(&listener, &slots) => accepted,
+            accepted = accept(&listener, &places) => accepted,
         };
         while connections.try_join_next().is_some() {}
-        let (stream, slot) = match accepted {
+        let (stream, place) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%address, %error, "a connection could not be accepted");
@@ -120,27 +133,27 @@ pub async fn serve_with(
         };
         let (router, begun, stopping) = (router.clone(), begun.clone(), stopping.clone());
         connections.spawn(async move {
-            if let Err(error) = connection(stream, router, limits, begun, stopping).await {
+            if let Err(error) = connection(stream, router, limits, begun, stopping, &place).await {
                 tracing::debug!(%error, "a connection ended early");
             }
-            drop(slot);
         });
     }
     drop((listener, begun));
     // Nobody listening any more is no failure: then nothing is open.
     let _ = stop.send(true);
-    if tokio::time::timeout(limits.drain, all_done.recv()).await.is_err() {
+    let all = async {
+        // First what was begun, also for callers that hung up; then the answers that are still going out.
+        all_done.recv().await;
+        while connections.join_next().await.is_some() {}
+    };
+    if tokio::time::timeout(limits.drain, all).await.is_err() {
         tracing::warn!(%address, open = connections.len(), "the server ends with requests that did not finish in time");
     }
     Ok(())
 }
 
-/// Takes a slot first, so that what cannot be served stays in the backlog.
-async fn accept(
-    listener: &TcpListener,
-    slots: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
-    let slot = slots.clone().acquire_owned().await.map_err(io::Error::other)?;
+/// Takes a connection, then a place for it: only for somebody who is there does anybody lose theirs.
+async fn accept(listener: &TcpListener, places: &Arc<Places>) -> io::Result<(TcpStream, Place)> {
     let stream = loop {
         match listener.accept().await {
             Ok((stream, _)) => break stream,
@@ -152,7 +165,7 @@ async fn accept(
     // Answers are written whole: waiting for more to send with them would only delay them. Where it cannot be set, they
     // are delayed.
     let _ = stream.set_nodelay(true);
-    Ok((stream, slot))
+    Ok((stream, places.take().await))
 }
 
 async fn connection(
@@ -161,105 +174,97 @@ async fn connection(
     limits: ServeLimits,
     begun: mpsc::Sender<Infallible>,
     mut stopping: watch::Receiver<bool>,
+    place: &Place,
 ) -> Result<(), hyper::Error> {
+    let seat = &place.seat;
+    // Nothing is set up for a client that sends nothing: of those there may be thousands.
+    tokio::select! {
+        _ = stream.readable() => {}
+        () = tokio::time::sleep(limits.head) => return Ok(()),
+        () = seat.must_leave() => return Ok(()),
+        _ = stopping.wait_for(|stopping| *stopping) => return Ok(()),
+    }
     let until = stopping.clone();
-    let service = hyper::service::service_fn(|request: Request<Incoming>| carry_out(&router, request, &begun, &until));
+    let service =
+        hyper::service::service_fn(|request: Request<Incoming>| carry_out(&router, request, &begun, &until, seat));
     let mut http = http1::Builder::new();
     // What a client has not read yet is kept here: little of it, for there may be many that read nothing.
     let buffered = limits.head_bytes.max(64 * 1024);
-    http.timer(TokioTimer::new())
-        .header_read_timeout(limits.head)
-        .max_header_size(limits.head_bytes)
-        .max_buf_size(buffered);
-    let io = TokioIo::new(Patient { stream, limit: limits.stalled_write, stalled: None });
-    let mut connection = pin!(http.serve_connection(io, service));
+    // Who waits for how long is known of every seat; a timer for each head would be made and undone with each request.
+    http.header_read_timeout(None).max_header_size(limits.head_bytes).max_buf_size(buffered);
+    let mut connection =
+        pin!(http.serve_connection(TokioIo::new(Patient::new(stream, limits.stalled_write, seat.clone())), service));
     tokio::select! {
         ended = connection.as_mut() => return ended,
+        () = seat.has_waited(limits.head) => return Ok(()),
+        // Of a first head that never came whole there is nothing to finish.
+        () = seat.must_leave() => if !seat.asked() { return Ok(()) },
         // An error means that the server is gone, which is an end as well.
         _ = stopping.wait_for(|stopping| *stopping) => {}
     }
     connection.as_mut().graceful_shutdown();
+    if !seat.asked() {
+        tokio::select! {
+            ended = connection.as_mut() => return ended,
+            () = tokio::time::sleep(LAST_HEAD) => if !seat.asked() { return Ok(()) },
+        }
+    }
     connection.await
 }
 
-/// Answers one request in a task of its own: when the caller hangs up, this future is dropped and the task goes on, unless
-/// its handler looks at [`Connected`] and leaves it.
+/// Answers one request. What may change something runs in a task of its own: when the caller hangs up, this future is dropped
+/// and the task goes on, unless its handler looks at [`Connected`] and leaves it. A plain read ends with its caller.
 fn carry_out(
     router: &Router,
     mut request: Request<Incoming>,
     begun: &mpsc::Sender<Infallible>,
     stopping: &watch::Receiver<bool>,
-) -> impl Future<Output = Result<Response, Infallible>> + use<> {
+    seat: &Arc<Seat>,
+) -> impl Future<Output = Result<Response<Counted>, Infallible>> + use<> {
     let (router, begun) = (router.clone(), begun.clone());
-    let (waits, listens) = watch::channel(());
+    let under_way = seat.begin();
+    let reads = request.method().is_safe();
+    let (waits, listens) = if reads { (None, None) } else { Some(watch::channel(())).unzip() };
     request.extensions_mut().insert(Connected { listens, stopping: stopping.clone() });
-    let task = tokio::spawn(async move {
+    let answering = async move {
         let answer = router.oneshot(request.map(Body::new)).await;
         drop(begun);
         answer
-    });
+    };
     async move {
         let _waits = waits;
-        // The router catches the panics of handlers; what is left is a runtime that is being shut down.
-        let answered = task.await.map(|Ok(response)| response);
-        Ok(answered.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response()))
+        let Ok(response) = if reads {
+            answering.await
+        } else {
+            // The router catches the panics of handlers; what is left is a runtime that is being shut down.
+            tokio::spawn(answering).await.unwrap_or_else(|_| Ok(StatusCode::INTERNAL_SERVER_ERROR.into_response()))
+        };
+        Ok(response.map(|body| Counted { body, _under_way: under_way }))
     }
 }
 
-/// A connection that gives up on a client which does not read what it asked for.
-struct Patient {
-    stream: TcpStream,
-    limit: Duration,
-    /// Runs while a write waits for the client.
-    stalled: Option<Pin<Box<Sleep>>>,
+/// An answer's body, which holds its request under way until it is out or given up.
+struct Counted {
+    body: Body,
+    _under_way: UnderWay,
 }
 
-impl Patient {
-    fn watch<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if written.is_ready() {
-            self.stalled = None;
-            return written;
-        }
-        let deadline = Instant::now() + self.limit;
-        let stalled = self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
-        match stalled.as_mut().poll(cx) {
-            Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
-            Poll::Pending => Poll::Pending,
-        }
-    }
-}
+impl HttpBody for Counted {
+    type Data = Bytes;
+    type Error = axum::Error;
 
-impl AsyncRead for Patient {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for Patient {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        self.watch(cx, written)
-    }
-
-    fn poll_write_vectored(
+    fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
-        self.watch(cx, written)
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
     }
 
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
-        self.watch(cx, flushed)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }

@@ -1,12 +1,28 @@
-//! Every operation of the control plane: the one table from which the router is built and the reference page is
-//! generated. A route that does not stand here does not exist.
+//! Every operation of the control plane: the one table from which the router, the OpenAPI document and the reference page
+//! are made. A route that does not stand here does not exist.
+//!
+//! An operation is described once, by the `#[utoipa::path]` over its handler: path, method, id, summary, parameters, body and
+//! answer. Its row, in the file of its topic, adds what that cannot say: effect, access and codes. Which query parameters
+//! and members are taken is read from the description when the table is made, so they cannot part.
 
+use std::sync::LazyLock;
+
+use axum::Router;
 use axum::response::Response;
+use axum::routing::MethodRouter;
+use cortexpilot_core::error::ErrorCode;
 use futures_util::future::BoxFuture;
+use utoipa::openapi::path::{HttpMethod, Operation as Description, ParameterIn};
+use utoipa::openapi::schema::{AdditionalProperties, Schema};
+use utoipa::openapi::{OpenApi, Paths, Ref, RefOr};
+use utoipa_axum::router::OpenApiRouter;
 
 use super::call::Call;
 use super::error::Refused;
-use super::{approvals, govern, health, metrics, page, queue, receipt, runs, work, workflows};
+use super::{
+    approvals, docs, govern, health, ledger, metrics, openapi, page, queue, receipt, run_files, run_views, runs,
+    stream, work, workflows,
+};
 
 /// Whether an operation may change anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,10 +81,22 @@ impl Verb {
     }
 }
 
+impl From<Verb> for HttpMethod {
+    fn from(verb: Verb) -> Self {
+        match verb {
+            Verb::Get => Self::Get,
+            Verb::Post => Self::Post,
+        }
+    }
+}
+
 pub(crate) type Answer = BoxFuture<'static, Result<Response, Refused>>;
 
+/// A schema beside its name among the components.
+pub(crate) type NamedSchema = (String, RefOr<Schema>);
+
 /// One operation.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone)]
 pub struct Operation {
     /// The method.
     pub verb: Verb,
@@ -86,337 +114,173 @@ pub struct Operation {
     pub body: &'static [&'static str],
     /// What it does, in one line.
     pub summary: &'static str,
+    /// The codes that it answers beside those that every operation of its kind can ([`Self::codes`]).
+    own: &'static [&'static [ErrorCode]],
+    /// Its answer is JSON; else it holds no text of a run, or its handler has cleaned that for agents itself.
+    pub(crate) json: bool,
     pub(crate) handler: fn(Call) -> Answer,
+    pub(crate) description: Description,
+    pub(crate) schemas: Vec<NamedSchema>,
 }
 
-/// Every operation, in the order of the reference page.
+/// A row of the table: the handler, its effect, its access; then, each as a call, what else is to be said.
+macro_rules! operation {
+    ($handler:ident, $effect:ident, $access:ident) => {
+        ::utoipa_axum::paste! {
+            $crate::http::table::Operation::described::<[<__path_ $handler>]>(
+                $crate::http::table::Effect::$effect,
+                $crate::http::table::Access::$access,
+                $handler,
+            )
+        }
+    };
+}
+pub(crate) use operation;
+
+impl Operation {
+    /// The row of a handler whose description is `P`; made by [`operation!`].
+    ///
+    /// # Panics
+    /// Where the description is none that the table can hold: it is made once, when the process starts, and in every test.
+    pub(crate) fn described<P>(effect: Effect, access: Access, handler: fn(Call) -> Answer) -> Self
+    where
+        P: utoipa::Path + utoipa::__dev::SchemaReferences + for<'t> utoipa::__dev::Tags<'t>,
+    {
+        let mut description = P::operation();
+        let mut schemas = Vec::new();
+        P::schemas(&mut schemas);
+        description.tags.get_or_insert_default().extend(P::tags().iter().map(ToString::to_string));
+        let id = description.operation_id.clone().expect("invariant: every description names its operation");
+        let verb = match P::methods()[..] {
+            [HttpMethod::Get] => Verb::Get,
+            [HttpMethod::Post] => Verb::Post,
+            _ => panic!("invariant: {id} has one method, GET or POST"),
+        };
+        let summary = description.summary.take().unwrap_or_default().replace('\n', " ");
+        description.summary = Some(summary.clone());
+        let body = members(&description, &schemas).unwrap_or_else(|why| panic!("invariant: the body of {id} {why}"));
+        let parameters = description.parameters.iter().flatten().filter_map(|parameter| match parameter {
+            RefOr::T(parameter) if parameter.parameter_in == ParameterIn::Query => Some(parameter.name.clone()),
+            RefOr::T(_) | RefOr::Ref(_) => None,
+        });
+        let query = parameters.collect();
+        Self {
+            verb,
+            path: P::path().leak(),
+            id: id.leak(),
+            effect,
+            access,
+            query: kept(query),
+            body: kept(body),
+            summary: summary.leak(),
+            own: &[],
+            json: true,
+            handler,
+            description,
+            schemas,
+        }
+    }
+
+    /// Adds the codes that this operation can answer beside those that every operation of its kind can.
+    pub(crate) fn codes(mut self, codes: &'static [&'static [ErrorCode]]) -> Self {
+        self.own = codes;
+        self
+    }
+
+    /// Says that the answer is no JSON, or that its handler has cleaned it for agents itself: [`super::agents`] lets it pass
+    /// as it is. Whoever writes this vouches that no text of a run reaches an agent uncleaned.
+    pub(crate) fn cleaned_by_handler(mut self) -> Self {
+        self.json = false;
+        self
+    }
+
+    /// Every code that this operation can answer, in the order of the table of codes.
+    pub fn answers(&self) -> Vec<ErrorCode> {
+        let of_its_kind = openapi::codes::of_kind(self);
+        let known = |code: &&ErrorCode| self.own.iter().any(|codes| codes.contains(code)) || of_its_kind.contains(code);
+        ErrorCode::ALL.iter().filter(known).copied().collect()
+    }
+}
+
+/// The members of the one JSON object that an operation takes; none where it takes no body.
+fn members(description: &Description, schemas: &[NamedSchema]) -> Result<Vec<String>, &'static str> {
+    let body = match &description.request_body {
+        None => return Ok(Vec::new()),
+        Some(RefOr::T(body)) => body,
+        Some(RefOr::Ref(_)) => return Err("is described elsewhere"),
+    };
+    let Some(RefOr::T(content)) = body.content.get("application/json") else { return Err("is not JSON") };
+    let schema = match content.schema.as_ref().ok_or("has no schema")? {
+        RefOr::Ref(Ref { ref_location, .. }) => {
+            let name = ref_location.rsplit('/').next().unwrap_or_default();
+            let named = schemas.iter().find(|(known, _)| known == name).map(|(_, schema)| schema);
+            named.ok_or("has a schema that is not among the components")?
+        }
+        inline @ RefOr::T(_) => inline,
+    };
+    let RefOr::T(Schema::Object(object)) = schema else { return Err("is no object") };
+    match object.additional_properties.as_deref() {
+        Some(AdditionalProperties::FreeForm(false)) => Ok(object.properties.keys().cloned().collect()),
+        Some(AdditionalProperties::FreeForm(true) | AdditionalProperties::RefOr(_)) | None => {
+            Err("takes unknown members: add #[serde(deny_unknown_fields)]")
+        }
+    }
+}
+
+/// The table lives as long as the process, and so do its words.
+fn kept(words: Vec<String>) -> &'static [&'static str] {
+    let words: Vec<&'static str> = words.into_iter().map(|word| &*word.leak()).collect();
+    words.leak()
+}
+
+/// Every operation, in the order of the reference page and of the document.
 pub fn operations() -> &'static [Operation] {
-    OPERATIONS
+    &OPERATIONS
 }
 
-const PAGE: &[&str] = &["limit", "cursor"];
+/// The router of the table and, made in the same steps, the description of what it serves: there is no way to add a route to
+/// the one and not to the other. `serve` makes what answers the operations of one path.
+pub(crate) fn described_router(serve: impl Fn(Vec<&'static Operation>) -> MethodRouter) -> (Router, OpenApi) {
+    let mut paths: Vec<(&'static str, Vec<&'static Operation>)> = Vec::new();
+    for operation in operations() {
+        match paths.iter_mut().find(|(path, _)| *path == operation.path) {
+            Some((_, known)) => known.push(operation),
+            None => paths.push((operation.path, vec![operation])),
+        }
+    }
+    let mut router = OpenApiRouter::with_openapi(openapi::head());
+    for (path, known) in paths {
+        let mut described = Paths::new();
+        let mut schemas = Vec::new();
+        for operation in &known {
+            described.add_path_operation(path, vec![operation.verb.into()], operation.description.clone());
+            schemas.extend(operation.schemas.iter().cloned());
+        }
+        router = router.routes((schemas, described, serve(known)));
+    }
+    router.split_for_parts()
+}
 
-/// The members of a decision's body.
-const REASON: &[&str] = &["reason"];
-
-const OPERATIONS: &[Operation] = &[
-    Operation {
-        verb: Verb::Post,
-        path: "/api/queue/from-run/{run_id}/preview",
-        id: "queue_preview",
-        effect: Effect::Read,
-        access: Access::Token,
-        query: &[],
-        body: queue::PREVIEW_MEMBERS,
-        summary: "Derives the one queue item of a run and says which gates are open. Changes nothing.",
-        handler: queue::preview,
-    },
-    Operation {
-        verb: Verb::Post,
-        path: "/api/queue/from-run/{run_id}",
-        id: "queue_enqueue",
-        effect: Effect::Write,
-        access: Access::Token,
-        query: &[],
-        body: queue::ENQUEUE_MEMBERS,
-        summary: "Appends the item that was previewed, if every gate is open; where the policy says so, asks people first.",
-        handler: queue::enqueue,
-    },
-    Operation {
-        verb: Verb::Post,
-        path: "/api/queue/{queue_id}/cancel",
-        id: "queue_cancel",
-        effect: Effect::Write,
-        access: Access::Token,
-        query: &[],
-        body: &["reason"],
-        summary: "Rolls a pending item back. Works while queueing is off or frozen.",
-        handler: queue::cancel,
-    },
-    Operation {
-        verb: Verb::Get,
-        path: "/api/queue",
-        id: "queue_list",
-        effect: Effect::Read,
-        access: Access::Token,
-        query: &["status", "workflow_id", "limit", "cursor"],
-        body: &[],
-        summary: "Lists queue items in enqueue order.",
-        handler: queue::list,
-    },
-    Operation {
-        verb: Verb::Get,
-        path: "/api/queue/{queue_id}",
-        id: "queue_get",
-        effect: Effect::Read,
-        access: Access::Token,
-        query: &[],
-        body: &[],
-        summary: "Shows one queue item.",
-        handler: queue::get,
-    },
-    Operation {
-        verb: Verb::Get,
-        path: "/api/queue/{queue_id}/receipt",
-        id: "queue_receipt",
-        effect: Effect::Read,
-        access: Access::Token,
-        query: &["of"],
-        body: &[],
-        summary: "Proves that the line which queued the item (or `of` cancelled, claimed, completed it) is signed.",
-        handler: receipt::of_item,
-    },
-    Operation {
-        verb: Verb::Post,
-        path: "/api/queue/claim",
-        id: "queue_claim",
-        effect: Effect::Write,
-        access: Access::Token,
-        query: &[],
-        body: &["worker", "lease_s"],
-        summary: "Takes the next eligible item for a worker, with a lease token.",
-        handler: work::claim,
-    },
-    Operation {
-        verb: Verb::Post,
-        path: "/api/queue/{queue_id}/complete",
-        id: "queue_complete",
-        effect: Effect::Write,
-        access: Access::Token,
-        query: &[],
-        body: &["lease_token", "status"],
-        summary: "Finishes a claimed item as SUCCESS or FAILURE; takes the claim's lease token.",
-        handler: work::complete,
-    },
-    Operation {
-        verb: Verb::Get,
-        path: "/api/approvals",
-        id: "approvals_list",
-        effect: Effect::Read,
-        access: Access::Token,
-        query: &["status", "limit", "cursor"],
-        body: &[],
-        summary: "Lists requests that people decide, oldest first; an agent sees its own.",
-        handler: approvals::list,
-    },
-    Operation {
-        verb: Verb::Get,
-        path: "/api/approvals/{approval_id}",
-        id: "approval_get",
-        effect: Effect::Read,
-        access: Access::Token,
-        query: &[],
-        body: &[],
-        summary: "Shows one request with all that deciding it rests on: effect, differences, who asks, what was stated.",
-        handler: approvals::get,
-    },
-    Operation {
-        verb: Verb::Get,
-        path: "/api/approvals/{approval_id}/receipt",
-        id: "approval_receipt",
-        effect: Effect::Read,
-        access: Access::Token,
-        query: &[],
-        body: &[],
-        summary: "Proves that the last decision about a request is signed; of an approved one, its item's line.",
-        handler: receipt::of_request,
-    },
-    Operation {
-        verb: Verb::Post,
-        path: "/api/approvals/{approval_id}/approve",
-        id: "approval_approve",
-        effect: Effect::Write,
-        access: Access::Token,
-        query: &[],
-        body: REASON,
-        summary: "Says yes to a request; the last yes that is needed queues its item. Operators only.",
-        handler: approvals::approve,
-    },
-    Operation {
-        verb: Verb::Post,
-        path: "/api/approvals/{approval_id}/reject",
-        id: "approval_reject",
-        effect: Effect::Write,
-        access: Access::Token,
-        query: &[],
-        body: REASON,
-        summary: "Says no to a request, with a reason. Operators only; works while queueing is off or frozen.",
-        handler: approvals::reject,
-    },
-    Operation {
-        verb: Verb::Get,
-        path: "/api/gate",
-        id: "gate_get",
-        effect: Effect::Read,
-        access: Access::Token,
-        query: &[],
-        body: &[],
-        summary: "Shows whether agents may queue here, who says yes, the policy floor and a freeze.",
-        handler: govern::gate,
-    },
-    Operation {
-        verb: Verb::Post,
-        path: "/api/gate/freeze",
-        id: "gate_freeze",
-        effect: Effect::Write,
-        access: Access::Token,
-        query: &[],
-        body: REASON,
-        summary: "Stops applies, approvals and claims in every process; cancelling and completing go on. Operators only.",
-        handler: govern::freeze,
-    },
-    Operation {
-        verb: Verb::Post,
-        path: "/api/gate/unfreeze",
-        id: "gate_unfreeze",
-        effect: Effect::Write,
-        access: Access::Token,
-        query: &[],
-        body: REASON,
-        summary: "Ends a freeze, with a reason. Operators only.",
-        handler: govern::unfreeze,
-    },
-    Operation {
-        verb: Verb::Get,
-        path: "/api/tokens",
-        id: "tokens_list",
-        effect: Effect::Read,
-        access: Access::Token,
-        query: PAGE,
-        body: &[],
-        summary: "Lists personal tokens by id, without anything that they could be used or recognised by. Operators only.",
-        handler: govern::tokens,
-    },
-    Operation {
-        verb: Verb::Post,
-        path: "/api/tokens/{token_id}/revoke",
-        id: "token_revoke",
-        effect: Effect::Write,
-        access: Access::Token,
-        query: &[],
-        body: REASON,
-        summary: "Takes a personal token back, in every process from its next request on. Operators only.",
-        handler: govern::revoke,
-    },
-    Operation {
-        verb: Verb::Get,
-        path: "/api/runs",
-        id: "runs_list",
-        effect: Effect::Read,
-        access: Access::Token,
-        query: PAGE,
-        body: &[],
-        summary: "Lists runs, newest first.",
-        handler: runs::list,
-    },
-    Operation {
-        verb: Verb::Get,
-        path: "/api/runs/{run_id}",
-        id: "run_get",
-        effect: Effect::Read,
-        access: Access::Token,
-        query: &[],
-        body: &[],
-        summary: "Shows one run with its manifest and contract.",
-        handler: runs::get,
-    },
-    Operation {
-        verb: Verb::Get,
-        path: "/api/runs/{run_id}/events",
-        id: "run_events",
-        effect: Effect::Read,
-        access: Access::Token,
-        query: &["since", "limit", "tail", "cursor"],
-        body: &[],
-        summary: "Lists a run's events in file order: after `since`, the first `limit`, or with `tail` the last.",
-        handler: runs::events,
-    },
-    Operation {
-        verb: Verb::Get,
-        path: "/api/runs/{run_id}/reports",
-        id: "run_reports",
-        effect: Effect::Read,
-        access: Access::Token,
-        query: PAGE,
-        body: &[],
-        summary: "Lists a run's reports, then those that its state implies.",
-        handler: runs::reports,
-    },
-    Operation {
-        verb: Verb::Get,
-        path: "/api/workflows",
-        id: "workflows_list",
-        effect: Effect::Read,
-        access: Access::Token,
-        query: PAGE,
-        body: &[],
-        summary: "Lists workflow cases, the one with the newest run first.",
-        handler: workflows::list,
-    },
-    Operation {
-        verb: Verb::Get,
-        path: "/api/workflows/{workflow_id}",
-        id: "workflow_get",
-        effect: Effect::Read,
-        access: Access::Token,
-        query: &[],
-        body: &[],
-        summary: "Shows one workflow case with its runs and events.",
-        handler: workflows::get,
-    },
-    Operation {
-        verb: Verb::Get,
-        path: "/health",
-        id: "health",
-        effect: Effect::Read,
-        access: Access::Open,
-        query: &[],
-        body: &[],
-        summary: "Says that the process answers.",
-        handler: health::health,
-    },
-    Operation {
-        verb: Verb::Get,
-        path: "/api/health",
-        id: "api_health",
-        effect: Effect::Read,
-        access: Access::Open,
-        query: &[],
-        body: &[],
-        summary: "The same, at the path that existing clients use.",
-        handler: health::health,
-    },
-    Operation {
-        verb: Verb::Get,
-        path: "/readyz",
-        id: "readyz",
-        effect: Effect::Read,
-        access: Access::Open,
-        query: &[],
-        body: &[],
-        summary: "Says whether the ledger can be written: 200, or 503 with the code of what stands in the way.",
-        handler: health::readyz,
-    },
-    Operation {
-        verb: Verb::Get,
-        path: "/metrics",
-        id: "metrics",
-        effect: Effect::Read,
-        access: Access::Token,
-        query: &[],
-        body: &[],
-        summary: "Counts of answers by operation, status and code since the process started, as Prometheus text.",
-        handler: metrics::show,
-    },
-    Operation {
-        verb: Verb::Get,
-        path: "/",
-        id: "page",
-        effect: Effect::Read,
-        access: Access::Open,
-        query: &[],
-        body: &[],
-        summary: "A page for people: what this is and how to call it.",
-        handler: page::show,
-    },
-];
+/// One line for each topic; its rows stand in its file.
+static OPERATIONS: LazyLock<Vec<Operation>> = LazyLock::new(|| {
+    let topics = [
+        queue::operations(),
+        stream::queue::operations(),
+        ledger::operations(),
+        work::operations(),
+        receipt::operations(),
+        approvals::operations(),
+        govern::operations(),
+        runs::operations(),
+        stream::runs::operations(),
+        run_files::operations(),
+        run_views::operations(),
+        workflows::operations(),
+        health::operations(),
+        metrics::operations(),
+        openapi::operations(),
+        docs::operations(),
+        page::operations(),
+    ];
+    topics.into_iter().flatten().collect()
+});

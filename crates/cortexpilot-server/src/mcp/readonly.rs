@@ -15,6 +15,7 @@ use super::{
     Channel, Completed, Completing, PromptSpec, PromptText, RawArguments, Readable, RequestMeta, ResourcePage,
     ResourceSpec, ResourceText, Ring, ServerInfo, ToolAnswer, ToolSpec, Toolbox, Unread, Watching,
 };
+use crate::watch::{TooMuch, Watcher};
 use crate::wire::RefusalView;
 use crate::wire::untrusted::cursor;
 
@@ -30,7 +31,6 @@ mod address;
 mod completions;
 mod prompts;
 mod resources;
-mod watch;
 
 mod table;
 
@@ -38,7 +38,7 @@ pub use prompts::PROMPTS;
 pub use resources::RESOURCES;
 pub use table::TOOLS;
 
-use watch::Watcher;
+use address::Address;
 
 /// Reads the signed checkpoint of the queue's log: its text, none where nothing was ever signed, or for the server's log why
 /// it cannot be had. It is asked four times a second while somebody waits for a new one.
@@ -151,10 +151,19 @@ impl Readable for ReadOnlyTools {
     }
 
     fn can_watch(&self, uri: &str) -> bool {
-        address::Address::parse(uri).is_some_and(|address| address.is_watched())
+        Address::parse(uri).is_some_and(|address| address.watched().is_some())
     }
 
     fn watch<'a>(&'a self, uri: &'a str, ring: Ring) -> BoxFuture<'a, Result<Watching, Unread>> {
-        Box::pin(self.watcher.watch(uri, ring))
+        Box::pin(async move {
+            let Some(subject) = Address::parse(uri).and_then(|address| address.watched()) else {
+                let said = "Changes at this address cannot be told; the templates say which can be.";
+                return Err(Unread::Invalid(said.to_owned()));
+            };
+            let watching = self.watcher.watch(subject, ring).await;
+            watching.map_err(|TooMuch| {
+                Unread::Invalid("Too much is watched at this server already; ask again later.".to_owned())
+            })
+        })
     }
 }

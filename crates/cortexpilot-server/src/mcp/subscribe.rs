@@ -27,11 +27,11 @@ pub const MAX_LISTENS: usize = 8;
 pub type Ring = Arc<dyn Fn() + Send + Sync>;
 
 /// An address that is being watched; dropped, it is watched no longer.
-pub struct Watching(Option<Box<dyn FnOnce() + Send>>);
+pub struct Watching(Option<Box<dyn FnOnce() + Send + Sync>>);
 
 impl Watching {
     /// `end` ends it.
-    pub fn new(end: impl FnOnce() + Send + 'static) -> Self {
+    pub fn new(end: impl FnOnce() + Send + Sync + 'static) -> Self {
         Self(Some(Box::new(end)))
     }
 }

@@ -6,8 +6,10 @@ use cortexpilot_core::domain::time::ledger_text;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::shown::{Shower, shown};
+use super::words;
 
 /// Longest run id, in characters.
 pub(super) const RUN_ID_MAX: usize = 128;
@@ -19,17 +21,19 @@ const REQUESTED_BY_MAX: usize = 200;
 const REASON_MAX: usize = 2000;
 
 /// A request as one line of a list. Lists look at no run: that a request is stale is seen where it is looked at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, ToSchema)]
 pub struct ApprovalRowView {
     /// Its id.
     pub id: String,
     /// `PENDING`, `APPROVED`, `REJECTED` or `EXPIRED`.
+    #[schema(value_type = words::ApprovalState)]
     pub status: &'static str,
     /// How many people must agree.
     pub needs: u32,
     /// How many have.
     pub has: u32,
     /// The policy it was asked under.
+    #[schema(value_type = words::Policy)]
     pub approval_policy: &'static str,
     /// The run that it is about.
     pub run_id: String,
@@ -40,14 +44,17 @@ pub struct ApprovalRowView {
     /// How many others asked for the same.
     pub joined_count: usize,
     /// Through what it was asked: `mcp`, `http` or `cli`.
+    #[schema(value_type = words::SurfaceName)]
     pub surface: &'static str,
     /// When it was asked.
     pub asked_at: String,
     /// Until when it can be decided; not at that moment.
     pub expires_at: String,
     /// How it ended, unless it was queued.
+    #[schema(required = true)]
     pub ended: Option<EndedView>,
     /// The item it became; `null` while it is not queued.
+    #[schema(required = true)]
     pub queue_id: Option<String>,
     /// What the caller wrote. No word of it is checked.
     pub stated: StatedView,
@@ -78,31 +85,36 @@ impl ApprovalRowView {
 }
 
 /// Who asks.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, ToSchema)]
 pub struct RequesterView {
     /// The authenticated principal.
     pub principal: String,
     /// `operator`, `agent`, `worker` or `anonymous`.
+    #[schema(value_type = words::Kind)]
     pub kind: &'static str,
     /// Who answers for it, where it is an agent.
+    #[schema(required = true)]
     pub sponsor: Option<String>,
 }
 
 /// How a request ended that was not queued.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, ToSchema)]
 pub struct EndedView {
     /// `rejected` or `expired`.
+    #[schema(value_type = words::EndedHow)]
     pub how: &'static str,
     /// Who rejected it, in which role.
+    #[schema(required = true)]
     pub by: Option<String>,
     /// Why it was rejected.
+    #[schema(required = true)]
     pub reason: Option<String>,
     /// When; of one that expired, its last moment.
     pub at: String,
 }
 
 /// What the caller wrote, apart from everything that this server says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, ToSchema)]
 pub struct StatedView {
     /// What this block is.
     pub label: &'static str,
@@ -119,11 +131,13 @@ pub struct StatedView {
 }
 
 /// What a client's own dialog was answered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, ToSchema)]
 pub struct ElicitedView {
     /// `accept`, `decline` or `cancel`.
+    #[schema(value_type = words::ElicitedAnswer)]
     pub answer: &'static str,
     /// What was written there, if anything.
+    #[schema(required = true)]
     pub comment: Option<String>,
     /// When.
     pub at: String,

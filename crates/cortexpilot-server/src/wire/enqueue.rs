@@ -8,11 +8,12 @@ use cortexpilot_core::domain::text::{IdempotencyKey, Stated};
 use cortexpilot_core::domain::time::{Schedule, ledger_text};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::MemberProblem;
 
 /// The arguments of a preview. `run_id` may be left out as far as types go: that is the run gate's to refuse.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PreviewArgs {
     /// The run.
@@ -42,7 +43,7 @@ impl PreviewArgs {
 
 /// The arguments of an apply. What is absent, null or blank is its gate's denial; what has another type is refused before
 /// any gate.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EnqueueArgs {
     /// The run.
@@ -108,7 +109,7 @@ fn schedule(member: &'static str, raw: Option<&str>) -> Result<Option<Schedule>,
 }
 
 /// An apply's answer: the ledger line as an object, then where the item stands now.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, ToSchema)]
 pub struct AppliedView {
     /// Always `QUEUE_ENQUEUE`.
     pub event: &'static str,
@@ -127,8 +128,10 @@ pub struct AppliedView {
     /// The source run.
     pub source_run_id: String,
     /// As sent.
+    #[schema(required = true)]
     pub scheduled_at: Option<String>,
     /// As sent.
+    #[schema(required = true)]
     pub deadline_at: Option<String>,
     /// When it was enqueued.
     pub ts: String,
@@ -151,6 +154,7 @@ pub struct AppliedView {
     /// Digest of the preview it rests on.
     pub preview_digest: String,
     /// The caller's key.
+    #[schema(required = true)]
     pub idempotency_key: Option<String>,
     /// How many items deep.
     pub depth: u32,
@@ -160,6 +164,7 @@ pub struct AppliedView {
     pub approvals: Vec<String>,
     /// Why the last of them agreed; left out, as in the line, where nothing was said.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub approver_reason: Option<String>,
     /// The line's chain hash.
     pub h: String,

@@ -8,14 +8,16 @@ use cortexpilot_core::domain::token::TokenRecord;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::shown::shown;
+use super::words;
 
 /// Longest reason of an operator that is shown, in characters: as long as one may be.
 const REASON_MAX: usize = 2000;
 
 /// The body of every decision: why.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DecisionArgs {
     /// Why.
@@ -30,28 +32,36 @@ impl DecisionArgs {
 }
 
 /// Whether agents may queue, who says yes, and what operators decided about that.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, ToSchema)]
 pub struct StandingView {
     /// `OFF`, `after a person agrees`, `ON, nobody is asked` or `FROZEN`: the state in this process, in a person's words.
+    #[schema(value_type = words::AgentsMayQueue)]
     pub agents_may_queue: &'static str,
     /// This process's own switch: `default-off` or `open`; `frozen` where it is open and operators stopped every apply.
+    #[schema(value_type = words::MutationGateState)]
     pub mutation_gate: &'static str,
     /// The policy that holds here: the stricter of this process's and the floor.
+    #[schema(value_type = words::Policy)]
     pub approval_policy: &'static str,
     /// The policy that this process was started with.
+    #[schema(value_type = words::Policy)]
     pub configured_policy: &'static str,
     /// The policy that every process must have at least.
+    #[schema(value_type = words::Policy)]
     pub floor: &'static str,
     /// Who set the floor; `null` where nobody has.
+    #[schema(required = true)]
     pub floor_set: Option<SetView>,
     /// A lower floor that waits for a second operator, while it can be agreed to.
+    #[schema(required = true)]
     pub lowering: Option<LoweringView>,
     /// Applies and claims are stopped everywhere; `null` where they are not.
+    #[schema(required = true)]
     pub frozen: Option<FrozenView>,
 }
 
 /// Who set something, and when.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, ToSchema)]
 pub struct SetView {
     /// The principal in its role.
     pub by: String,
@@ -60,9 +70,10 @@ pub struct SetView {
 }
 
 /// A lower floor that waits for a second operator.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, ToSchema)]
 pub struct LoweringView {
     /// To which policy.
+    #[schema(value_type = words::Policy)]
     pub to: &'static str,
     /// Who proposed it; another operator must agree.
     pub by: String,
@@ -73,13 +84,14 @@ pub struct LoweringView {
 }
 
 /// A freeze.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, ToSchema)]
 pub struct FrozenView {
     /// Since when.
     pub since: String,
     /// The principal in its role.
     pub by: String,
     /// Why, if it was said.
+    #[schema(required = true)]
     pub reason: Option<String>,
 }
 
@@ -129,19 +141,22 @@ impl StandingView {
 }
 
 /// A personal token, without anything that it could be recognised by but its id.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, ToSchema)]
 pub struct TokenView {
     /// Its id; no secret.
     pub id: String,
     /// Whom it stands for.
     pub principal: String,
     /// `operator`, `agent` or `worker`.
+    #[schema(value_type = words::Kind)]
     pub kind: &'static str,
     /// The roles that come with it, sorted.
     pub roles: Vec<String>,
     /// For an agent: who answers for it.
+    #[schema(required = true)]
     pub sponsor: Option<String>,
     /// `live`, `expired` or `revoked`.
+    #[schema(value_type = words::TokenState)]
     pub state: &'static str,
     /// When it was made.
     pub created_at: String,
@@ -150,6 +165,7 @@ pub struct TokenView {
     /// From when on it is no token any more.
     pub expires_at: String,
     /// Who took it back, and when.
+    #[schema(required = true)]
     pub revoked: Option<SetView>,
 }
 

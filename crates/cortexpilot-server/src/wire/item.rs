@@ -6,10 +6,13 @@ use cortexpilot_core::domain::time::ledger_text;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::words;
 
 /// A queue item as every surface shows it: the original's nineteen members in its order, then `reason` and
 /// `cancelled_by` where a cancelled item has them. Texts are empty where there is nothing to say.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, ToSchema)]
 pub struct ItemView {
     /// The item's id; empty in a preview.
     pub queue_id: String,
@@ -38,12 +41,15 @@ pub struct ItemView {
     /// When it was finished.
     pub completed_at: String,
     /// `in_progress`, `completed`, `ended`, `scheduled`, `breached`, `at_risk` or `on_track`.
+    #[schema(value_type = words::SlaState)]
     pub sla_state: String,
     /// `claimed`, `closed`, `eligible` or `waiting`.
+    #[schema(value_type = words::QueueState)]
     pub queue_state: String,
     /// Whether a worker may claim it now.
     pub eligible: bool,
     /// `scheduled_for_future`, or empty.
+    #[schema(value_type = words::WaitingReason)]
     pub waiting_reason: String,
     /// When it was enqueued; empty in a preview.
     pub created_at: String,
@@ -51,9 +57,11 @@ pub struct ItemView {
     pub cancelled_at: String,
     /// Why it was cancelled.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub reason: Option<String>,
     /// Who cancelled it, in which role.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub cancelled_by: Option<String>,
 }
 
@@ -117,7 +125,7 @@ fn time(at: Timestamp) -> String {
 }
 
 /// Something wrong with a file of the store.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, ToSchema)]
 pub struct ProblemView {
     /// The file's name.
     pub file: String,

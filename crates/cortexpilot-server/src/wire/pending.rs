@@ -5,9 +5,10 @@ use cortexpilot_core::domain::principal::Surface;
 use cortexpilot_core::domain::time::ledger_text;
 use schemars::JsonSchema;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// An apply's answer where the policy wants people to decide. It is no error, and no item exists yet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, ToSchema)]
 pub struct PendingView {
     /// Always `PENDING_APPROVAL`.
     pub status: &'static str,
@@ -18,7 +19,7 @@ pub struct PendingView {
 }
 
 /// A request that was just made, or that this apply joined.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, ToSchema)]
 pub struct AskedView {
     /// Its id.
     pub id: String,

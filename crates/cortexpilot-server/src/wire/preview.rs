@@ -11,11 +11,13 @@ use cortexpilot_core::domain::run::Effect;
 use cortexpilot_core::domain::time::ledger_text;
 use schemars::JsonSchema;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::item::ItemView;
+use super::words;
 
 /// A preview as every surface answers it. All members are always present.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, ToSchema)]
 pub struct PreviewView {
     /// The source run.
     pub run_id: String,
@@ -40,10 +42,13 @@ pub struct PreviewView {
     /// Who you are here.
     pub acting_as: ActingAsView,
     /// `default-off`, `open`, or `frozen` where operators have stopped every apply.
+    #[schema(value_type = words::MutationGateState)]
     pub mutation_gate: &'static str,
     /// Who says yes.
+    #[schema(value_type = words::Policy)]
     pub approval_policy: &'static str,
     /// What people are asked about this, or were when you asked last; `null` when nobody was.
+    #[schema(required = true)]
     pub approval: Option<ApprovalView>,
     /// Every check, in order of precedence.
     pub gates: Vec<GateView>,
@@ -60,7 +65,7 @@ pub struct PreviewView {
 }
 
 /// What executing the task contract would do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, ToSchema)]
 pub struct EffectView {
     /// Paths it may change.
     pub allowed_paths: Vec<String>,
@@ -71,11 +76,12 @@ pub struct EffectView {
     /// The runner's name.
     pub runner: String,
     /// The hard time limit, in seconds.
+    #[schema(required = true)]
     pub timeout_s: Option<u64>,
 }
 
 /// One change that an apply would make.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, ToSchema)]
 pub struct ChangeView {
     /// Always `queue`.
     pub field: &'static str,
@@ -86,7 +92,7 @@ pub struct ChangeView {
 }
 
 /// The narrow path's own label.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, ToSchema)]
 pub struct BoundaryView {
     /// Always `queue-enqueue-from-run-only`.
     pub pilot: &'static str,
@@ -97,11 +103,12 @@ pub struct BoundaryView {
 }
 
 /// Who the caller is to the server.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, ToSchema)]
 pub struct ActingAsView {
     /// The principal.
     pub principal: String,
     /// `operator`, `agent`, `worker` or `anonymous`.
+    #[schema(value_type = words::Kind)]
     pub kind: &'static str,
     /// The roles it holds, sorted.
     pub roles: Vec<String>,
@@ -119,11 +126,12 @@ impl ActingAsView {
 }
 
 /// A request for a person's approval.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, ToSchema)]
 pub struct ApprovalView {
     /// Its id.
     pub id: String,
     /// `PENDING`, `APPROVED` (it was queued), `REJECTED`, `EXPIRED`, or `STALE`: it has changed, nobody can approve it.
+    #[schema(value_type = words::ReviewState)]
     pub status: String,
     /// How many people must agree.
     pub needs: u32,
@@ -134,20 +142,23 @@ pub struct ApprovalView {
 }
 
 /// One check.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, ToSchema)]
 pub struct GateView {
     /// Its name.
+    #[schema(value_type = words::GateName)]
     pub gate: &'static str,
     /// `null` where its input comes only with apply, and where people are asked.
+    #[schema(required = true)]
     pub open: Option<bool>,
     /// The code that an apply would be refused with.
+    #[schema(required = true, value_type = Option<words::Code>)]
     pub code: Option<&'static str>,
     /// Why it is shut, or when it is open.
     pub reason: String,
 }
 
 /// Something that whoever says yes should know.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, ToSchema)]
 pub struct WarningView {
     /// A stable word.
     pub code: &'static str,

@@ -3,9 +3,12 @@
 use cortexpilot_core::error::ErrorCode;
 use cortexpilot_core::port::receipts::{NoReceipt, RECEIPT_FORMAT, ReceiptDocument};
 use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::words;
 
 /// A receipt, as `docs/reference/receipts.md` has it. Kept as a file of its own it verifies as it is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ReceiptView {
     /// Always `cortexpilot-receipt/1`.
     pub format: &'static str,
@@ -33,9 +36,10 @@ impl ReceiptView {
 }
 
 /// Why an acknowledgement comes without the receipt that was asked for. What was done stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ReceiptProblemView {
     /// A code of the table.
+    #[schema(value_type = words::Code)]
     pub code: &'static str,
     /// In words.
     pub reason: &'static str,

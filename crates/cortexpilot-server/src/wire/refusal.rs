@@ -7,19 +7,24 @@ use cortexpilot_core::error::ErrorCode;
 use cortexpilot_core::port::runs::ReadProblem;
 use schemars::JsonSchema;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::preview::ActingAsView;
+use super::words;
 
 /// Why not, whether to try again, who can act, and the next step. Never a path, a variable (to a model) or text from a run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, ToSchema)]
 pub struct RefusalView {
     /// The code; stable.
+    #[schema(value_type = words::Code)]
     pub code: &'static str,
     /// What was wrong.
     pub reason: String,
     /// `never`, `after_fix`, `after_preview` or `after_wait`.
+    #[schema(value_type = words::Retry)]
     pub retry: &'static str,
     /// `you` or `operator`.
+    #[schema(value_type = words::WhoCanAct)]
     pub who_can_act: &'static str,
     /// What changed since the preview.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -27,12 +32,15 @@ pub struct RefusalView {
     pub changed: Vec<ChangedView>,
     /// Who you are here.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub acting_as: Option<ActingAsView>,
     /// The item it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub queue_id: Option<String>,
     /// After how many seconds the same request may be let through; where waiting is what helps.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub retry_after_s: Option<u32>,
     /// What to do now.
     pub next_step: String,
@@ -41,7 +49,7 @@ pub struct RefusalView {
 }
 
 /// One difference between what was previewed and what is now.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, ToSchema)]
 pub struct ChangedView {
     /// The member.
     pub field: &'static str,

@@ -18,6 +18,7 @@ use cortexpilot_core::domain::token::TokenState;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 pub use super::approval::{ElicitedView, EndedView, RequesterView, STATED_LABEL, StatedView};
 use super::approval::{RUN_ID_MAX, ended, reason, stated};
@@ -25,6 +26,7 @@ use super::governance::gate_word;
 use super::preview::WarningView;
 use super::refusal::ChangedView;
 use super::shown::{Shower, shown};
+use super::words;
 
 /// Longest text of a run that is shown, in characters; of one entry where it is a list.
 pub const RUN_TEXT_MAX: usize = 1000;
@@ -51,28 +53,33 @@ pub const REVIEW_WARNINGS: [(&str, &str); 8] = [
 ];
 
 /// A request with everything that deciding it rests on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, ToSchema)]
 pub struct ReviewView {
     /// Its id.
     pub id: String,
     /// `PENDING`: people may decide. `APPROVED`: it was queued. `REJECTED` or `EXPIRED`: it was not. `STALE`: what was
     /// asked has changed since, so that nobody can approve it.
+    #[schema(value_type = words::ReviewState)]
     pub status: &'static str,
     /// How many people must agree.
     pub needs: u32,
     /// How many have.
     pub has: u32,
     /// The policy it was asked under.
+    #[schema(value_type = words::Policy)]
     pub approval_policy: &'static str,
     /// `default-off`, `open` or `frozen`: only where it is open can this process approve.
+    #[schema(value_type = words::MutationGateState)]
     pub mutation_gate: &'static str,
     /// What executing the item would do; `null` when the run cannot be read any more.
+    #[schema(required = true)]
     pub effect: Option<ShownEffectView>,
     /// What the new item has that the source run did not have.
     pub differs: Vec<ChangedView>,
     /// What is not as it was when people were asked. While anything is, nobody can approve.
     pub changed: Vec<ChangedView>,
     /// Why the run stands in the way, if it does.
+    #[schema(required = true)]
     pub run_problem: Option<RunProblemView>,
     /// What whoever decides should know.
     pub warnings: Vec<WarningView>,
@@ -89,12 +96,15 @@ pub struct ReviewView {
     /// Who has said yes, while more people are needed.
     pub approvals: Vec<YesView>,
     /// How it ended, unless it was queued.
+    #[schema(required = true)]
     pub ended: Option<EndedView>,
     /// Its item; `null` while it is not queued.
+    #[schema(required = true)]
     pub item: Option<QueuedView>,
     /// The run that it is about.
     pub run_id: String,
     /// What that run is; `null` when it cannot be read any more.
+    #[schema(required = true)]
     pub run: Option<RunSummaryView>,
     /// −100 to 100, higher first.
     pub priority: i64,
@@ -111,6 +121,7 @@ pub struct ReviewView {
     /// How many that are, those that are not shown included.
     pub pending_count: usize,
     /// Through what it was asked: `mcp`, `http` or `cli`.
+    #[schema(value_type = words::SurfaceName)]
     pub surface: &'static str,
     /// The role it was asked in.
     pub actor_role: String,
@@ -129,7 +140,7 @@ pub struct ReviewView {
 }
 
 /// What executing the task contract would do: text of the run, cut and escaped.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, ToSchema)]
 pub struct ShownEffectView {
     /// Paths it may change.
     pub allowed_paths: Vec<String>,
@@ -140,13 +151,14 @@ pub struct ShownEffectView {
     /// The runner's name.
     pub runner: String,
     /// The hard time limit, in seconds.
+    #[schema(required = true)]
     pub timeout_s: Option<u64>,
     /// There is more than is shown here: read the task contract before you say yes.
     pub truncated: bool,
 }
 
 /// What the run is: text of the run, cut and escaped.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, ToSchema)]
 pub struct RunSummaryView {
     /// Its task.
     pub task_id: String,
@@ -157,22 +169,24 @@ pub struct RunSummaryView {
     /// Its status, as its manifest has it.
     pub status: String,
     /// `verified`, `absent` or `altered`: whether its manifest vouches for its task contract.
+    #[schema(value_type = words::ContractEvidenceState)]
     pub contract_evidence: &'static str,
     /// There is more than is shown here.
     pub truncated: bool,
 }
 
 /// Why the run stands in the way.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, ToSchema)]
 pub struct RunProblemView {
     /// The code that approving would be refused with.
+    #[schema(value_type = words::Code)]
     pub code: &'static str,
     /// In a sentence.
     pub reason: String,
 }
 
 /// What a requester asked for within 24 hours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema, ToSchema)]
 pub struct TodayView {
     /// Requests.
     pub asked: usize,
@@ -185,7 +199,7 @@ pub struct TodayView {
 }
 
 /// What whoever looks is to the request. Facts; who may approve is judged when it is tried.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema, ToSchema)]
 pub struct YouView {
     /// You asked for it.
     pub asked: bool,
@@ -196,18 +210,19 @@ pub struct YouView {
 }
 
 /// One person's yes that was not the last one needed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, ToSchema)]
 pub struct YesView {
     /// The principal in its role.
     pub by: String,
     /// Why, if it was said.
+    #[schema(required = true)]
     pub reason: Option<String>,
     /// When.
     pub at: String,
 }
 
 /// The item that a request became.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, ToSchema)]
 pub struct QueuedView {
     /// Its id.
     pub queue_id: String,
@@ -220,7 +235,7 @@ pub struct QueuedView {
 }
 
 /// A pending item of the same run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, ToSchema)]
 pub struct PendingMatchView {
     /// Its id.
     pub queue_id: String,

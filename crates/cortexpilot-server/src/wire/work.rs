@@ -7,12 +7,13 @@ use cortexpilot_core::domain::time::ledger_text;
 use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::MemberProblem;
 use super::item::ItemView;
 
 /// The body of a cancel.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CancelArgs {
     /// Why.
@@ -27,7 +28,7 @@ impl CancelArgs {
 }
 
 /// The body of a claim.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClaimArgs {
     /// What the worker calls itself.
@@ -56,24 +57,29 @@ impl ClaimArgs {
 }
 
 /// A claim's answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, ToSchema)]
 pub struct ClaimedView {
     /// Whether there was an item to claim.
     pub ok: bool,
     /// `queue empty` when there was none.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub reason: Option<&'static str>,
     /// The item.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub item: Option<ItemView>,
     /// What completing it takes. Keep it secret: whoever has it can finish the item.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub lease_token: Option<String>,
     /// Until when it is yours.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub lease_expires_at: Option<String>,
     /// Digest of the contract to execute; its pinned copy is what was approved.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub contract_sha256: Option<String>,
 }
 
@@ -106,7 +112,7 @@ impl ClaimedView {
 }
 
 /// The body of a completion.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CompleteArgs {
     /// What the claim answered.

@@ -64,7 +64,8 @@ impl Place {
             .env("CORTEXPILOT_AGENT_PENDING_MAX", "0")
             .env("CORTEXPILOT_AGENT_APPLIES_PER_HOUR", "0")
             .env("CORTEXPILOT_API_PORT", "0")
-            .env("CORTEXPILOT_API_TOKEN", TOKEN);
+            .env("CORTEXPILOT_API_TOKEN", TOKEN)
+            .env("CORTEXPILOT_API_REQUESTS_PER_SECOND", "1000000");
         Process::start(&mut child)
     }
 }

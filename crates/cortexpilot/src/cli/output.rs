@@ -112,15 +112,20 @@ pub(crate) fn pairs<'a>(rows: impl IntoIterator<Item = (&'a str, String)>) -> St
 /// One JSON document, indented, with a line break at its end. Characters that a terminal would obey or hide stand as `\u`
 /// escapes: the same document to every parser.
 pub(crate) fn json(value: &impl Serialize) -> String {
-    escaped(&serde_json::to_string_pretty(value).expect("invariant: our views have text keys and finite numbers"))
+    escaped_line(&serde_json::to_string_pretty(value).expect("invariant: our views have text keys and finite numbers"))
 }
 
 /// The same on one line, for commands that go on.
 pub(crate) fn json_line(value: &impl Serialize) -> String {
-    escaped(&serde_json::to_string(value).expect("invariant: our views have text keys and finite numbers"))
+    escaped_line(&serde_json::to_string(value).expect("invariant: our views have text keys and finite numbers"))
 }
 
-fn escaped(text: &str) -> String {
+fn escaped_line(json: &str) -> String {
+    escaped(json) + "\n"
+}
+
+/// JSON text without the characters that a terminal would obey or hide: they stand only inside strings, where `\u` does.
+pub(crate) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 1);
     for c in text.chars() {
         if c != '\n' && is_forbidden(c) {
@@ -130,7 +135,6 @@ fn escaped(text: &str) -> String {
             out.push(c);
         }
     }
-    out.push('\n');
     out
 }
 

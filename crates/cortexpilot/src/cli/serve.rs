@@ -242,25 +242,32 @@ const RUNS_COUNTED: usize = 500;
 struct RunCount {
     runs: usize,
     more: bool,
-    waiting: usize,
+    /// `None` where there are too many to look through before anybody is served.
+    waiting: Option<usize>,
     root: String,
 }
 
 impl RunCount {
     async fn of(store: &RunStore, root: &Path, cwd: &Path) -> Self {
         let page = || PageQuery::first(RUNS_COUNTED);
+        // Their names are counted first: to list many means to read all of them, and who starts a server wants it to serve.
+        let names = std::fs::read_dir(root).map_or(0, |names| names.take(RUNS_COUNTED + 1).count());
+        if names > RUNS_COUNTED {
+            return Self { runs: RUNS_COUNTED, more: true, waiting: None, root: near(root, cwd) };
+        }
         let (runs, more) = store.list(page()).await.map_or((0, false), |list| (list.items.len(), list.next.is_some()));
         let waiting = store.pending_approvals(None, page()).await.map_or(0, |list| list.items.len());
-        Self { runs, more, waiting, root: near(root, cwd) }
+        Self { runs, more, waiting: Some(waiting), root: near(root, cwd) }
     }
 
     fn words(&self) -> String {
         let number = if self.more { format!("more than {}", self.runs) } else { self.runs.to_string() };
         let waiting = match self.waiting {
-            0 => "none waits for a person".to_owned(),
-            number => super::runs::waits(number),
+            None => String::new(),
+            Some(0) => ", none waits for a person".to_owned(),
+            Some(number) => format!(", {}", super::runs::waits(number)),
         };
-        let runs = if self.runs == 0 { "none yet".to_owned() } else { format!("{number}, {waiting}") };
+        let runs = if self.runs == 0 { "none yet".to_owned() } else { format!("{number}{waiting}") };
         format!("{runs}, in {}", escape(&self.root))
     }
 }
@@ -357,7 +364,7 @@ struct ScreenAnswer<'a> {
     mcp_queue_pilot: Option<&'a str>,
     demo: bool,
     runs: usize,
-    runs_waiting: usize,
+    runs_waiting: Option<usize>,
     queue_pending: Option<usize>,
     queue_claimed: Option<usize>,
     agents_may_queue: &'a str,

@@ -110,6 +110,63 @@ pub(crate) const ALLOWED_ORIGINS: Variable = variable(
     "",
     "Further hosts and origins that HTTP answers to, beside the address it listens on: a comma list such as `https://pilot.example.org`.",
 );
+pub(crate) const CORS_ORIGINS: Variable = Variable {
+    key: None,
+    ..variable(
+        "CORTEXPILOT_API_CORS_ORIGINS",
+        "",
+        "",
+        "Origins of pages elsewhere whose scripts may call this server from a browser and read its answers, with the session cookie where the browser sends it: a comma list of whole origins such as `https://console.example.org`. Empty: none. `*` is refused. Only the environment may set it, not `cortexpilot.toml`, which agents may be able to edit.",
+    )
+};
+pub(crate) const CONNECTIONS_MAX: Variable = variable(
+    "CORTEXPILOT_API_CONNECTIONS_MAX",
+    "api_connections_max",
+    "4096",
+    "How many connections HTTP holds at once, from 1 to 65536. For a further one whoever is idle must leave, first those that never sent a whole request. Where the system allows a process fewer open files, it is fewer.",
+);
+pub(crate) const REQUESTS_PER_SECOND: Variable = variable(
+    "CORTEXPILOT_API_REQUESTS_PER_SECOND",
+    "api_requests_per_second",
+    "1000",
+    "How many requests one principal may send over HTTP in the long run; five seconds' worth may come at once. `0` is no limit; at most `1000000`. Beyond it: 429 with `Retry-After`. Health and what takes back or stops (cancelling, rejecting, freezing, revoking) are not counted.",
+);
+pub(crate) const EXPENSIVE_READS_MAX: Variable = variable(
+    "CORTEXPILOT_API_EXPENSIVE_READS_MAX",
+    "api_expensive_reads_max",
+    "8",
+    "How many reads that look through whole runs, files or the log are done at once, from 1 to 1024; further ones wait, and after ten seconds are answered 429.",
+);
+pub(crate) const HEAD_TIMEOUT: Variable = variable(
+    "CORTEXPILOT_API_HEAD_TIMEOUT",
+    "api_head_timeout",
+    "15s",
+    "How long a connection may take to send the head of a request, counted from its start or from the end of its last answer: it ends slow heads and idle connections alike. A duration from `1s` to `24h`, as all of these.",
+);
+pub(crate) const BODY_TIMEOUT: Variable = variable(
+    "CORTEXPILOT_API_BODY_TIMEOUT",
+    "api_body_timeout",
+    "10s",
+    "How long a request's body may take; then it is answered 408.",
+);
+pub(crate) const ANSWER_TIMEOUT: Variable = variable(
+    "CORTEXPILOT_API_ANSWER_TIMEOUT",
+    "api_answer_timeout",
+    "30s",
+    "How long an answer may take; then it is 503. A change that was begun goes on all the same, and its outcome is not known to the caller.",
+);
+pub(crate) const WRITE_TIMEOUT: Variable = variable(
+    "CORTEXPILOT_API_WRITE_TIMEOUT",
+    "api_write_timeout",
+    "30s",
+    "How long a client may leave an answer unread: within each such time it must take 64 KiB of what waits for it.",
+);
+pub(crate) const DRAIN_TIMEOUT: Variable = variable(
+    "CORTEXPILOT_API_DRAIN_TIMEOUT",
+    "api_drain_timeout",
+    "45s",
+    "How long a server that is told to stop waits for what was begun. Longer than an answer may take is sensible; a second signal ends it at once.",
+);
 pub(crate) const PRINCIPAL: Variable = variable(
     "CORTEXPILOT_PRINCIPAL",
     "principal",
@@ -213,7 +270,7 @@ pub(crate) const LOG: Variable = variable(
 );
 
 /// Every variable, in the documentation's order.
-pub(crate) const VARIABLES: [Variable; 27] = [
+pub(crate) const VARIABLES: [Variable; 36] = [
     RUNTIME_ROOT,
     RUNS_ROOT,
     REPO_ROOT,
@@ -227,6 +284,15 @@ pub(crate) const VARIABLES: [Variable; 27] = [
     API_HOST,
     API_PORT,
     ALLOWED_ORIGINS,
+    CORS_ORIGINS,
+    CONNECTIONS_MAX,
+    REQUESTS_PER_SECOND,
+    EXPENSIVE_READS_MAX,
+    HEAD_TIMEOUT,
+    BODY_TIMEOUT,
+    ANSWER_TIMEOUT,
+    WRITE_TIMEOUT,
+    DRAIN_TIMEOUT,
     PRINCIPAL,
     PRINCIPAL_ROLES,
     TOKEN,

@@ -237,3 +237,4 @@ fn secrets_are_shown_as_set_and_no_more() {
 }
 
 mod governing;
+mod http;

@@ -26,7 +26,7 @@ const fn writes(path: &'static str, what: &'static str) -> CommandRow {
 }
 
 /// Every command. One that is not here does not pass the test below.
-const COMMANDS: [CommandRow; 41] = [
+const COMMANDS: [CommandRow; 42] = [
     writes(
         "up",
         "Makes the key, a token where there is none and, with `--demo`, the demonstration's runs; then serves HTTP as `serve` does.",
@@ -95,6 +95,13 @@ const COMMANDS: [CommandRow; 41] = [
         changes: Some("With `-o` it writes the file that is named."),
     },
     writes("audit export", "Writes the file that is named."),
+    CommandRow {
+        path: "api",
+        effect: "read; with `--server` as the operation",
+        changes: Some(
+            "Without `--server` only operations that read are answered; with it what a running control plane does is listed with its operations.",
+        ),
+    },
     CommandRow {
         path: "import",
         effect: "write; with `--dry-run` read",

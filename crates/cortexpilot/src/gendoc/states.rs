@@ -5,7 +5,7 @@ use std::sync::Arc;
 use cortexpilot_core::domain::fold::Queue;
 use cortexpilot_core::domain::id::QueueItemId;
 use cortexpilot_core::domain::queue::{
-    Cancelled, Claimed, Done, Enqueued, FinalStatus, PRIORITY_RANGE, QueueEvent, QueueItem, When,
+    Cancelled, Claimed, Done, Enqueued, FinalStatus, ItemState, PRIORITY_RANGE, QueueEvent, QueueItem, When,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -112,8 +112,8 @@ Priority from high to low ({} to {}), then the scheduled instant (none first), t
     )
 }
 
-/// Sample items and what is true of them at the epoch.
-fn facts() -> String {
+/// Sample items, as what happened to each leaves it.
+fn samples() -> Vec<(&'static str, QueueItem)> {
     let when = |minutes: i64| {
         let at = Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minutes);
         Some(When { text: at.to_string(), at: Some(at) })
@@ -128,7 +128,7 @@ fn facts() -> String {
         ("finished", &["QUEUE_CLAIM", "QUEUE_DONE"], enqueued()),
         ("cancelled", &["QUEUE_CANCEL"], enqueued()),
     ];
-    let rows = samples.map(|(what, events, first)| {
+    let item = |(what, events, first): (&'static str, &[&str], Enqueued)| {
         let mut queue = Queue::default();
         let mut all = vec![QueueEvent::Enqueued(Arc::new(first))];
         all.extend(events.iter().map(|name| event(name)));
@@ -136,9 +136,45 @@ fn facts() -> String {
             // As above.
             let _ = queue.apply(event, None);
         }
-        queue.get(&id()).map_or_else(|| [what, "–", "–", "–"].map(str::to_owned), |item| fact_row(what, item))
-    });
+        queue.get(&id()).map(|item| (what, item.clone()))
+    };
+    samples.into_iter().filter_map(item).collect()
+}
+
+/// What is true of sample items at the epoch.
+fn facts() -> String {
+    let rows = samples().into_iter().map(|(what, item)| fact_row(what, &item));
     markdown(["item", "`queue_state`", "`eligible`", "`sla_state`"], rows)
+}
+
+/// The words that an item's members can be, each once, in the order in which an item comes by them.
+pub(super) struct ItemWords {
+    pub(super) statuses: Vec<&'static str>,
+    pub(super) queue_states: Vec<&'static str>,
+    pub(super) sla_states: Vec<&'static str>,
+}
+
+/// As the items themselves say.
+pub(super) fn item_words() -> ItemWords {
+    let now = Timestamp::UNIX_EPOCH;
+    let finals = [FinalStatus::Success, FinalStatus::Failure].map(FinalStatus::as_str);
+    let mut words = ItemWords { statuses: Vec::new(), queue_states: Vec::new(), sla_states: Vec::new() };
+    let once = |list: &mut Vec<&'static str>, word: &'static str| {
+        if !list.contains(&word) {
+            list.push(word);
+        }
+    };
+    for (_, item) in samples() {
+        match &item.state {
+            ItemState::Pending => once(&mut words.statuses, "PENDING"),
+            ItemState::Claimed(_) => once(&mut words.statuses, "CLAIMED"),
+            ItemState::Closed { .. } => finals.into_iter().for_each(|word| once(&mut words.statuses, word)),
+            ItemState::Cancelled { .. } => once(&mut words.statuses, "CANCELLED"),
+        }
+        once(&mut words.queue_states, item.queue_state(now));
+        once(&mut words.sla_states, item.sla_state(now));
+    }
+    words
 }
 
 fn fact_row(what: &str, item: &QueueItem) -> [String; 4] {
@@ -163,6 +199,13 @@ mod tests {
             }
             let found = queue.get(&id()).map_or("(no item)".to_owned(), |item| item.status().to_owned());
             assert!(state.contains(&found), "{state}: {found}");
+        }
+    }
+
+    #[test]
+    fn the_words_of_an_item_are_its_own() {
+        for (what, item) in samples() {
+            assert!(item_words().statuses.contains(&item.status()), "{what}");
         }
     }
 

@@ -11,6 +11,7 @@ use cortexpilot_core::domain::id::QueueItemId;
 use cortexpilot_core::domain::listing::{QueueFilter, QueueListing};
 use cortexpilot_core::domain::queue::QueueItem;
 use cortexpilot_core::domain::token::TokenRecord;
+use cortexpilot_core::port::lines::{LedgerLine, LinesPage, LinesQuery};
 use cortexpilot_core::port::{ApprovalListing, BoxFuture, Store, StoreError, StoreHealth, StoreRead};
 
 /// Carries a command out on the very thread that serves, which spares it being handed to another and back. Nobody waits for
@@ -88,6 +89,14 @@ impl<S: Store> StoreRead for OneCaller<S> {
 
     fn health(&self) -> BoxFuture<'_, Result<StoreHealth, StoreError>> {
         self.store.health()
+    }
+
+    fn lines<'a>(&'a self, query: &'a LinesQuery) -> BoxFuture<'a, Result<LinesPage, StoreError>> {
+        self.store.lines(query)
+    }
+
+    fn lines_of<'a>(&'a self, id: &'a QueueItemId) -> BoxFuture<'a, Result<Vec<LedgerLine>, StoreError>> {
+        self.store.lines_of(id)
     }
 }
 

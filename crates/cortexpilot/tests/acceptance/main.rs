@@ -8,6 +8,8 @@
 //! - `governance`: who may say yes: tokens, approvals by people, the policy's floor, freeze, limits.
 //! - `races`, `crash`, `readonly_random`: many callers at once, processes killed in the middle, messages at random.
 //! - `crowd`, `stopped`: two servers and ten command lines on one ledger; a writer that stands still with the lock.
+//! - `connections`: how the server ends, and what it does when it may open no more files.
+//! - `http_compat`: routes of the original that are no part of this system.
 //! - `untrusted`: secrets and injections in every place of a run, and what of them an agent can read.
 //!
 //! What they share is in `support`: a private home, processes that never outlive their test, clients, snapshots.
@@ -17,10 +19,12 @@
 mod support;
 
 mod bytes_to_ledger;
+mod connections;
 mod crash;
 mod crowd;
 mod gate_matrix;
 mod governance;
+mod http_compat;
 mod mcp_http;
 mod no_second_path;
 mod races;

@@ -2,6 +2,7 @@
 
 mod support;
 
+mod api;
 mod approvals;
 mod audit;
 mod audit_log;
@@ -11,6 +12,7 @@ mod governing;
 mod import;
 mod installing;
 mod interactive;
+mod live;
 mod mcp;
 mod pty;
 mod queue;

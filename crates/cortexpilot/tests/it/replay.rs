@@ -1,8 +1,10 @@
 //! The recorded exchanges with the original, replayed against the built binary. What is not answered as recorded must stand
-//! as a row in `docs/compat.md`, and what stands there must still be so: the page and this test cannot drift apart.
+//! as a row in `docs/compat.md`, and what stands there must still be so: the page and this test cannot drift apart. `kept` has
+//! the facts that hold for every path.
 
 mod compare;
 mod drive;
+mod kept;
 mod page;
 mod recording;
 mod shape;
@@ -160,13 +162,18 @@ impl Replay<'_> {
 
     /// The recorded apply as it is done here: previewed, confirmed, signed, on a server that may.
     fn preview_and_apply(&mut self, request: &Request, with: &Map<String, Value>) -> Parts {
+        let mut request = request.clone();
+        // A session that comes as a cookie says that no page of another site sent it.
+        if request.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("cookie")) {
+            request.headers.push(("x-cortexpilot-csrf".to_owned(), "1".to_owned()));
+        }
         let preview = self.http(&Request { path: format!("{}/preview", request.path), ..request.clone() }, true);
         let token = preview.get("body").map(|body| body["preview_token"].clone());
         let mut body: Map<String, Value> =
             serde_json::from_str(request.body.as_deref().unwrap_or("{}")).expect("a recorded JSON body");
         body.extend(with.clone());
         body.insert("preview_token".to_owned(), token.filter(Value::is_string).expect("a preview with a token"));
-        self.http(&Request { body: Some(Value::Object(body).to_string()), ..request.clone() }, true)
+        self.http(&Request { body: Some(Value::Object(body).to_string()), ..request }, true)
     }
 
     /// The recorded call once more, after a preview of the same.

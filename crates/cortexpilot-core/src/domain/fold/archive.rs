@@ -75,6 +75,12 @@ impl Queue {
         self.items.values().map(|slot| (&slot.item, slot.lines))
     }
 
+    /// Where the lines of an item stand that is here.
+    pub fn lines_of(&self, id: &QueueItemId) -> Option<Lines> {
+        let seq = self.by_id.get(id)?;
+        self.items.get(seq).map(|slot| slot.lines)
+    }
+
     /// Closed items that are here, in the order in which they were closed, with the places of their lines.
     pub fn closed(&self) -> impl Iterator<Item = (&QueueItem, Lines)> {
         self.closed.iter().filter_map(|seq| self.items.get(seq)).map(|slot| (&slot.item, slot.lines))

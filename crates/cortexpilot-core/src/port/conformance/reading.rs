@@ -1,11 +1,14 @@
 //! What reads answer.
 
-use super::scene::{all, cancel, claimed, execute, head, runs};
+use super::scene::{all, cancel, claimed, complete, execute, head, lease, runs};
 use super::{Ask, Subject, agent, operator, soon};
 use crate::Verdict;
 use crate::domain::gate::EnqueueQuery;
 use crate::domain::id::{QueueItemId, Sha256Digest};
-use crate::domain::listing::QueueFilter;
+use crate::domain::ledger;
+use crate::domain::listing::{QueueFilter, QueueState};
+use crate::port::Store;
+use crate::port::lines::{LedgerFile, LedgerLine, LineFilter, LinesFrom, LinesPage, LinesQuery, Said, item_behind};
 
 /// Page after page, each item once.
 pub async fn lists_are_in_enqueue_order_and_page_without_gaps(subject: &dyn Subject) {
@@ -49,6 +52,10 @@ pub async fn lists_filter_by_status_and_workflow(subject: &dyn Subject) {
     assert_eq!(listed(status("cancelled")).await, ("run_b".into(), false));
     assert_eq!(listed(status("SUCCESS")).await, (String::new(), false));
     assert_eq!(listed(QueueFilter { limit: Some(1), ..status("PENDING") }).await, ("run_a".into(), true));
+    let state = |state: QueueState| QueueFilter { state: Some((state, soon(1))), ..QueueFilter::default() };
+    assert_eq!(listed(state(QueueState::Eligible)).await, ("run_a run_c".into(), false));
+    assert_eq!(listed(state(QueueState::Closed)).await, ("run_b".into(), false));
+    assert_eq!(listed(state(QueueState::Waiting)).await, (String::new(), false));
     let workflow = |id: &str| QueueFilter { workflow_id: Some(id.into()), ..QueueFilter::default() };
     assert_eq!(listed(workflow("workflow_of_run_b")).await, ("run_b".into(), false));
     assert_eq!(listed(workflow("")).await, (String::new(), false));
@@ -134,4 +141,136 @@ pub async fn health_counts_and_names_the_head(subject: &dyn Subject) {
     let health = store.health().await.expect("the store can be read");
     assert_eq!((health.lines, health.pending, health.claimed), (6, 2, 1));
     assert_eq!((health.last_ts, health.problems), (Some(soon(5)), vec![]));
+}
+
+async fn page(store: &dyn Store, from: LinesFrom, limit: usize) -> LinesPage {
+    let query = LinesQuery { file: LedgerFile::Queue, from, filter: LineFilter::default(), limit };
+    store.lines(&query).await.expect("the store can be read")
+}
+
+fn numbers(lines: &[LedgerLine]) -> Vec<u64> {
+    lines.iter().map(|line| line.number).collect()
+}
+
+/// And each continues the one before it.
+pub async fn lines_are_paged_in_both_directions_without_gaps(subject: &dyn Subject) {
+    let store = subject.store();
+    let empty = page(store, LinesFrom::After(0), 5).await;
+    assert_eq!((empty.lines.len(), empty.next, empty.total, empty.head), (0, None, 0, Sha256Digest::ZERO));
+    for n in 0..4 {
+        let item = Ask::of(&format!("run_{n}")).at(n).enqueue(store).await;
+        if n > 0 {
+            execute(store, cancel(item.queue_id(), soon(n))).await;
+        }
+    }
+    let (mut up, mut after) = (Vec::new(), Some(0));
+    while let Some(from) = after {
+        let page = page(store, LinesFrom::After(from), 3).await;
+        assert!(page.lines.len() <= 3 && page.total == 7);
+        after = page.next;
+        up.extend(page.lines);
+    }
+    assert_eq!(numbers(&up), [1, 2, 3, 4, 5, 6, 7]);
+    let mut prev = Sha256Digest::ZERO;
+    for line in &up {
+        prev = ledger::verify(&prev, line.bytes.as_deref().expect("a line of ours"))
+            .expect("it continues the line before");
+        assert_eq!(line.hash, Some(prev));
+    }
+    assert_eq!(head(store).await, (7, prev.to_string()));
+    let (mut down, mut before) = (page(store, LinesFrom::Before(None), 2).await.lines, Some(6));
+    while let Some(from) = before {
+        let page = page(store, LinesFrom::Before(Some(from)), 2).await;
+        before = page.next;
+        down.extend(page.lines);
+    }
+    down.reverse();
+    assert_eq!(down, up);
+    // Beyond both ends there is nothing, and it is no fault to ask.
+    for from in
+        [LinesFrom::After(7), LinesFrom::After(u64::MAX), LinesFrom::Before(Some(1)), LinesFrom::Before(Some(0))]
+    {
+        let page = page(store, from, 5).await;
+        assert_eq!((page.lines.len(), page.next), (0, None), "{from:?}");
+    }
+    assert_eq!(numbers(&page(store, LinesFrom::Before(Some(u64::MAX)), 1).await.lines), [7]);
+}
+
+/// Whatever became of it, however long ago.
+pub async fn the_lines_of_an_item_are_its_own_in_their_order(subject: &dyn Subject) {
+    let store = subject.store();
+    let first = Ask::of("run_a").with(1, None).enqueue(store).await;
+    let second = Ask::of("run_b").enqueue(store).await;
+    let third = Ask::of("run_c").enqueue(store).await;
+    let held = claimed(store, soon(1)).await;
+    assert_eq!(held.queue_id(), first.queue_id());
+    execute(store, cancel(second.queue_id(), soon(2))).await;
+    execute(store, complete(first.queue_id(), &lease(&held), soon(3))).await;
+    // What is behind them must not hide them.
+    for n in 0..5 {
+        let item = Ask::of(&format!("run_{n}")).at(4 + n).enqueue(store).await;
+        execute(store, cancel(item.queue_id(), soon(4 + n))).await;
+    }
+    let of = async |id: &QueueItemId| {
+        let lines = store.lines_of(id).await.expect("the store can be read");
+        let events: Vec<String> = lines.iter().map(|line| line.said().event().to_owned()).collect();
+        (numbers(&lines), events.join(" "))
+    };
+    assert_eq!(of(first.queue_id()).await, (vec![1, 4, 6], "QUEUE_ENQUEUE QUEUE_CLAIM QUEUE_DONE".into()));
+    assert_eq!(of(second.queue_id()).await, (vec![2, 5], "QUEUE_ENQUEUE QUEUE_CANCEL".into()));
+    assert_eq!(of(third.queue_id()).await, (vec![3], "QUEUE_ENQUEUE".into()));
+    assert_eq!(of(&QueueItemId::from_bytes([9; 16])).await, (vec![], String::new()));
+    let by = store.lines_of(second.queue_id()).await.expect("the store can be read");
+    let said: Vec<_> = by.iter().map(LedgerLine::said).collect();
+    assert_eq!((said[0].by(), said[1].reason()), (Some("token:ops"), Some("Not needed any more.")));
+}
+
+/// So that whoever follows the ledger line by line sees what whoever looked at the time saw.
+pub async fn an_item_is_known_as_it_stood_behind_each_of_its_lines(subject: &dyn Subject) {
+    let store = subject.store();
+    let pending = Ask::of("run_a").with(1, None).enqueue(store).await;
+    let other = Ask::of("run_b").enqueue(store).await;
+    let held = claimed(store, soon(1)).await;
+    let Verdict::Completed(done) = execute(store, complete(held.queue_id(), &lease(&held), soon(2))).await else {
+        panic!("not completed")
+    };
+    let Verdict::Cancelled(gone) = execute(store, cancel(other.queue_id(), soon(3))).await else {
+        panic!("not cancelled")
+    };
+    for stages in [vec![pending, held, done], vec![other, gone]] {
+        let now = stages.last().expect("a stage");
+        let lines = store.lines_of(now.queue_id()).await.expect("the store can be read");
+        assert_eq!(lines.len(), stages.len());
+        for (line, stage) in lines.iter().zip(&stages) {
+            let Said::Queue(event) = line.said() else { panic!("{line:?}") };
+            assert_eq!(item_behind(now, &event).as_ref(), Some(stage));
+        }
+    }
+}
+
+/// The newest first, and no other.
+pub async fn decision_lines_are_found_by_what_they_say(subject: &dyn Subject) {
+    let store = subject.store();
+    for (n, who) in ["alice", "bob", "alice"].into_iter().enumerate() {
+        let mut ask = Ask::of("run_a").by(agent(who)).at(i64::try_from(n).expect("small") * 10);
+        ask.inputs.confirm = n == 1;
+        execute(store, ask.unseen()).await;
+    }
+    let found = async |filter: LineFilter, limit| {
+        let query = LinesQuery { file: LedgerFile::Decisions, from: LinesFrom::Before(None), filter, limit };
+        let page = store.lines(&query).await.expect("the store can be read");
+        (numbers(&page.lines), page.next)
+    };
+    let filter = LineFilter::default;
+    let text = |text: &str| Some(text.to_owned());
+    assert_eq!(found(filter(), 9).await, (vec![3, 2, 1], None));
+    assert_eq!(found(filter(), 2).await, (vec![3, 2], Some(2)));
+    assert_eq!(found(LineFilter { principal: text("agent:alice"), ..filter() }, 9).await, (vec![3, 1], None));
+    assert_eq!(found(LineFilter { code: text("PREVIEW_REQUIRED"), ..filter() }, 9).await, (vec![2], None));
+    assert_eq!(found(LineFilter { events: vec!["FROZEN".into()], ..filter() }, 9).await, (vec![], None));
+    assert_eq!(found(LineFilter { events: vec!["DENIED".into()], ..filter() }, 9).await, (vec![3, 2, 1], None));
+    assert_eq!(found(LineFilter { since: Some(soon(10)), ..filter() }, 9).await, (vec![3, 2], None));
+    assert_eq!(found(LineFilter { until: Some(soon(20)), ..filter() }, 9).await, (vec![2, 1], None));
+    let span = LineFilter { since: Some(soon(5)), until: Some(soon(15)), ..filter() };
+    assert_eq!(found(span, 9).await, (vec![2], None));
 }

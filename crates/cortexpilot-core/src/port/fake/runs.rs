@@ -10,8 +10,10 @@ use crate::domain::id::RunId;
 use crate::domain::run::{ContractEvidence, Effect, Pinned, RunFacts, RunProblem};
 use crate::port::BoxFuture;
 use crate::port::runs::{
-    CheckFinding, DiffGateRow, Events, EventsQuery, Listing, PageQuery, PendingApproval, ReadProblem, Reports,
-    RootState, RunDetail, RunRecord, RunRow, Runs, StoredReport, WorkflowCase, WorkflowDetail,
+    ArtifactBytes, Artifacts, BytesQuery, ChainState, CheckFinding, ChecksumCounts, ContractRow, DiffGateRow, Events,
+    EventsFrom, EventsQuery, EventsSlice, Failure, Listing, Outcome, PageQuery, PendingApproval, ReadProblem,
+    ReportSource, Reports, RootState, RunCompare, RunDetail, RunDiff, RunFilter, RunIncident, RunProof, RunRecord,
+    RunReport, RunRow, RunSearch, Runs, StoredReport, WorkflowCase, WorkflowDetail,
 };
 
 /// Runs whose facts a test sets, and may change between two commands as a run directory changes under a server.
@@ -111,6 +113,10 @@ impl Runs for FakeRuns {
         empty()
     }
 
+    fn select(&self, _filter: RunFilter, _page: PageQuery) -> BoxFuture<'_, Result<Listing<RunRow>, ReadProblem>> {
+        empty()
+    }
+
     fn records(&self, _page: PageQuery) -> BoxFuture<'_, Result<Listing<RunRecord>, ReadProblem>> {
         empty()
     }
@@ -121,6 +127,10 @@ impl Runs for FakeRuns {
 
     fn events<'a>(&'a self, id: &'a RunId, _query: EventsQuery) -> BoxFuture<'a, Result<Events, ReadProblem>> {
         ready(self.known(id, Events { events: Vec::new(), next: None, problems: Vec::new() }))
+    }
+
+    fn events_from<'a>(&'a self, id: &'a RunId, _from: EventsFrom) -> BoxFuture<'a, Result<EventsSlice, ReadProblem>> {
+        ready(self.known(id, EventsSlice::default()))
     }
 
     fn reports<'a>(&'a self, id: &'a RunId, _page: PageQuery) -> BoxFuture<'a, Result<Reports, ReadProblem>> {
@@ -150,6 +160,84 @@ impl Runs for FakeRuns {
         _page: PageQuery,
     ) -> BoxFuture<'a, Result<Listing<PendingApproval>, ReadProblem>> {
         empty()
+    }
+
+    fn contracts(&self, _page: PageQuery) -> BoxFuture<'_, Result<Listing<ContractRow>, ReadProblem>> {
+        empty()
+    }
+
+    fn reports_named<'a>(
+        &'a self,
+        _name: &'a str,
+        _page: PageQuery,
+    ) -> BoxFuture<'a, Result<Listing<RunReport>, ReadProblem>> {
+        empty()
+    }
+
+    fn recent_events(&self, _limit: usize) -> BoxFuture<'_, Result<Events, ReadProblem>> {
+        ready(Ok(Events { events: Vec::new(), next: None, problems: Vec::new() }))
+    }
+
+    fn diff<'a>(&'a self, id: &'a RunId) -> BoxFuture<'a, Result<RunDiff, ReadProblem>> {
+        ready(self.known(id, RunDiff::default()))
+    }
+
+    fn artifacts<'a>(&'a self, id: &'a RunId) -> BoxFuture<'a, Result<Artifacts, ReadProblem>> {
+        ready(self.known(id, Artifacts::default()))
+    }
+
+    fn artifact<'a>(
+        &'a self,
+        id: &'a RunId,
+        _name: &'a str,
+        _bytes: BytesQuery,
+    ) -> BoxFuture<'a, Result<Option<ArtifactBytes>, ReadProblem>> {
+        ready(self.known(id, None))
+    }
+
+    fn search<'a>(&'a self, id: &'a RunId) -> BoxFuture<'a, Result<RunSearch, ReadProblem>> {
+        ready(self.known(id, RunSearch { run_id: id.to_string(), ..RunSearch::default() }))
+    }
+
+    fn compare<'a>(&'a self, id: &'a RunId, with: Option<&'a RunId>) -> BoxFuture<'a, Result<RunCompare, ReadProblem>> {
+        let none = RunCompare {
+            run_id: id.to_string(),
+            source: ReportSource::None,
+            compare_summary: Value::Object(Map::new()),
+            report: Value::Object(Map::new()),
+            comparison: None,
+            problems: Vec::new(),
+        };
+        // Of runs that hold nothing there is nothing to compare, but both must be there.
+        ready(with.map_or(Ok(()), |with| self.known(with, ())).and_then(|()| self.known(id, none)))
+    }
+
+    fn proof<'a>(&'a self, id: &'a RunId) -> BoxFuture<'a, Result<RunProof, ReadProblem>> {
+        let none = RunProof {
+            run_id: id.to_string(),
+            source: ReportSource::None,
+            proof_pack: Value::Object(Map::new()),
+            evidence: ChecksumCounts::default(),
+            files: Vec::new(),
+            truncated: false,
+            hash_chain: ChainState::Absent,
+            reports: Vec::new(),
+            problems: Vec::new(),
+        };
+        ready(self.known(id, none))
+    }
+
+    fn incident<'a>(&'a self, id: &'a RunId) -> BoxFuture<'a, Result<RunIncident, ReadProblem>> {
+        let none = RunIncident {
+            run_id: id.to_string(),
+            source: ReportSource::None,
+            incident_pack: Value::Object(Map::new()),
+            failure: Failure::default(),
+            outcome: Outcome { outcome_type: "unknown", outcome_label_zh: "Unknown" },
+            awaits_approval: Some(false),
+            problems: Vec::new(),
+        };
+        ready(self.known(id, none))
     }
 
     fn compare_summary<'a>(&'a self, id: &'a RunId) -> BoxFuture<'a, Result<StoredReport, ReadProblem>> {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
 
+use crate::bucket::{Bucket, Rate};
 use crate::mcp::MAX_CALLS_IN_FLIGHT;
 
 /// Limits of one MCP endpoint over HTTP.
@@ -117,13 +118,6 @@ struct Principal {
     bucket: Mutex<Bucket>,
 }
 
-/// Messages that may still be sent. Fills with time.
-#[derive(Debug, Clone, Copy)]
-struct Bucket {
-    left: f64,
-    at: Instant,
-}
-
 /// When so many principals are remembered, those with nothing under way and nothing spent are forgotten.
 const REMEMBERED: usize = 256;
 
@@ -140,16 +134,7 @@ impl Admission {
     pub(super) fn message(&self, principal: &str) -> Result<(), Full> {
         let entry = self.entry(principal);
         let mut bucket = entry.bucket.lock().unwrap_or_else(PoisonError::into_inner);
-        bucket.fill(&self.limits);
-        if bucket.left >= 1.0 {
-            bucket.left -= 1.0;
-            return Ok(());
-        }
-        let seconds = (1.0 - bucket.left) / f64::from(self.limits.messages_per_second.max(1));
-        // At least a second: the header has no fractions.
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a second or a little more")]
-        let retry_after_s = seconds.ceil().max(1.0) as u32;
-        Err(Full::Rate { retry_after_s })
+        bucket.take(self.limits.rate()).map_err(|retry_after_s| Full::Rate { retry_after_s })
     }
 
     /// A place for one call, after a short wait where there is none.
@@ -189,7 +174,7 @@ impl Admission {
         let entry = Arc::new(Principal {
             calls: Arc::new(Semaphore::new(self.limits.calls_per_principal)),
             streams: Arc::new(Semaphore::new(self.limits.streams_per_principal)),
-            bucket: Mutex::new(Bucket { left: f64::from(self.limits.burst), at: Instant::now() }),
+            bucket: Mutex::new(Bucket::full(self.limits.rate())),
         });
         principals.insert(principal.to_owned(), entry.clone());
         entry
@@ -204,16 +189,13 @@ impl Admission {
 impl Principal {
     fn has_spent(&self, limits: &McpLimits) -> bool {
         let mut bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
-        bucket.fill(limits);
-        bucket.left < f64::from(limits.burst)
+        !bucket.is_full(limits.rate())
     }
 }
 
-impl Bucket {
-    fn fill(&mut self, limits: &McpLimits) {
-        let now = Instant::now();
-        let new = now.duration_since(self.at).as_secs_f64() * f64::from(limits.messages_per_second);
-        *self = Self { left: (self.left + new).min(f64::from(limits.burst)), at: now };
+impl McpLimits {
+    fn rate(&self) -> Rate {
+        Rate { per_second: self.messages_per_second, burst: self.burst }
     }
 }
 

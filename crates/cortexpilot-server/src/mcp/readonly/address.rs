@@ -5,6 +5,8 @@ use std::fmt;
 
 use cortexpilot_core::domain::id::{QueueItemId, RunId};
 
+use crate::watch::Subject;
+
 const SCHEME: &str = "cortexpilot://";
 
 /// The longest address that is looked at, in bytes. A workflow id may be long; nothing else is.
@@ -39,11 +41,15 @@ impl Address {
         }
     }
 
-    /// Whether a change of it can be told. A workflow case is made of its runs: those can be watched.
-    pub(super) fn is_watched(&self) -> bool {
+    /// What to watch for its changes, where they can be told. A workflow case is made of its runs: those can be watched.
+    pub(super) fn watched(self) -> Option<Subject> {
         match self {
-            Self::Run(_) | Self::Events(_) | Self::Report(..) | Self::Item(_) | Self::Checkpoint => true,
-            Self::Workflow(_) => false,
+            Self::Run(id) => Some(Subject::Run(id)),
+            Self::Events(id) => Some(Subject::Events(id)),
+            Self::Report(id, name) => Some(Subject::Report(id, name)),
+            Self::Item(id) => Some(Subject::Item(id)),
+            Self::Checkpoint => Some(Subject::Checkpoint),
+            Self::Workflow(_) => None,
         }
     }
 }

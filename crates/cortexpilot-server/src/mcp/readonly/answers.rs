@@ -310,8 +310,13 @@ async fn queue(reader: &Reader, args: QueueArgs) -> Result<Body, Refused> {
     let mut looked_at = 0;
     let problems = loop {
         let limit = if source.is_some() { 500 } else { wanted.limit };
-        let filter =
-            QueueFilter { workflow_id: workflow_id.clone(), status: status.clone(), after_seq, limit: Some(limit) };
+        let filter = QueueFilter {
+            workflow_id: workflow_id.clone(),
+            status: status.clone(),
+            state: None,
+            after_seq,
+            limit: Some(limit),
+        };
         let listing = reader.queue().items(&filter).await.map_err(Failure::from)?;
         looked_at += listing.items.len();
         let mut full = false;

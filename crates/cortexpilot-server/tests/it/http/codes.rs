@@ -72,6 +72,7 @@ async fn provoke(code: ErrorCode) -> Option<Told> {
             *world.notary.answer.lock().expect("no test panics while it holds this") = Err(problem);
             Ask::get(&format!("/api/queue/{}/receipt", world.enqueue("run_ok").await))
         }
+        C::NotPartOfCortexpilot => Ask::post("/api/runs/run_ok/rollback", json!({})),
         C::ReceiptNotFound => Ask::get(&format!("/api/queue/{}/receipt?of=cancelled", world.enqueue("run_ok").await)),
         C::AuthMissingBearer => Ask::get("/api/runs").nobody(),
         C::AuthInvalidToken => Ask::get("/api/runs").token("wrong"),
@@ -181,6 +182,7 @@ async fn provoke(code: ErrorCode) -> Option<Told> {
             Ask::post(&format!("/api/queue/{id}/complete"), body).token(WORKER).no_role()
         }
         C::WorkflowNotFound => Ask::get("/api/workflows/none"),
+        C::ArtifactNotFound => Ask::get("/api/runs/run_ok/artifacts/none"),
         C::RequestValidation => Ask::get("/api/queue?limit=0"),
         C::UnsupportedMediaType => cancel("x").raw("text/plain", "{}"),
         C::BodyTooLarge => cancel("x").raw("application/json", " ".repeat(BODY_BYTES_MAX + 1)),

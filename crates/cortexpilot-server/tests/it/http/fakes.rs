@@ -1,5 +1,8 @@
 //! A store and runs that behave, misbehave or wait as a test wants.
 
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use cortexpilot_core::domain::command::Command;
@@ -12,20 +15,29 @@ use cortexpilot_core::domain::queue::QueueItem;
 use cortexpilot_core::domain::run::{RunFacts, RunProblem};
 use cortexpilot_core::domain::token::TokenRecord;
 use cortexpilot_core::port::fake::{FakeRuns, MemStore};
-use cortexpilot_core::port::receipts::{LineOf, NoReceipt, ReceiptDocument, Receipts, Signing, SigningHealth};
+use cortexpilot_core::port::lines::{LedgerFile, LedgerLine, LinesPage, LinesQuery};
+use cortexpilot_core::port::receipts::{
+    CheckpointDocument, LineOf, NoReceipt, ReceiptDocument, Receipts, Signing, SigningHealth,
+};
 use cortexpilot_core::port::runs::{
-    CheckFinding, DiffGateRow, Events, EventsQuery, Failure, FileProblem, Listing, Outcome, PageQuery, PendingApproval,
-    ReadProblem, Report, Reports, RootState, RunDetail, RunRecord, RunRow, Runs, StoredReport, Verdict as CaseVerdict,
-    WorkflowCase, WorkflowDetail,
+    ArtifactBytes, Artifacts, BytesQuery, CheckFinding, ContractRow, DiffGateRow, Events, EventsBegin, EventsFrom,
+    EventsPosition, EventsQuery, EventsSlice, Failure, FileProblem, FollowedEvent, Listing, Outcome, PageQuery, Part,
+    PendingApproval, ReadProblem, Report, Reports, RootState, RunCompare, RunDetail, RunDiff, RunFilter, RunIncident,
+    RunProof, RunRecord, RunReport, RunRow, RunSearch, Runs, StoredReport, Verdict as CaseVerdict, WorkflowCase,
+    WorkflowDetail,
 };
 use cortexpilot_core::port::{ApprovalListing, BoxFuture, Store, StoreError, StoreHealth, StoreRead};
 use serde_json::{Value, json};
 use tokio::sync::{Notify, Semaphore};
 
+use super::samples;
+
 /// Gives one receipt for everything, or says why there is none.
 pub(crate) struct Notary {
     pub(crate) answer: Mutex<Result<ReceiptDocument, NoReceipt>>,
     pub(crate) signing: Mutex<Signing>,
+    /// How many lines its last checkpoint covers; none where there is none.
+    pub(crate) signed: Mutex<Option<u64>>,
     /// What it was asked for, and whether at once.
     pub(crate) asked: Mutex<Vec<(LineOf, bool)>>,
     /// It never answers who wants one at once.
@@ -43,6 +55,7 @@ impl Notary {
         Self {
             answer: Mutex::new(Ok(document)),
             signing: Mutex::new(Signing::Signed),
+            signed: Mutex::new(Some(7)),
             asked: Mutex::new(Vec::new()),
             hangs: Mutex::new(false),
         }
@@ -64,6 +77,20 @@ impl Receipts for Notary {
 
     fn kept(&self, of: LineOf) -> BoxFuture<'_, Result<ReceiptDocument, NoReceipt>> {
         self.tell(of, false)
+    }
+
+    fn checkpoints(&self) -> BoxFuture<'_, Result<Vec<CheckpointDocument>, NoReceipt>> {
+        let size = *self.signed.lock().expect("no test panics while it holds this");
+        let document = size.map(|size| CheckpointDocument {
+            file: LedgerFile::Queue,
+            origin: "test.example/queue.jsonl".to_owned(),
+            size,
+            root: Sha256Digest::of(b"root"),
+            key: "test.example/queue.jsonl+0a1b2c3d+AQ==".to_owned(),
+            signed_at: Some("2026-11-22T08:30:52Z".parse().expect("an instant")),
+            note: format!("test.example/queue.jsonl\n{size}\nroot\n\n\u{2014} test.example/queue.jsonl x\n"),
+        });
+        Box::pin(std::future::ready(Ok(document.into_iter().collect())))
     }
 
     fn health(&self) -> SigningHealth {
@@ -88,6 +115,8 @@ pub(crate) struct Ledger {
     pub(crate) panics: Mutex<bool>,
     /// Questions about what operators decided are not answered.
     pub(crate) silent: Mutex<bool>,
+    /// How often lines were looked at.
+    pub(crate) looked_at: AtomicUsize,
     arrived: Notify,
 }
 
@@ -100,6 +129,7 @@ impl Ledger {
             commands: Semaphore::new(1),
             panics: Mutex::new(false),
             silent: Mutex::new(false),
+            looked_at: AtomicUsize::new(0),
             arrived: Notify::new(),
         }
     }
@@ -178,6 +208,21 @@ impl StoreRead for Ledger {
             Ok(StoreHealth { refuses_writes: self.sound().err(), ..self.memory.health().await? })
         })
     }
+
+    fn lines<'a>(&'a self, query: &'a LinesQuery) -> BoxFuture<'a, Result<LinesPage, StoreError>> {
+        Box::pin(async move {
+            self.readable()?;
+            self.looked_at.fetch_add(1, Ordering::Relaxed);
+            StoreRead::lines(&*self.memory, query).await
+        })
+    }
+
+    fn lines_of<'a>(&'a self, id: &'a QueueItemId) -> BoxFuture<'a, Result<Vec<LedgerLine>, StoreError>> {
+        Box::pin(async move {
+            self.readable()?;
+            self.memory.lines_of(id).await
+        })
+    }
 }
 
 impl Store for Ledger {
@@ -203,11 +248,37 @@ pub(crate) struct Shelf {
     pub(crate) listed: usize,
     /// Text that a run's detail carries, to make an answer large.
     pub(crate) bulk: Mutex<usize>,
+    /// What each of its files holds.
+    pub(crate) content: Mutex<Vec<u8>>,
+    /// Events files of runs that are followed.
+    live: Mutex<BTreeMap<String, Vec<u8>>>,
 }
 
 impl Shelf {
     pub(crate) fn new(facts: FakeRuns) -> Self {
-        Self { facts, root: Mutex::new(RootState::Readable), listed: 5, bulk: Mutex::new(0) }
+        Self {
+            facts,
+            root: Mutex::new(RootState::Readable),
+            listed: 5,
+            bulk: Mutex::new(0),
+            content: Mutex::default(),
+            live: Mutex::default(),
+        }
+    }
+
+    /// Appends to the events file of a run that is followed.
+    pub(crate) fn append(&self, run: &str, bytes: &str) {
+        let mut live = self.live.lock().expect("no test panics while it holds this");
+        live.entry(run.to_owned()).or_default().extend_from_slice(bytes.as_bytes());
+    }
+
+    /// Takes it away, and the run with it.
+    pub(crate) fn take_away(&self, run: &str) {
+        self.live.lock().expect("no test panics while it holds this").remove(run);
+    }
+
+    fn live(&self, run: &RunId) -> Option<Vec<u8>> {
+        self.live.lock().expect("no test panics while it holds this").get(run.as_str()).cloned()
     }
 
     fn page<T>(&self, page: &PageQuery, make: impl Fn(usize) -> T) -> Result<Listing<T>, ReadProblem> {
@@ -234,11 +305,11 @@ fn ready<'a, T: Send + 'a>(value: T) -> BoxFuture<'a, T> {
     Box::pin(std::future::ready(value))
 }
 
-fn failure() -> Failure {
+pub(crate) fn failure() -> Failure {
     Failure::default()
 }
 
-fn outcome() -> Outcome {
+pub(crate) fn outcome() -> Outcome {
     Outcome { outcome_type: "success", outcome_label_zh: "Success" }
 }
 
@@ -299,6 +370,119 @@ impl Runs for Shelf {
 
     fn list(&self, page: PageQuery) -> BoxFuture<'_, Result<Listing<RunRow>, ReadProblem>> {
         ready(self.page(&page, row))
+    }
+
+    fn select(&self, filter: RunFilter, page: PageQuery) -> BoxFuture<'_, Result<Listing<RunRow>, ReadProblem>> {
+        if filter.is_all() {
+            return self.list(page);
+        }
+        // What was asked, so that a test sees the question.
+        let asked = serde_json::json!({
+            "status": filter.status, "workflow_id": filter.workflow_id, "outcome": filter.outcome, "task_id": filter.task_id,
+            "since": filter.since.map(|since| since.to_string()), "until": filter.until.map(|until| until.to_string()),
+        });
+        ready(self.page(&page, |at| RunRow { failure_reason: asked.to_string(), ..row(at) }))
+    }
+
+    fn events_from<'a>(&'a self, id: &'a RunId, from: EventsFrom) -> BoxFuture<'a, Result<EventsSlice, ReadProblem>> {
+        match self.live(id) {
+            Some(file) => ready(Ok(slice(&file, &from))),
+            None => self.facts.events_from(id, from),
+        }
+    }
+
+    fn mark<'a>(&'a self, id: &'a RunId, _part: Part<'a>) -> BoxFuture<'a, Result<u64, ReadProblem>> {
+        let mut hasher = DefaultHasher::new();
+        self.live(id).hash(&mut hasher);
+        ready(Ok(hasher.finish()))
+    }
+
+    fn contracts(&self, page: PageQuery) -> BoxFuture<'_, Result<Listing<ContractRow>, ReadProblem>> {
+        ready(self.page(&page, samples::contract))
+    }
+
+    fn reports_named<'a>(
+        &'a self,
+        name: &'a str,
+        page: PageQuery,
+    ) -> BoxFuture<'a, Result<Listing<RunReport>, ReadProblem>> {
+        ready(self.page(&page, |at| RunReport {
+            run_id: format!("run_{at}"),
+            report: json!({"name": name}),
+            problems: Vec::new(),
+        }))
+    }
+
+    fn recent_events(&self, limit: usize) -> BoxFuture<'_, Result<Events, ReadProblem>> {
+        ready(Ok(Events {
+            events: vec![json!({"asked": limit, "_run_id": "run_ok"})],
+            next: None,
+            problems: Vec::new(),
+        }))
+    }
+
+    fn diff<'a>(&'a self, id: &'a RunId) -> BoxFuture<'a, Result<RunDiff, ReadProblem>> {
+        match id.as_str() {
+            "run_ok" => ready(Ok(samples::diff())),
+            _ => self.facts.diff(id),
+        }
+    }
+
+    fn artifacts<'a>(&'a self, id: &'a RunId) -> BoxFuture<'a, Result<Artifacts, ReadProblem>> {
+        match id.as_str() {
+            "run_ok" => ready(Ok(samples::artifacts())),
+            _ => self.facts.artifacts(id),
+        }
+    }
+
+    /// One file of `run_ok`, whose bytes are what a test chose, whatever its name; none called `none`.
+    fn artifact<'a>(
+        &'a self,
+        id: &'a RunId,
+        name: &'a str,
+        bytes: BytesQuery,
+    ) -> BoxFuture<'a, Result<Option<ArtifactBytes>, ReadProblem>> {
+        if id.as_str() != "run_ok" {
+            return ready(Err(ReadProblem::NotFound));
+        }
+        let whole = self.content.lock().expect("no test panics while it holds this").clone();
+        let from = usize::try_from(bytes.offset).unwrap_or(usize::MAX).min(whole.len());
+        let to = from.saturating_add(usize::try_from(bytes.limit).unwrap_or(usize::MAX)).min(whole.len());
+        let found = ArtifactBytes {
+            name: name.to_owned(),
+            offset: bytes.offset,
+            bytes: whole[from..to].to_vec(),
+            size: whole.len() as u64,
+        };
+        ready(Ok((name != "none").then_some(found)))
+    }
+
+    fn search<'a>(&'a self, id: &'a RunId) -> BoxFuture<'a, Result<RunSearch, ReadProblem>> {
+        match id.as_str() {
+            "run_ok" => ready(Ok(samples::search(id.as_str()))),
+            _ => self.facts.search(id),
+        }
+    }
+
+    fn compare<'a>(&'a self, id: &'a RunId, with: Option<&'a RunId>) -> BoxFuture<'a, Result<RunCompare, ReadProblem>> {
+        match (id.as_str(), with.map(RunId::as_str)) {
+            ("run_ok", None | Some("run_ok")) => ready(Ok(samples::compare(id.as_str(), with.map(RunId::as_str)))),
+            _ => self.facts.compare(id, with),
+        }
+    }
+
+    fn proof<'a>(&'a self, id: &'a RunId) -> BoxFuture<'a, Result<RunProof, ReadProblem>> {
+        match id.as_str() {
+            "run_ok" => ready(Ok(samples::proof(id.as_str()))),
+            _ => self.facts.proof(id),
+        }
+    }
+
+    fn incident<'a>(&'a self, id: &'a RunId) -> BoxFuture<'a, Result<RunIncident, ReadProblem>> {
+        match id.as_str() {
+            "run_ok" => ready(Ok(samples::incident(id.as_str()))),
+            _ => self.facts.incident(id),
+        }
     }
 
     fn records(&self, page: PageQuery) -> BoxFuture<'_, Result<Listing<RunRecord>, ReadProblem>> {
@@ -363,7 +547,7 @@ impl Runs for Shelf {
 
     fn workflow<'a>(&'a self, workflow_id: &'a str) -> BoxFuture<'a, Result<WorkflowDetail, ReadProblem>> {
         ready(match workflow_id {
-            "wf/α 1" => Ok(WorkflowDetail {
+            "wf/α 1" | "wf-1" => Ok(WorkflowDetail {
                 workflow: case(workflow_id),
                 runs: Vec::new(),
                 events: Vec::new(),
@@ -378,7 +562,10 @@ impl Runs for Shelf {
         id: Option<&'a RunId>,
         page: PageQuery,
     ) -> BoxFuture<'a, Result<Listing<DiffGateRow>, ReadProblem>> {
-        self.facts.diff_gates(id, page)
+        match id {
+            None => ready(self.page(&page, samples::diff_gate)),
+            Some(_) => self.facts.diff_gates(id, page),
+        }
     }
 
     fn pending_approvals<'a>(
@@ -404,6 +591,39 @@ impl Runs for Shelf {
     fn check<'a>(&'a self, id: &'a RunId) -> BoxFuture<'a, Result<Vec<CheckFinding>, ReadProblem>> {
         self.facts.check(id)
     }
+}
+
+/// An events file as a store gives it to those who follow: whole lines, each with the position behind it.
+fn slice(file: &[u8], from: &EventsFrom) -> EventsSlice {
+    let position = |offset: usize| {
+        let mut hasher = DefaultHasher::new();
+        file[..offset].hash(&mut hasher);
+        let mark = if offset == 0 { 0 } else { hasher.finish() };
+        EventsPosition { offset: offset as u64, mark, within: false }
+    };
+    let mut all = Vec::new();
+    let mut end = 0;
+    for line in file.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n")) {
+        end += line.len();
+        let event: Value = serde_json::from_slice(line).expect("a test writes JSON");
+        let ts = event["ts"].as_str().unwrap_or_default().to_owned();
+        all.push(FollowedEvent { position: position(end), event, ts });
+    }
+    all.retain(|event| from.since.as_ref().is_none_or(|since| event.ts > *since));
+    let (skipped, replaced) = match from.begin {
+        EventsBegin::First => (0, false),
+        EventsBegin::Last(wanted) => (all.len().saturating_sub(wanted), false),
+        EventsBegin::Behind(behind) if behind == EventsPosition::default() => (0, false),
+        EventsBegin::Behind(behind) => {
+            let at = all.iter().position(|event| event.position == behind);
+            (at.map_or(0, |at| at + 1), at.is_none())
+        }
+    };
+    let mut events = all.split_off(skipped);
+    let more = !matches!(from.begin, EventsBegin::Last(_)) && events.len() > from.limit;
+    events.truncate(from.limit);
+    let end = events.last().filter(|_| more).map_or_else(|| position(end), |event| event.position);
+    EventsSlice { events, end, more, replaced }
 }
 
 /// Shared handles, as the app wants them.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::{Body, Bytes};
-use axum::http::{HeaderMap, Request, StatusCode};
+use axum::body::{Body, BodyDataStream, Bytes};
+use axum::http::{HeaderMap, Method, Request, StatusCode};
 use cortexpilot_core::app::App;
 use cortexpilot_core::app::govern::{NewToken, Stating};
 use cortexpilot_core::domain::command::{ApprovalPolicy, Limits, MutationGate, Policy};
@@ -19,10 +19,12 @@ use cortexpilot_server::auth::{Auth, StaticToken};
 use cortexpilot_server::http::{HttpOptions, router};
 use cortexpilot_server::mcp::http::{McpLimits, McpService, PILOT_PATH, READONLY_PATH};
 use cortexpilot_server::mcp::readonly::ReadOnlyTools;
+use futures_util::{FutureExt as _, StreamExt as _};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
+use super::described;
 use super::fakes::{Ledger, Notary, Shelf, shared};
 
 pub(crate) const HOST: &str = "127.0.0.1:8000";
@@ -167,9 +169,15 @@ impl World {
     }
 
     pub(crate) async fn send(&self, ask: Ask) -> Told {
+        let (method, path) = (Method::from_bytes(ask.method.as_bytes()).expect("a method"), ask.path.clone());
         let response = self.router.clone().oneshot(ask.request()).await.expect("the router answers everything");
         let (parts, body) = response.into_parts();
-        let body = axum::body::to_bytes(body, usize::MAX).await.expect("a body in memory");
+        let body = match parts.headers.get("content-type").map(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
+        {
+            Some(true) => Live::of(body).there().await.into(),
+            Some(false) | None => axum::body::to_bytes(body, usize::MAX).await.expect("a body in memory"),
+        };
+        described::hold(&method, &path, parts.status, &parts.headers, &body);
         Told { status: parts.status, headers: parts.headers, body }
     }
 
@@ -209,6 +217,14 @@ impl World {
         let told = self.send(Ask::post("/api/queue/claim", json!({})).token(WORKER).no_role()).await;
         assert_eq!(told.status, 200, "{told:?}");
         told.json()
+    }
+
+    /// Opens a stream.
+    pub(crate) async fn open(&self, ask: Ask) -> Live {
+        let response = self.router.clone().oneshot(ask.request()).await.expect("the router answers everything");
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.headers()["content-type"], "text/event-stream; charset=utf-8");
+        Live::of(response.into_body())
     }
 
     /// How many lines queue and decisions hold.
@@ -384,5 +400,70 @@ impl Told {
 
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().expect("ASCII"))
+    }
+}
+
+/// A stream that is being received.
+pub(crate) struct Live {
+    body: BodyDataStream,
+    held: String,
+}
+
+/// One block of a stream.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Block {
+    pub(crate) id: String,
+    pub(crate) event: String,
+    pub(crate) data: Value,
+}
+
+impl Live {
+    fn of(body: Body) -> Self {
+        Self { body: body.into_data_stream(), held: String::new() }
+    }
+
+    /// All that has come, without waiting for more.
+    pub(crate) async fn there(&mut self) -> String {
+        let mut there = std::mem::take(&mut self.held);
+        // Lets whoever was woken by what the test did come to its turn.
+        tokio::task::yield_now().await;
+        while let Some(Some(chunk)) = self.body.next().now_or_never() {
+            there.push_str(std::str::from_utf8(&chunk.expect("a body in memory")).expect("text"));
+        }
+        there
+    }
+
+    /// The next block but comments and the hint when to come back; `None` at the end. Waits for it: time that stands still
+    /// goes on meanwhile.
+    pub(crate) async fn next(&mut self) -> Option<Block> {
+        loop {
+            while let Some((block, rest)) = self.held.split_once("\n\n") {
+                let (block, rest) = (block.to_owned(), rest.to_owned());
+                self.held = rest;
+                if let Some(block) = Block::read(&block) {
+                    return Some(block);
+                }
+            }
+            let chunk = self.body.next().await?.expect("a body in memory");
+            self.held.push_str(std::str::from_utf8(&chunk).expect("text"));
+        }
+    }
+
+    /// The next so many.
+    pub(crate) async fn take(&mut self, count: usize) -> Vec<Block> {
+        let mut blocks = Vec::new();
+        for _ in 0..count {
+            blocks.push(self.next().await.expect("a block"));
+        }
+        blocks
+    }
+}
+
+impl Block {
+    pub(crate) fn read(text: &str) -> Option<Self> {
+        let member = |name: &str| text.lines().find_map(|line| line.strip_prefix(&format!("{name}: ")));
+        let data = serde_json::from_str(member("data")?).expect("JSON");
+        let text = |name| member(name).unwrap_or_default().to_owned();
+        Some(Self { id: text("id"), event: text("event"), data })
     }
 }

@@ -64,7 +64,7 @@ async fn a_query_of_the_wrong_form_is_refused_instead_of_ignored() {
         "/api/queue?cursor=-1",
         "/api/queue/abc?verbose=1",
         "/api/runs?cursor=abc",
-        "/api/runs?status=FAILURE",
+        "/api/runs?stauts=FAILURE",
         "/api/workflows?limit=0",
         "/api/runs/run_ok/events?limit=0",
         "/api/runs/run_ok/events?limit=-1",

@@ -53,7 +53,7 @@ async fn the_tokens_of_the_table_are_asked_for() {
         assert_eq!(told.verdict(), want, "{}", operation.id);
     }
     let open: Vec<&str> = operations().iter().filter(|op| op.access == Access::Open).map(|op| op.id).collect();
-    assert_eq!(open, ["health", "api_health", "readyz", "page"]);
+    assert_eq!(open, ["health", "api_health", "readyz", "openapi", "docs", "page"]);
 }
 
 #[tokio::test]

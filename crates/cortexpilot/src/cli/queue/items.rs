@@ -37,6 +37,7 @@ impl List {
             status: self.status.as_ref().map(|status| status.trim().to_ascii_uppercase()),
             after_seq: self.cursor.as_deref().map(cursor).transpose()?,
             limit: Some(self.limit.into()),
+            state: None,
         };
         let reader = session::reader(&context.settings)?;
         let listing = reader.queue().items(&filter).await.map_err(|error| Stopped::store(error, &OsIds))?;

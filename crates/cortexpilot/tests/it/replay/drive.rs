@@ -10,6 +10,9 @@ use super::compare::Parts;
 use super::recording::{McpServer, Recording, Request, Vector, ledger_line};
 use crate::support::{APPLY, BINARY, McpClient, Server};
 
+/// Of a body that is no JSON the recording keeps so many characters.
+const RECORDED_TEXT: usize = 400;
+
 /// The machine of one vector. Processes start when they are first asked and end with it.
 pub(super) struct World<'a> {
     vector: &'a Vector,
@@ -47,7 +50,8 @@ impl<'a> World<'a> {
                 answer.add(format!("header {name}"), value);
             }
         }
-        let body = serde_json::from_str(&response.body).unwrap_or_else(|_| json!({ "$text": response.body }));
+        let text = || response.body.chars().take(RECORDED_TEXT).collect::<String>();
+        let body = serde_json::from_str(&response.body).unwrap_or_else(|_| json!({ "$text": text() }));
         answer.add("body", self.placed(&body));
         answer
     }

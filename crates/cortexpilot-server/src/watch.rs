@@ -11,23 +11,44 @@ use std::{
 };
 
 use cortexpilot_core::app::Reader;
-use cortexpilot_core::domain::id::Sha256Digest;
+use cortexpilot_core::domain::id::{QueueItemId, RunId, Sha256Digest};
 use cortexpilot_core::domain::queue::QueueItem;
 use cortexpilot_core::port::runs::Part;
 
-use super::Checkpoint;
-use super::address::Address;
-use crate::mcp::{Ring, Unread, Watching};
+use crate::mcp::readonly::Checkpoint;
+use crate::mcp::{Ring, Watching};
 
 /// How long there is between two looks.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
-/// The most addresses that are watched at one time, over all clients.
+/// The most that is watched at one time, over all clients. Any number of them may wait for the same.
 const WATCHED_MAX: usize = 1024;
 
-/// What was seen at an address last.
+/// What can be waited for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Subject {
+    /// The queue's last line: any change of the queue.
+    Queue,
+    /// One item.
+    Item(QueueItemId),
+    /// A run's manifest, contract and events.
+    Run(RunId),
+    /// A run's events.
+    Events(RunId),
+    /// A run's stored report of this file name.
+    Report(RunId, String),
+    /// The signed checkpoint.
+    Checkpoint,
+}
+
+/// So much is watched already that no more can be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TooMuch;
+
+/// What was seen of a subject last.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Seen {
+    Head(u64, Sha256Digest),
     Item(Option<Box<QueueItem>>),
     Mark(u64),
     Note(Option<String>),
@@ -43,13 +64,14 @@ struct Entry {
 
 #[derive(Default)]
 struct State {
-    entries: HashMap<String, Entry>,
+    entries: HashMap<Subject, Entry>,
     last: u64,
     looking: bool,
 }
 
 /// Looks at what is watched.
-pub(super) struct Watcher {
+#[derive(Clone)]
+pub(crate) struct Watcher {
     inner: Arc<Inner>,
 }
 
@@ -60,28 +82,25 @@ struct Inner {
 }
 
 impl Watcher {
-    pub(super) fn new(reader: Reader, checkpoint: Option<Checkpoint>) -> Self {
+    pub(crate) fn new(reader: Reader, checkpoint: Option<Checkpoint>) -> Self {
         Self { inner: Arc::new(Inner { reader, checkpoint, state: Mutex::default() }) }
     }
 
-    /// Rings when what stands there changes after this call has returned.
-    pub(super) async fn watch(&self, uri: &str, ring: Ring) -> Result<Watching, Unread> {
-        let Some(address) = Address::parse(uri).filter(Address::is_watched) else {
-            let said = "Changes at this address cannot be told; the templates say which can be.";
-            return Err(Unread::Invalid(said.to_owned()));
-        };
-        let canonical = address.to_string();
+    /// Rings when the subject changes after this call has returned.
+    ///
+    /// # Errors
+    /// [`TooMuch`].
+    pub(crate) async fn watch(&self, subject: Subject, ring: Ring) -> Result<Watching, TooMuch> {
         // Looked at before it is entered: of two changes around this, at least the second is told.
-        let seen = self.inner.look(&address).await;
+        let seen = self.inner.look(&subject).await;
         let mut state = self.inner.lock();
-        if state.entries.len() >= WATCHED_MAX && !state.entries.contains_key(&canonical) {
-            let said = "Too much is watched at this server already; ask again later.";
-            return Err(Unread::Invalid(said.to_owned()));
+        if state.entries.len() >= WATCHED_MAX && !state.entries.contains_key(&subject) {
+            return Err(TooMuch);
         }
         state.last += 1;
         let number = state.last;
         let entry =
-            state.entries.entry(canonical.clone()).or_insert_with(|| Entry { seen, fresh: true, rings: Vec::new() });
+            state.entries.entry(subject.clone()).or_insert_with(|| Entry { seen, fresh: true, rings: Vec::new() });
         entry.rings.push((number, ring));
         if !std::mem::replace(&mut state.looking, true) {
             tokio::spawn(keep_looking(Arc::downgrade(&self.inner)));
@@ -91,10 +110,10 @@ impl Watcher {
         Ok(Watching::new(move || {
             let Some(inner) = inner.upgrade() else { return };
             let mut state = inner.lock();
-            if let Some(entry) = state.entries.get_mut(&canonical) {
+            if let Some(entry) = state.entries.get_mut(&subject) {
                 entry.rings.retain(|(known, _)| *known != number);
                 if entry.rings.is_empty() {
-                    state.entries.remove(&canonical);
+                    state.entries.remove(&subject);
                 }
             }
         }))
@@ -107,7 +126,7 @@ async fn keep_looking(inner: Weak<Inner>) {
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
         let Some(inner) = inner.upgrade() else { return };
-        let watched: Vec<String> = {
+        let watched: Vec<Subject> = {
             let mut state = inner.lock();
             if state.entries.is_empty() {
                 state.looking = false;
@@ -119,13 +138,16 @@ async fn keep_looking(inner: Weak<Inner>) {
         // Not known whether it moved is as good as moved.
         let moved = now.is_none() || now != head;
         let mut kept = now;
-        for uri in watched {
-            let address = Address::parse(&uri).expect("invariant: it was parsed when it was entered");
-            if matches!(address, Address::Item(_)) && !moved && inner.was_seen(&uri) {
+        for subject in watched {
+            if matches!(subject, Subject::Item(_)) && !moved && inner.was_seen(&subject) {
                 continue;
             }
-            match inner.look(&address).await {
-                Some(seen) => inner.note(&uri, seen),
+            let seen = match (&subject, now) {
+                (Subject::Queue, Some((lines, head))) => Some(Seen::Head(lines, head)),
+                _ => inner.look(&subject).await,
+            };
+            match seen {
+                Some(seen) => inner.note(&subject, seen),
                 // Looked at again next time, whether or not the head moves.
                 None => kept = None,
             }
@@ -151,29 +173,29 @@ impl Inner {
     }
 
     /// What stands there; `None` when that cannot be told now.
-    async fn look(&self, address: &Address) -> Option<Seen> {
+    async fn look(&self, subject: &Subject) -> Option<Seen> {
         let mark = |id, part| async move { self.reader.runs().mark(id, part).await.ok().map(Seen::Mark) };
-        match address {
-            Address::Item(id) => {
+        match subject {
+            Subject::Queue => self.head().await.map(|(lines, head)| Seen::Head(lines, head)),
+            Subject::Item(id) => {
                 let item = self.reader.queue().item(id).await.ok()?;
                 Some(Seen::Item(item.map(Box::new)))
             }
-            Address::Run(id) => mark(id, Part::Run).await,
-            Address::Events(id) => mark(id, Part::Events).await,
-            Address::Report(id, name) => mark(id, Part::Report(name)).await,
-            Address::Checkpoint => self.checkpoint.as_ref().map_or(Ok(None), |note| note()).ok().map(Seen::Note),
-            Address::Workflow(_) => None,
+            Subject::Run(id) => mark(id, Part::Run).await,
+            Subject::Events(id) => mark(id, Part::Events).await,
+            Subject::Report(id, name) => mark(id, Part::Report(name)).await,
+            Subject::Checkpoint => self.checkpoint.as_ref().map_or(Ok(None), |note| note()).ok().map(Seen::Note),
         }
     }
 
-    fn was_seen(&self, uri: &str) -> bool {
-        self.lock().entries.get(uri).is_none_or(|entry| entry.seen.is_some() && !entry.fresh)
+    fn was_seen(&self, subject: &Subject) -> bool {
+        self.lock().entries.get(subject).is_none_or(|entry| entry.seen.is_some() && !entry.fresh)
     }
 
     /// Keeps what was seen, and rings if it is not what was seen before.
-    fn note(&self, uri: &str, seen: Seen) {
+    fn note(&self, subject: &Subject, seen: Seen) {
         let mut state = self.lock();
-        let Some(entry) = state.entries.get_mut(uri) else { return };
+        let Some(entry) = state.entries.get_mut(subject) else { return };
         entry.fresh = false;
         if entry.seen.as_ref() == Some(&seen) {
             return;

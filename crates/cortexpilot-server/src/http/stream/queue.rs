@@ -1,0 +1,210 @@
+//! The queue's changes, live: one event for each line of the ledger that is about an item.
+
+use cortexpilot_core::app::Reader;
+use cortexpilot_core::domain::id::Sha256Digest;
+use cortexpilot_core::domain::time::ledger_text;
+use cortexpilot_core::error::ErrorCode::LedgerCorrupt;
+use cortexpilot_core::port::StoreError;
+use cortexpilot_core::port::lines::{
+    LedgerFile, LedgerLine, LineFilter, LinesFrom, LinesPage, LinesQuery, Said, item_behind,
+};
+use futures_util::future::BoxFuture;
+use serde_json::json;
+
+use super::block::{Block, EndReason, ResetReason, Untrusted, opening, reset};
+use super::feed::{Read, Source};
+use super::{StreamBlock, follow, last_event_id, on_unless_off, shown_to, whole};
+use crate::http::call::Call;
+use crate::http::table::{Answer, Operation, operation};
+use crate::watch::Subject;
+use crate::wire::ItemView;
+
+/// How many lines are read at once.
+const READ_AT_ONCE: usize = 100;
+
+/// How much of a line's hash its id carries, in hexadecimal digits.
+const HASH_SHOWN: usize = 12;
+
+pub(in crate::http) fn operations() -> Vec<Operation> {
+    vec![operation!(stream, Read, Token).codes(&[&[LedgerCorrupt]]).cleaned_by_handler()]
+}
+
+/// A place behind a line, by its number and hash. Behind line 0, and behind a line of the original, there is no hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Behind {
+    seq: u64,
+    hash: Option<Sha256Digest>,
+}
+
+impl Behind {
+    fn of(line: &LedgerLine) -> Self {
+        Self { seq: line.number, hash: line.hash }
+    }
+
+    fn id(&self) -> String {
+        match self.hash {
+            Some(hash) => format!("{}-{}", self.seq, &hash.to_string()[..HASH_SHOWN]),
+            None => self.seq.to_string(),
+        }
+    }
+}
+
+/// The lines of the queue's ledger.
+pub(crate) struct QueueLines {
+    reader: Reader,
+}
+
+impl QueueLines {
+    async fn lines(&self, from: LinesFrom, limit: usize) -> Result<LinesPage, StoreError> {
+        let query = LinesQuery { file: LedgerFile::Queue, from, filter: LineFilter::default(), limit };
+        self.reader.queue().lines(&query).await
+    }
+
+    /// The place behind the last line.
+    async fn head(&self) -> Result<Behind, StoreError> {
+        let last = self.lines(LinesFrom::Before(None), 1).await?;
+        Ok(last.lines.first().map_or(Behind { seq: 0, hash: None }, Behind::of))
+    }
+
+    /// The place that this id names; `None` where it is no place of this ledger.
+    async fn place(&self, id: &str) -> Result<Option<Behind>, StoreError> {
+        let (seq, digits) = id.split_once('-').map_or((id, None), |(seq, digits)| (seq, Some(digits)));
+        let plain = !seq.is_empty() && seq.bytes().all(|byte| byte.is_ascii_digit());
+        let Some(seq) = seq.parse::<u64>().ok().filter(|_| plain) else { return Ok(None) };
+        if seq == 0 {
+            return Ok(digits.is_none().then_some(Behind { seq, hash: None }));
+        }
+        let page = self.lines(LinesFrom::After(seq - 1), 1).await?;
+        let Some(line) = page.lines.first().filter(|line| line.number == seq) else { return Ok(None) };
+        let same = digits.is_none_or(|digits| line.hash.is_some_and(|hash| hash.to_string()[..HASH_SHOWN] == *digits));
+        Ok(same.then(|| Behind::of(line)))
+    }
+
+    /// The lines behind a place, or from the first line on where the place is not there any more.
+    async fn behind(&self, after: Behind) -> Result<(LinesPage, bool), StoreError> {
+        let Some(before) = after.seq.checked_sub(1) else {
+            return Ok((self.lines(LinesFrom::After(0), READ_AT_ONCE).await?, false));
+        };
+        // The line before is read once more: it shows that this is the ledger it was.
+        let mut page = self.lines(LinesFrom::After(before), READ_AT_ONCE + 1).await?;
+        if page.lines.first().is_some_and(|line| Behind::of(line) == after) {
+            page.lines.remove(0);
+            return Ok((page, false));
+        }
+        Ok((self.lines(LinesFrom::After(0), READ_AT_ONCE).await?, true))
+    }
+
+    async fn block(&self, line: &LedgerLine) -> Result<Option<Block>, StoreError> {
+        let said = line.said();
+        let Said::Queue(event) = &said else { return Ok(None) };
+        let item = self.reader.queue().item(event.queue_id()).await?;
+        let item = item.and_then(|item| item_behind(&item, event));
+        let data = json!({
+            "seq": line.number,
+            "event": said.event(),
+            "ts": said.ts().map(ledger_text),
+            "queue_id": event.queue_id().as_str(),
+            "h": line.hash.map(|hash| hash.to_string()),
+            "item": item.map(|item| ItemView::of(&item, self.reader.now())),
+        });
+        Ok(Some(Block::new(Behind::of(line).id(), "queue_event", data, Untrusted::Item)))
+    }
+
+    async fn read_on(&self, after: Behind) -> Result<Read<Behind>, StoreError> {
+        let (page, replaced) = self.behind(after).await?;
+        let next = page.lines.last().map_or(if replaced { Behind { seq: 0, hash: None } } else { after }, Behind::of);
+        let mut blocks = Vec::with_capacity(page.lines.len());
+        for line in &page.lines {
+            blocks.extend(self.block(line).await?);
+        }
+        Ok(Read { blocks, replaced, next, more: next.seq < page.total && !page.lines.is_empty() })
+    }
+}
+
+impl Source for QueueLines {
+    type Key = ();
+    type Position = Behind;
+
+    fn key(&self) {}
+
+    fn subject(&self) -> Subject {
+        Subject::Queue
+    }
+
+    fn read<'a>(&'a self, after: &'a Behind) -> BoxFuture<'a, Result<Read<Behind>, EndReason>> {
+        Box::pin(async move {
+            self.read_on(*after).await.map_err(|error| {
+                tracing::info!(%error, "the queue that is followed cannot be read");
+                EndReason::Unavailable
+            })
+        })
+    }
+}
+
+/// What is wanted of the queue's changes.
+#[expect(dead_code, reason = "a description: its fields are read by the derive alone")]
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Wanted {
+    /// Go on with changes as they are written; otherwise the stream ends after those that are there.
+    #[param(default = true, nullable = false)]
+    follow: Option<bool>,
+    /// Go on behind this `id`, or behind the line of this number; the header `Last-Event-ID` stands before it. 0 begins with
+    /// the first line.
+    #[param(nullable = false)]
+    last_event_id: Option<String>,
+}
+
+/// Follows the queue: one event for each ledger line about an item, with the item as it then stood.
+///
+/// The stream begins with a block `queue_head`, which names the line that it begins behind: list the queue after that, then
+/// apply what comes. Each block `queue_event` names its line (`seq`, `h`), what was done (`event`) and the item behind it;
+/// refusals change nothing and are not here. Each `id`, sent back as `Last-Event-ID`, resumes behind its line. A block
+/// `reset` says that the ledger is another one and everything begins anew; a block `end`, which is the last, why the stream
+/// ends and whether it is worth opening again.
+#[utoipa::path(
+    get,
+    path = "/api/queue/stream",
+    operation_id = "queue_stream",
+    tag = "queue",
+    params(Wanted, ("last-event-id" = Option<String>, Header, description = "The last `id` that was received.")),
+    responses((status = 200, description = "The stream.", body = StreamBlock, content_type = "text/event-stream"))
+)]
+pub(crate) fn stream(call: Call) -> Answer {
+    Box::pin(async move {
+        let follows = on_unless_off(&call, "follow")?;
+        let reader = call.state.app.reader();
+        let source = QueueLines { reader: reader.clone() };
+        let (position, known) = match last_event_id(&call) {
+            None => (source.head().await?, true),
+            Some(id) => match source.place(&id).await? {
+                Some(place) => (place, true),
+                None => (source.head().await?, false),
+            },
+        };
+        let mut first = if follows { opening() } else { Vec::new() };
+        if !known {
+            first.extend_from_slice(&reset(ResetReason::PositionUnknown));
+        }
+        let health = reader.queue().health().await?;
+        let head = json!({
+            "seq": position.seq,
+            "h": position.hash.map(|hash| hash.to_string()),
+            "pending": health.pending,
+            "claimed": health.claimed,
+            "snapshot": "/api/queue",
+        });
+        // It holds nothing of a run.
+        let head = Block::new(position.id(), "queue_head", head, Untrusted::Item);
+        let shown = shown_to(&call);
+        first.extend_from_slice(head.bytes(shown));
+        if follows {
+            return follow(&call, &call.state.live.queue, source, position, first).await;
+        }
+        let read = source.read_on(position).await?;
+        for block in &read.blocks {
+            first.extend_from_slice(block.bytes(shown));
+        }
+        Ok(whole(first))
+    })
+}
