@@ -109,6 +109,28 @@ impl Scene {
             "gate_unfreeze" => ("/api/gate/unfreeze".to_owned(), reason),
             "tokens_list" => ("/api/tokens".to_owned(), empty),
             "token_revoke" => (format!("/api/tokens/{}/revoke", self.ann.id), reason),
+            "queue_stream" => ("/api/queue/stream?follow=false".to_owned(), empty),
+            "queue_history" => (format!("/api/queue/{}/history", self.waiting), empty),
+            "decisions_list" => ("/api/decisions".to_owned(), empty),
+            "ledger_get" => ("/api/ledger".to_owned(), empty),
+            "ledger_entries" => ("/api/ledger/entries".to_owned(), empty),
+            "checkpoints_list" => ("/api/ledger/checkpoints".to_owned(), empty),
+            "checkpoint_get" => (format!("/api/ledger/checkpoints/{}", self.home.queue().lines().len()), empty),
+            "run_events_stream" => ("/api/runs/run_sound/events/stream?follow=false".to_owned(), empty),
+            "run_diff" => ("/api/runs/run_sound/diff".to_owned(), empty),
+            "run_artifacts" => ("/api/runs/run_sound/artifacts".to_owned(), empty),
+            "run_artifact" => ("/api/runs/run_sound/artifacts/contract.json".to_owned(), empty),
+            "run_search" => ("/api/runs/run_sound/search".to_owned(), empty),
+            "run_compare" => ("/api/runs/run_sound/compare?with=run_asked".to_owned(), empty),
+            "run_proof" => ("/api/runs/run_sound/proof".to_owned(), empty),
+            "run_incident" => ("/api/runs/run_sound/incident".to_owned(), empty),
+            "contracts_list" => ("/api/contracts".to_owned(), empty),
+            "diff_gate_list" => ("/api/diff-gate".to_owned(), empty),
+            "reviews_list" => ("/api/reviews".to_owned(), empty),
+            "tests_list" => ("/api/tests".to_owned(), empty),
+            "events_list" => ("/api/events".to_owned(), empty),
+            "openapi" => ("/api/openapi.json".to_owned(), empty),
+            "docs" => ("/api/docs".to_owned(), empty),
             "health" => ("/health".to_owned(), empty),
             "api_health" => ("/api/health".to_owned(), empty),
             "readyz" => ("/readyz".to_owned(), empty),
@@ -118,9 +140,10 @@ impl Scene {
         }
     }
 
-    /// A sound call but for who makes it. `query` is put behind the path.
+    /// A sound call but for who makes it. `query` is put behind the path, or behind the path's own query.
     fn call(&self, operation: &Operation, query: &str) -> Request {
         let (path, body) = self.route(operation);
+        let query = if path.contains('?') { query.replacen('?', "&", 1) } else { query.to_owned() };
         let request = Request::new(operation.verb.as_str(), &format!("{path}{query}"));
         match operation.verb {
             Verb::Get => request,
@@ -164,6 +187,8 @@ fn credentials(scene: &Scene) -> (Server, Vec<Credential>) {
         String::from_utf8(bytes).expect("still ASCII")
     };
     let bearer = |token: &str| vec![("authorization", format!("Bearer {token}"))];
+    // Without the proof a change by cookie is refused before anybody looks whose it is.
+    let of_this_site = |cookie: &str| vec![("cookie", cookie.to_owned()), ("x-cortexpilot-csrf", "1".to_owned())];
     let plain = |what, token: &str, code| (what, String::new(), bearer(token), code);
     let mut all = vec![
         ("nothing", String::new(), Vec::new(), MISSING),
@@ -188,7 +213,7 @@ fn credentials(scene: &Scene) -> (Server, Vec<Credential>) {
         plain("a token that is not ASCII", "tökén-ünd-möre", INVALID),
         plain("a good token with a letter that is not ASCII", &format!("{good}é"), INVALID),
         ("two tokens", String::new(), [bearer(good), bearer(&scene.cleo.text)].concat(), INVALID),
-        ("a cookie that is no token", String::new(), vec![("cookie", "api_token=x".to_owned())], INVALID),
+        ("a cookie that is no token", String::new(), of_this_site("api_token=x"), INVALID),
     ];
     for name in ["token", "access_token", "api_token", "authorization"] {
         for secret in [good.as_str(), TOKEN] {
@@ -259,9 +284,14 @@ fn refused_with(operation: &Operation, who: Who) -> Option<&'static str> {
     let people_decide = operation.path.starts_with("/api/approvals")
         || operation.path.starts_with("/api/gate")
         || operation.path.starts_with("/api/tokens");
+    // The record names people: an agent sees what it did itself, a worker nothing.
+    let of_others = ["queue_history", "ledger_entries"].contains(&operation.id);
+    let of_anybody = of_others || operation.id == "decisions_list";
     match (operation.verb, who) {
-        (Verb::Get, Who::Agent) => ["gate_get", "tokens_list"].contains(&operation.id).then_some("SCOPE_FORBIDDEN"),
-        (Verb::Get, Who::Worker) => people_decide.then_some("SCOPE_FORBIDDEN"),
+        (Verb::Get, Who::Agent) => {
+            (of_others || ["gate_get", "tokens_list"].contains(&operation.id)).then_some("SCOPE_FORBIDDEN")
+        }
+        (Verb::Get, Who::Worker) => (people_decide || of_anybody).then_some("SCOPE_FORBIDDEN"),
         (Verb::Get, Who::Anonymous) => (people_decide && operation.id != "gate_get").then_some("SCOPE_FORBIDDEN"),
         // What only reads asks for no role.
         (Verb::Get, Who::RoleNotHeld | Who::NoRolesName | Who::TwoRoles | Who::NoRole) => None,
