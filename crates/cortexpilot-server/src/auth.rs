@@ -6,13 +6,14 @@
 //! by this one too; where the store cannot be read, nobody is let through on one.
 
 use std::fmt;
+use std::sync::Arc;
 
 use axum::http::header::{AUTHORIZATION, COOKIE};
 use axum::http::{HeaderMap, HeaderValue};
 use cortexpilot_core::app::identity::Identity;
 use cortexpilot_core::app::{Failure, Reader};
 use cortexpilot_core::domain::id::Sha256Digest;
-use cortexpilot_core::domain::principal::Principal;
+use cortexpilot_core::domain::principal::{Caller, Principal, Surface};
 use cortexpilot_core::domain::token::TokenText;
 use cortexpilot_core::error::ErrorCode;
 use cortexpilot_core::port::StoreError;
@@ -93,14 +94,15 @@ impl fmt::Debug for StaticToken {
 /// keeps them.
 #[derive(Clone)]
 pub struct KnownTokens {
-    shared: Vec<(Sha256Digest, Principal)>,
+    shared: Vec<(Sha256Digest, Arc<Caller>)>,
     personal: Option<Reader>,
 }
 
 impl fmt::Debug for KnownTokens {
     /// Shows whom there are tokens for, and no digest.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shared: Vec<&str> = self.shared.iter().map(|(_, principal)| principal.id.as_str()).collect();
+        let shared: Vec<&str> =
+            self.shared.iter().filter_map(|(_, caller)| Some(&*caller.principal.as_ref()?.id)).collect();
         f.debug_struct("KnownTokens").field("shared", &shared).field("personal", &self.personal.is_some()).finish()
     }
 }
@@ -110,7 +112,10 @@ impl Auth {
     /// one. Without any, and without personal ones, nobody can sign in.
     pub fn tokens(tokens: Vec<StaticToken>) -> Self {
         let known = tokens.into_iter().filter(|known| !known.token.trim().is_empty());
-        let shared = known.map(|known| (Sha256Digest::of(known.token.trim().as_bytes()), known.principal)).collect();
+        // They stand for the same callers as long as the process lives, so each is made once.
+        let caller = |principal| Arc::new(Caller { principal: Some(principal), surface: Surface::Http });
+        let shared = known.map(|known| (Sha256Digest::of(known.token.trim().as_bytes()), caller(known.principal)));
+        let shared = shared.collect();
         Self::On(KnownTokens { shared, personal: None })
     }
 
@@ -141,7 +146,19 @@ impl Auth {
     pub async fn identify(&self, headers: &HeaderMap) -> Result<Principal, Unidentified> {
         match self {
             Self::Off => Ok(Principal::anonymous()),
-            Self::On(known) => known.identify(&presented(headers)?).await,
+            Self::On(known) => known.identify(presented(headers)?).await,
+        }
+    }
+
+    /// The caller over HTTP whom a request comes from, where that is known without asking the store: whoever sends a static
+    /// token. `None` is no refusal: [`identify`](Self::identify) tells.
+    pub(crate) fn known_caller(&self, headers: &HeaderMap) -> Option<Arc<Caller>> {
+        match self {
+            Self::Off => None,
+            Self::On(known) => {
+                let sent = presented(headers).ok()?;
+                if known.personal.is_some() && personal(sent).is_some() { None } else { known.find(sent).cloned() }
+            }
         }
     }
 }
@@ -150,41 +167,48 @@ impl KnownTokens {
     /// What has the form and the checksum of a personal token is looked up as one and as nothing else, so that no static
     /// table can bring a revoked one back.
     async fn identify(&self, sent: &[u8]) -> Result<Principal, Unidentified> {
-        let text = std::str::from_utf8(sent).ok().and_then(TokenText::parse);
-        match (&self.personal, text) {
+        match (&self.personal, personal(sent)) {
             (Some(reader), Some(text)) => match reader.identify(&text).await.map_err(Unidentified::Unread)? {
                 Identity::Known(principal) => Ok(*principal),
                 Identity::Unknown => Err(Unidentified::Unknown),
                 Identity::Expired => Err(Unidentified::Expired),
                 Identity::Revoked => Err(Unidentified::Revoked),
             },
-            (Some(_), None) | (None, _) => self.find(sent).cloned().ok_or(Unidentified::Unknown),
+            (Some(_), None) | (None, _) => {
+                let known = self.find(sent).and_then(|caller| caller.principal.clone());
+                known.ok_or(Unidentified::Unknown)
+            }
         }
     }
 
     /// Digests are compared instead of tokens, in constant time and to the end of the table: neither a token's length nor
     /// its first characters nor its place can be read off the clock.
-    fn find(&self, sent: &[u8]) -> Option<&Principal> {
+    fn find(&self, sent: &[u8]) -> Option<&Arc<Caller>> {
         let digest = Sha256Digest::of(sent);
         let mut found = None;
-        for (known, principal) in &self.shared {
+        for (known, caller) in &self.shared {
             let same = bool::from(known.as_bytes().ct_eq(digest.as_bytes()));
             if same && found.is_none() {
-                found = Some(principal);
+                found = Some(caller);
             }
         }
         found
     }
 }
 
+/// What has the form and the checksum of a personal token.
+fn personal(sent: &[u8]) -> Option<TokenText> {
+    std::str::from_utf8(sent).ok().and_then(TokenText::parse)
+}
+
 /// The token a request carries. Bytes, not text: what is not ASCII is simply no token anybody was given.
-fn presented(headers: &HeaderMap) -> Result<Vec<u8>, Unidentified> {
+fn presented(headers: &HeaderMap) -> Result<&[u8], Unidentified> {
     let mut bearers = headers.get_all(AUTHORIZATION).iter().filter_map(bearer);
     match (bearers.next(), bearers.next()) {
-        (Some(token), None) => Ok(token.to_vec()),
+        (Some(token), None) => Ok(token),
         // Two bearer tokens: a proxy in between might have judged the other one.
         (Some(_), Some(_)) => Err(Unidentified::Unknown),
-        (None, _) => session(headers).map(<[u8]>::to_vec).ok_or(Unidentified::Missing),
+        (None, _) => session(headers).ok_or(Unidentified::Missing),
     }
 }
 
@@ -222,8 +246,6 @@ fn cookie<'h>(headers: &'h HeaderMap, name: &[u8]) -> Option<&'h [u8]> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use cortexpilot_core::domain::principal::{KnownBy, PrincipalKind, Roles};
     use cortexpilot_core::domain::token::TokenId;
     use cortexpilot_core::port::fake::{FakeRuns, ManualClock, MemStore, run_facts};

@@ -50,6 +50,10 @@ pub(super) async fn for_reader(operation: &Operation, caller: &Caller, ids: &Req
     if !is_agent || !operation.json || answer.status() != StatusCode::OK {
         return answer;
     }
+    Box::pin(for_agent(operation, caller, ids, answer)).await
+}
+
+async fn for_agent(operation: &Operation, caller: &Caller, ids: &RequestIds, answer: Response) -> Response {
     let (mut parts, body) = answer.into_parts();
     let cleaned = to_bytes(body, usize::MAX).await.ok().and_then(|bytes| clean(&bytes));
     let Some((body, done)) = cleaned else {

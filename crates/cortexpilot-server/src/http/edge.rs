@@ -24,7 +24,7 @@ use tower::{Layer, Service};
 use super::call::{Handled, nobody};
 use super::error::Refused;
 use super::hosts::AllowedHosts;
-use super::ids::RequestIds;
+use super::ids::{Names, RequestIds};
 use super::metrics::Counters;
 use super::{cors, csrf, gzip};
 
@@ -48,12 +48,13 @@ const HEADERS: [(HeaderName, HeaderValue); 8] = [
 /// What every request of one server passes.
 pub(crate) struct Edge {
     hosts: AllowedHosts,
+    randomness: Randomness,
     names: Names,
     counters: Counters,
 }
 
-/// Where names come from that a caller did not bring.
-enum Names {
+/// What names that a caller did not bring begin with.
+enum Randomness {
     App(Arc<App>),
     Ids(Arc<dyn Ids>),
 }
@@ -61,12 +62,16 @@ enum Names {
 impl Edge {
     /// For a server that only reads, and so has no app.
     pub(crate) fn new(hosts: AllowedHosts, ids: Arc<dyn Ids>) -> Self {
-        Self { hosts, names: Names::Ids(ids), counters: Counters::default() }
+        Self::with(hosts, Randomness::Ids(ids))
     }
 
     /// For a control plane.
     pub(crate) fn of(hosts: AllowedHosts, app: Arc<App>) -> Self {
-        Self { hosts, names: Names::App(app), counters: Counters::default() }
+        Self::with(hosts, Randomness::App(app))
+    }
+
+    fn with(hosts: AllowedHosts, randomness: Randomness) -> Self {
+        Self { hosts, randomness, names: Names::default(), counters: Counters::default() }
     }
 
     pub(crate) fn hosts(&self) -> &AllowedHosts {
@@ -78,9 +83,9 @@ impl Edge {
     }
 
     /// The ids that this request was given, or is given now.
-    pub(crate) fn ids_of(&self, request: &Request) -> RequestIds {
-        let given = request.extensions().get::<RequestIds>().cloned();
-        given.unwrap_or_else(|| self.name(request.headers()))
+    pub(crate) fn ids_of(&self, request: &Request) -> Arc<RequestIds> {
+        let given = request.extensions().get::<Arc<RequestIds>>().cloned();
+        given.unwrap_or_else(|| Arc::new(self.name(request.headers())))
     }
 
     /// What is judged before anything is looked at that a caller asks for.
@@ -96,10 +101,10 @@ impl Edge {
     }
 
     fn name(&self, headers: &HeaderMap) -> RequestIds {
-        match &self.names {
-            Names::App(app) => RequestIds::of(headers, app.ids()),
-            Names::Ids(ids) => RequestIds::of(headers, &**ids),
-        }
+        RequestIds::of(headers, || match &self.randomness {
+            Randomness::App(app) => self.names.next(app.ids()),
+            Randomness::Ids(ids) => self.names.next(&**ids),
+        })
     }
 }
 
@@ -147,7 +152,7 @@ where
 /// A request that has come.
 struct Arrived {
     started: Instant,
-    ids: RequestIds,
+    ids: Arc<RequestIds>,
     method: Method,
     uri: Uri,
     /// The page elsewhere that sent it, if one may.
@@ -160,7 +165,7 @@ struct Arrived {
 
 impl Edge {
     fn arrive(&self, request: &mut Request) -> Arrived {
-        let ids = self.name(request.headers());
+        let ids = Arc::new(self.name(request.headers()));
         let page = cors::page(&self.hosts, request.headers());
         let refused =
             |(code, reason): (ErrorCode, &str)| Refused::Coded(code, reason.to_owned()).render(&ids, &nobody());
@@ -216,7 +221,7 @@ impl Edge {
                 %method,
                 path = loggable(uri.path()),
                 operation = operation.unwrap_or("none"),
-                principal = handled.and_then(|handled| handled.principal.as_deref()).unwrap_or("none"),
+                principal = handled.and_then(Handled::principal).unwrap_or("none"),
                 status = response.status().as_u16(),
                 code = code.map_or("", ErrorCode::as_str),
                 elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),

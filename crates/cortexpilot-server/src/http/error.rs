@@ -159,7 +159,9 @@ pub(crate) fn example_of(refusal: &RefusalView) -> serde_json::Value {
 
 /// A JSON answer.
 pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Response {
-    let bytes = serde_json::to_vec(body).expect("invariant: views and read models serialise");
+    // Most answers fit, and so nothing is moved while they grow.
+    let mut bytes = Vec::with_capacity(1024);
+    serde_json::to_writer(&mut bytes, body).expect("invariant: views and read models serialise");
     let mut response = Response::new(Body::from(bytes));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

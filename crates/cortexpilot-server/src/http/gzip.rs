@@ -30,7 +30,14 @@ pub(super) fn accepted(method: &Method, headers: &HeaderMap) -> Option<HeaderVal
 
 /// The answer, compressed where it is long and JSON. A stream never is: its events would wait in the compressor.
 pub(super) async fn shrunk(accepted: Option<HeaderValue>, response: Response) -> Response {
-    let Some(accepted) = accepted.filter(|_| is_worth_it(&response)) else { return response };
+    match accepted.filter(|_| is_worth_it(&response)) {
+        // Boxed: what it takes would be part of every request otherwise.
+        Some(accepted) => Box::pin(compressed(accepted, response)).await,
+        None => response,
+    }
+}
+
+async fn compressed(accepted: HeaderValue, response: Response) -> Response {
     let mut request = Request::new(Body::empty());
     request.headers_mut().insert(ACCEPT_ENCODING, accepted);
     let mut response = Some(response);

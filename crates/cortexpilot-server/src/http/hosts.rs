@@ -133,7 +133,7 @@ impl AllowedHosts {
     fn host_is_ours(&self, uri: &Uri, headers: &HeaderMap) -> bool {
         let mut hosts = headers.get_all(HOST).iter();
         let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };
-        let known = |name: &str| self.hosts.contains(&name.to_ascii_lowercase());
+        let known = |name: &str| self.hosts.contains(name) || self.hosts.contains(&name.to_ascii_lowercase());
         host.to_str().is_ok_and(known) && uri.authority().is_none_or(|named| known(named.as_str()))
     }
 

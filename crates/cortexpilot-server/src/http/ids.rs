@@ -1,7 +1,10 @@
 //! The names of a request: taken from the caller where they are sound, made here otherwise, and echoed either way.
 
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use cortexpilot_core::domain::id::hex;
+use cortexpilot_core::domain::id::{Sha256Digest, hex};
 use cortexpilot_core::port::Ids;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -10,6 +13,25 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// The longest id that is taken from a caller.
 const ID_MAX: usize = 128;
+
+/// Makes names for requests that brought none: no two alike, here or elsewhere, and none to be told from those before. They
+/// are no secrets, so the system is asked for randomness once a process and not at every request.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    key: OnceLock<[u8; 32]>,
+    made: AtomicU64,
+}
+
+impl Names {
+    /// Two of them, as bytes.
+    pub(crate) fn next(&self, ids: &dyn Ids) -> [u8; 32] {
+        let mut seed = [0; 40];
+        let (key, count) = seed.split_at_mut(32);
+        key.copy_from_slice(self.key.get_or_init(|| ids.bytes()));
+        count.copy_from_slice(&self.made.fetch_add(1, Ordering::Relaxed).to_le_bytes());
+        *Sha256Digest::of(&seed).as_bytes()
+    }
+}
 
 /// Under which names this request is found in logs here and elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,17 +43,17 @@ pub(crate) struct RequestIds {
 
 impl RequestIds {
     /// Reads `x-request-id`, `x-trace-id` and `traceparent` (W3C Trace Context, level 1), in this order of precedence for
-    /// the trace id. What has another form than it must have is as if it had not been sent.
-    pub(crate) fn of(headers: &HeaderMap, ids: &dyn Ids) -> Self {
+    /// the trace id. What has another form than it must have is as if it had not been sent; for what is missing there is
+    /// `made`.
+    pub(crate) fn of(headers: &HeaderMap, made: impl FnOnce() -> [u8; 32]) -> Self {
         let traceparent = one(headers, &TRACEPARENT).filter(|text| trace_of(text).is_some());
         let trace_id = one(headers, &TRACE_ID).or_else(|| trace_of(traceparent?));
         let request_id = one(headers, &REQUEST_ID).map(str::to_owned);
         let trace_id = trace_id.map(str::to_owned);
         let (request_id, trace_id) = match (request_id, trace_id) {
             (Some(request_id), Some(trace_id)) => (request_id, trace_id),
-            // Randomness comes from the system: it is asked once, whatever is missing.
             (request_id, trace_id) => {
-                let made = ids.bytes::<32>();
+                let made = made();
                 let (first, second) = made.split_at(16);
                 (request_id.unwrap_or_else(|| hex(first)), trace_id.unwrap_or_else(|| hex(second)))
             }
@@ -94,7 +116,7 @@ mod tests {
         for (name, value) in headers {
             map.append(*name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
         }
-        RequestIds::of(&map, &SeqIds::default())
+        RequestIds::of(&map, || Names::default().next(&SeqIds::default()))
     }
 
     const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -108,6 +130,15 @@ mod tests {
         assert_eq!(headers["traceparent"], PARENT);
         let both = ids(&[("x-trace-id", "tid-1"), ("traceparent", PARENT)]);
         assert_eq!(both.trace_id, "tid-1", "the plainer header is the more deliberate one");
+    }
+
+    #[test]
+    fn no_two_names_that_are_made_are_alike() {
+        let (names, seed) = (Names::default(), SeqIds::default());
+        let made: std::collections::BTreeSet<[u8; 16]> =
+            (0..1000).flat_map(|_| names.next(&seed).as_chunks().0.to_vec()).collect();
+        assert_eq!(made.len(), 2000);
+        assert_ne!(Names::default().next(&seed), Names::default().next(&seed), "another process makes others");
     }
 
     #[test]

@@ -18,6 +18,9 @@ pub(crate) struct Query(Vec<(String, String)>);
 impl Query {
     /// Reads a query whose parameters are among `known`.
     pub(crate) fn parse(uri: &Uri, known: &[&'static str]) -> Result<Self, Refused> {
+        if uri.query().is_none_or(str::is_empty) {
+            return Ok(Self::default());
+        }
         let Pairs(pairs) = Pairs::<Vec<(String, String)>>::try_from_uri(uri)
             .map_err(|_| Refused::form("The query cannot be read as `name=value` pairs."))?;
         for (at, (name, _)) in pairs.iter().enumerate() {

@@ -41,7 +41,8 @@ pub(crate) struct Connected {
     // Nothing is ever sent: the receiver learns that the sender is gone. `None` where the handler's future is dropped as soon
     // as nobody waits for it.
     listens: Option<watch::Receiver<()>>,
-    stopping: watch::Receiver<bool>,
+    // The connection's own: what all connections share is not touched by each request.
+    stopping: Arc<watch::Receiver<bool>>,
 }
 
 impl Connected {
@@ -56,7 +57,7 @@ impl Connected {
     /// Ready when the server ends: an answer that goes on for ever must end as well.
     pub(crate) async fn stopping(&mut self) {
         // An error means that the server is gone, which is an end as well.
-        let _ = self.stopping.wait_for(|stopping| *stopping).await;
+        let _ = watch::Receiver::clone(&self.stopping).wait_for(|stopping| *stopping).await;
     }
 }
 
@@ -184,7 +185,7 @@ async fn connection(
         () = seat.must_leave() => return Ok(()),
         _ = stopping.wait_for(|stopping| *stopping) => return Ok(()),
     }
-    let until = stopping.clone();
+    let (begun, until) = (Arc::new(begun), Arc::new(stopping.clone()));
     let service =
         hyper::service::service_fn(|request: Request<Incoming>| carry_out(&router, request, &begun, &until, seat));
     let mut http = http1::Builder::new();
@@ -217,8 +218,8 @@ async fn connection(
 fn carry_out(
     router: &Router,
     mut request: Request<Incoming>,
-    begun: &mpsc::Sender<Infallible>,
-    stopping: &watch::Receiver<bool>,
+    begun: &Arc<mpsc::Sender<Infallible>>,
+    stopping: &Arc<watch::Receiver<bool>>,
     seat: &Arc<Seat>,
 ) -> impl Future<Output = Result<Response<Counted>, Infallible>> + use<> {
     let (router, begun) = (router.clone(), begun.clone());

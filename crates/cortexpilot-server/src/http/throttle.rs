@@ -121,7 +121,7 @@ impl Throttle {
             return Ok(Turn { _permit: None });
         }
         let said = "As many expensive reads are under way as this server does at once. Ask again.";
-        self.turn(self.expensive.clone(), said).await
+        Box::pin(self.turn(self.expensive.clone(), said)).await
     }
 
     async fn turn(&self, of: Arc<Semaphore>, said: &str) -> Result<Turn, Refused> {

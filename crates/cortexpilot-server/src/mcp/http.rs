@@ -36,7 +36,7 @@ use super::readonly::ReadOnlyTools;
 use super::scan::{INTERNAL_ERROR, Refusal, RequestId};
 use super::{Effect, ToolServer};
 use crate::auth::Auth;
-use crate::http::call::{Handled, identify, nobody};
+use crate::http::call::{Handled, Whom, identify, nobody};
 use crate::http::edge::Edge;
 use crate::http::error::Refused;
 use crate::http::ids::RequestIds;
@@ -254,7 +254,7 @@ async fn handle(service: McpService, auth: Auth, edge: Arc<Edge>, request: Reque
         edge.counters().count_call(name, tool, outcome);
         tracing::info!(request_id = %ids.request_id, server = name, tool, outcome, "mcp call");
     }
-    response.extensions_mut().insert(Handled { operation: name, principal });
+    response.extensions_mut().insert(Handled { operation: name, whom: Whom::Named(principal) });
     response
 }
 

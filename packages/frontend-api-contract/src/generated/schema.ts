@@ -1,6 +1,6 @@
 // Made from openapi.json by openapi-typescript 7.13.0. Change the code, then run `cargo xtask gen`.
-// document sha256: 07df7bea5c164effbc58d6d9c599a8716991d02b109caccf27533eabff3a3f53
-// text sha256: 262906f1be5ba42c0715990c9d366eb215c2c521e086de9a80cd92ddf187774b
+// document sha256: 72961cefa70251cee438f437682761084b3cb4eac939a129f2ff919de19eef21
+// text sha256: 785471a5cf16ac10294d731cf701eceb195bec1a12325dd30c0cd13532ac7d0f
 export interface paths {
     "/api/queue/from-run/{run_id}/preview": {
         parameters: {
@@ -4484,7 +4484,7 @@ export interface operations {
                      *         "priority": 0,
                      *         "scheduled_at": "",
                      *         "deadline_at": "",
-                     *         "run_id": "run_20261122_083052_00000000000000000000000000000005",
+                     *         "run_id": "run_20261122_083052_00000000000000000000000000000003",
                      *         "claimed_at": "2026-11-22T08:30:52.000000+00:00",
                      *         "completed_at": "",
                      *         "sla_state": "in_progress",
@@ -4603,7 +4603,7 @@ export interface operations {
                      *       "priority": 0,
                      *       "scheduled_at": "",
                      *       "deadline_at": "",
-                     *       "run_id": "run_20261122_083052_00000000000000000000000000000005",
+                     *       "run_id": "run_20261122_083052_00000000000000000000000000000003",
                      *       "claimed_at": "2026-11-22T08:30:52.000000+00:00",
                      *       "completed_at": "2026-11-22T08:30:52.000000+00:00",
                      *       "sla_state": "completed",
