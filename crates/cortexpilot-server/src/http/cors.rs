@@ -23,8 +23,9 @@ const REQUEST_HEADERS: HeaderValue = HeaderValue::from_static(
 
 /// Headers of an answer that a script may read beside those that it may anyway.
 const ANSWER_HEADERS: HeaderValue = HeaderValue::from_static(
-    "retry-after, traceparent, x-cortexpilot-problem-count, x-cortexpilot-problems, x-cortexpilot-redacted, \
-     x-cortexpilot-truncated, x-request-id, x-trace-id",
+    "content-disposition, retry-after, traceparent, x-cortexpilot-next-offset, x-cortexpilot-problem-count, \
+     x-cortexpilot-problems, x-cortexpilot-redacted, x-cortexpilot-size-bytes, x-cortexpilot-truncated, x-request-id, \
+     x-trace-id",
 );
 
 /// How long a browser may remember a preflight, in seconds: as long as somebody who takes an origin off the list will wait.

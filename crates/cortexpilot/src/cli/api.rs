@@ -24,9 +24,9 @@ use remote::Remote;
 Examples:
   cortexpilot api GET /api/runs
   cortexpilot api GET /api/queue -F status=PENDING --paginate --output json
-  cortexpilot api GET /api/runs/run_20261122_083052_7d2ddd9c/events/stream -F follow=false
-  cortexpilot api POST /api/queue/from-run/run_20261122_083052_7d2ddd9c/preview -F priority=5 --role OPS
-  cortexpilot api POST /api/queue/0123456789abcdef0123456789abcdef/cancel -f reason='not needed' --role OPS \\
+  cortexpilot api GET /api/runs/RUN_ID/events/stream -F follow=false
+  cortexpilot api POST /api/queue/from-run/RUN_ID/preview -F priority=5 --role OPS
+  cortexpilot api POST /api/queue/QUEUE_ID/cancel -f reason='not needed' --role OPS \\
       --server http://127.0.0.1:8000
 
 Without --server the operation is answered inside this process, over the local runtime root and runs root, as whom the \

@@ -92,7 +92,11 @@ async fn a_listed_page_is_told_what_it_may_send_and_may_then_send_it() {
         let told = world.send(ask).await;
         assert_eq!(told.verdict(), want);
         assert_eq!(told.header("access-control-allow-origin"), PAGE, "a script may read refusals too");
-        assert!(told.header("access-control-expose-headers").contains("x-request-id"));
+        let exposed = told.header("access-control-expose-headers");
+        // A file is read to its end by what these say.
+        for name in ["x-request-id", "retry-after", "x-cortexpilot-size-bytes", "x-cortexpilot-next-offset"] {
+            assert!(exposed.split(", ").any(|exposed| exposed == name), "{name}: {exposed}");
+        }
     }
     // A plain question for the methods is no preflight, and its host is no name of ours.
     let plain = preflight("/api/queue", PAGE).without("access-control-request-method");
