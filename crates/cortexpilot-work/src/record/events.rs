@@ -66,9 +66,10 @@ impl EventLog {
         self.count
     }
 
-    /// Three writes, in this order: the line, its chain entry, the line's newline. A reader takes a last line without its
-    /// newline as one that is just being written, with or without an entry, so between any two of them, and after a kill
-    /// there, the chain holds. The other orders show a line without an entry or an entry without a line.
+    /// Three writes, in this order: the line without its last byte, its chain entry, the last byte with the newline. So a
+    /// line that can be read always has its entry, and a reader takes a last line that cannot be read yet as one that is
+    /// just being written, with or without an entry: the chain holds after a kill between any two bytes. The other orders
+    /// show a line without an entry or an entry without a line.
     pub(super) fn append(&mut self, now: Timestamp, level: Level, name: &str, context: Value) -> io::Result<u64> {
         // Events are read in file order; a clock that was set back must not make a later one look earlier.
         let at = self.last.map_or(now, |last| now.max(last));
@@ -82,9 +83,11 @@ impl EventLog {
         let digest = Sha256Digest::of(line.as_bytes()).to_string();
         let hash = Sha256Digest::of(format!("{index}:{}:{digest}", self.hash).as_bytes()).to_string();
         let entry = json!({"index": index, "event_sha256": digest, "prev_hash": self.hash, "hash": hash});
-        write_all(&mut self.events, line.as_bytes())?;
+        line.push('\n');
+        let (most, rest) = line.as_bytes().split_at(line.len() - 2);
+        write_all(&mut self.events, most)?;
         write_all(&mut self.chain, format!("{}\n", spaced(&entry)).as_bytes())?;
-        write_all(&mut self.events, b"\n")?;
+        write_all(&mut self.events, rest)?;
         (self.count, self.hash, self.last) = (index, hash, Some(at));
         Ok(index)
     }

@@ -25,10 +25,14 @@ pub(super) fn arguments(policy: &Policy, helper: &Path) -> Vec<String> {
     if !policy.network {
         add(&["--unshare-net"]);
     }
-    if !rustix::process::geteuid().is_root() {
+    add(&["--hostname", "sandbox", "--cap-drop", "ALL"]);
+    if rustix::process::geteuid().is_root() {
+        // bubblewrap leaves root's bounding set as it was; with this one capability the next stage empties it, and then
+        // has none.
+        add(&["--cap-add", "CAP_SETPCAP"]);
+    } else {
         add(&["--unshare-user"]);
     }
-    add(&["--hostname", "sandbox", "--cap-drop", "ALL"]);
     for path in SYSTEM_DIRS {
         match std::fs::read_link(path) {
             Ok(target) => add(&["--symlink", &target.to_string_lossy(), path]),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process, waitpid};
+use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process, wait};
 
 /// One look at the tree.
 #[derive(Debug, Clone, Default)]
@@ -48,10 +48,10 @@ pub(super) fn signal(pids: &[i32], signal: Signal) {
     }
 }
 
-/// Collects children that have ended; answers the status of `main` if it is among them.
+/// Collects children that have ended, whatever their process group; answers the status of `main` if it is among them.
 pub(super) fn reap(main: i32) -> Option<WaitStatus> {
     let mut of_main = None;
-    while let Ok(Some((pid, status))) = waitpid(None, WaitOptions::NOHANG) {
+    while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
         if pid.as_raw_nonzero().get() == main {
             of_main = Some(status);
         }

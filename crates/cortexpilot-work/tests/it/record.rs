@@ -60,17 +60,17 @@ async fn the_hash_chain_holds_after_a_kill_between_any_two_bytes() {
     let before = (std::fs::read(&events).unwrap(), std::fs::read(&chain).unwrap());
     record.event(Level::Info, "TWO", json!({"b": 2})).unwrap();
     let after = (std::fs::read(&events).unwrap(), std::fs::read(&chain).unwrap());
-    // What is written, in its order: the line, its entry, the line's newline.
-    let line = &after.0[before.0.len()..after.0.len() - 1];
+    // What is written, in its order: the line but for its end, its entry, the line's end.
+    let line = &after.0[before.0.len()..];
+    let (most, end) = line.split_at(line.len() - 2);
     let entry = &after.1[before.1.len()..];
-    let steps = line.len() + entry.len() + 1;
+    let steps = most.len() + entry.len() + end.len();
     for cut in 0..=steps {
+        let part = |bytes: &[u8], before: usize| bytes[..cut.saturating_sub(before).min(bytes.len())].to_vec();
         let (mut first, mut second) = before.clone();
-        first.extend_from_slice(&line[..cut.min(line.len())]);
-        second.extend_from_slice(&entry[..cut.saturating_sub(line.len()).min(entry.len())]);
-        if cut == steps {
-            first.push(b'\n');
-        }
+        first.extend(part(most, 0));
+        second.extend(part(entry, most.len()));
+        first.extend(part(end, most.len() + entry.len()));
         std::fs::write(&events, first).unwrap();
         std::fs::write(&chain, second).unwrap();
         let found = problems(&root).await;

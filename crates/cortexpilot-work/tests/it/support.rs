@@ -17,31 +17,31 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// The helper as cargo built it for these tests.
-pub fn helper() -> Helper {
+pub(crate) fn helper() -> Helper {
     Helper { program: env!("CARGO_BIN_EXE_cortexpilot-sandbox-exec").into(), args: Vec::new() }
 }
 
 /// The programs that the tests need; the message says how to get what is missing.
-pub fn tools() -> Tools {
+pub(crate) fn tools() -> Tools {
     let tools = Tools::resolve().unwrap();
     assert!(tools.bwrap.is_some(), "bubblewrap is needed for these tests: apt install bubblewrap");
     tools
 }
 
-pub fn clock() -> Arc<dyn Clock> {
+pub(crate) fn clock() -> Arc<dyn Clock> {
     Arc::new(ManualClock::at(Timestamp::from_second(1_772_366_400).unwrap()))
 }
 
-pub struct World {
-    pub dir: TempDir,
-    pub baseline: String,
-    pub worker: Worker,
-    pub stop: Stop,
+pub(crate) struct World {
+    pub(crate) dir: TempDir,
+    pub(crate) baseline: String,
+    pub(crate) worker: Worker,
+    pub(crate) stop: Stop,
 }
 
 impl World {
     /// A repository with three files, and a worker whose sandbox is `level`.
-    pub fn at(level: Level) -> Self {
+    pub(crate) fn at(level: Level) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let repo = dir.path().join("repo");
         std::fs::create_dir(&repo).unwrap();
@@ -79,16 +79,16 @@ impl World {
         Self { dir, baseline, worker, stop: Stop::default() }
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    pub fn repo(&self) -> PathBuf {
+    pub(crate) fn repo(&self) -> PathBuf {
         self.path("repo")
     }
 
     /// A contract of the script runner that allows `docs`.
-    pub fn contract(&self, script: Value) -> Value {
+    pub(crate) fn contract(&self, script: Value) -> Value {
         json!({
             "task_id": "task_note",
             "assigned_agent": {"role": "WORKER", "agent_id": "agent-1"},
@@ -103,7 +103,7 @@ impl World {
         })
     }
 
-    pub fn assignment(&self, contract: &Value) -> Assignment {
+    pub(crate) fn assignment(&self, contract: &Value) -> Assignment {
         let bytes: Arc<[u8]> = serde_json::to_vec(contract).unwrap().into();
         Assignment {
             run_id: RunId::parse("run_1").unwrap(),
@@ -117,12 +117,12 @@ impl World {
         }
     }
 
-    pub fn run(&self, contract: &Value) -> Result<Outcome, NotStarted> {
+    pub(crate) fn run(&self, contract: &Value) -> Result<Outcome, NotStarted> {
         execute(&self.worker, &self.assignment(contract), &(), &self.stop)
     }
 
     /// Runs a script and answers how it failed (`""`: it did not) and the run.
-    pub fn script(&self, script: Value) -> (String, Run) {
+    pub(crate) fn script(&self, script: Value) -> (String, Run) {
         let outcome = self.run(&self.contract(script)).unwrap();
         let failure = outcome.failure.as_ref().map_or_else(String::new, |failure| failure.reason.clone());
         (failure, Run(outcome.dir))
@@ -130,29 +130,29 @@ impl World {
 }
 
 /// A finished run directory.
-pub struct Run(pub PathBuf);
+pub(crate) struct Run(pub PathBuf);
 
 impl Run {
-    pub fn json(&self, path: &str) -> Value {
+    pub(crate) fn json(&self, path: &str) -> Value {
         serde_json::from_slice(&std::fs::read(self.0.join(path)).unwrap()).unwrap()
     }
 
-    pub fn text(&self, path: &str) -> String {
+    pub(crate) fn text(&self, path: &str) -> String {
         std::fs::read_to_string(self.0.join(path)).unwrap()
     }
 
-    pub fn events(&self) -> Vec<Value> {
+    pub(crate) fn events(&self) -> Vec<Value> {
         self.text("events.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    pub fn event(&self, name: &str) -> Value {
+    pub(crate) fn event(&self, name: &str) -> Value {
         let found = self.events().into_iter().find(|event| event["event"] == name);
         found.unwrap_or_else(|| panic!("there is no {name}: {}", self.text("events.jsonl")))["context"].clone()
     }
 }
 
 /// Plain git, as a person runs it: with whatever the repository's configuration says.
-pub fn git(dir: &Path, args: &[&str]) -> String {
+pub(crate) fn git(dir: &Path, args: &[&str]) -> String {
     let output = Command::new("git")
         .current_dir(dir)
         .env_remove("GIT_DIR")
@@ -165,7 +165,7 @@ pub fn git(dir: &Path, args: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-pub fn commit(repo: &Path) -> String {
+pub(crate) fn commit(repo: &Path) -> String {
     git(repo, &["add", "-A"]);
     git(repo, &["commit", "-q", "-m", "a commit"]);
     git(repo, &["rev-parse", "HEAD"])
