@@ -175,14 +175,18 @@ impl TaskContract {
             may_write: text("tool_permissions/filesystem") == "workspace-write",
             network: text("tool_permissions/network") == "allow",
             timeout,
-            max_retries: at("timeout_retry/max_retries").and_then(Value::as_u64).and_then(|n| n.try_into().ok()).unwrap_or(0),
+            max_retries: at("timeout_retry/max_retries")
+                .and_then(Value::as_u64)
+                .and_then(|n| n.try_into().ok())
+                .unwrap_or(0),
             retry_backoff: seconds("timeout_retry/retry_backoff_sec").unwrap_or_default(),
             baseline_ref: text("rollback/baseline_ref"),
             role: Some(text("assigned_agent/role")).filter(|role| !role.is_empty()).unwrap_or_else(|| "WORKER".into()),
             agent_id: text("assigned_agent/agent_id"),
             runner: Some(text("runtime_options/runner")).filter(|runner| !runner.is_empty()),
             command: (!command.is_empty()).then_some(command),
-            script: at("runtime_options/script").map(|steps| Scenario::read(steps).expect("invariant: the check has read it")),
+            script: at("runtime_options/script")
+                .map(|steps| Scenario::read(steps).expect("invariant: the check has read it")),
             isolation: match text("runtime_options/isolation").as_str() {
                 "confined" => Some(Asked::Confined),
                 "namespaces" => Some(Asked::Namespaces),

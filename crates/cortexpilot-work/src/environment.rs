@@ -45,5 +45,10 @@ pub(crate) fn environment(
 /// Whether a variable may be handed on at all: what changes how programs are loaded may not.
 fn is_name(name: &str) -> bool {
     let plain = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    plain && !name.starts_with("LD_") && !name.starts_with("DYLD_") && !name.starts_with("GIT_") && name != "PATH" && name != "HOME"
+    plain
+        && !name.starts_with("LD_")
+        && !name.starts_with("DYLD_")
+        && !name.starts_with("GIT_")
+        && name != "PATH"
+        && name != "HOME"
 }

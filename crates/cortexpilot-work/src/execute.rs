@@ -248,6 +248,13 @@ impl std::fmt::Debug for Ready {
 }
 
 impl Worker {
+    /// Removes workspaces that a worker that was killed left behind. Call it when the worker starts, before its first item:
+    /// every workspace beneath [`work_root`](Self::work_root) is taken for abandoned. Answers how many there were.
+    pub fn clear_workspaces(&self) -> usize {
+        let entries = std::fs::read_dir(&self.work_root).into_iter().flatten().flatten();
+        entries.filter(|entry| std::fs::remove_dir_all(entry.path()).is_ok()).count()
+    }
+
     /// Checks everything that can be known before the claim: the pinned bytes, the contract, the runner's program and
     /// credentials, the isolation.
     ///

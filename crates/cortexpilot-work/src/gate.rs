@@ -266,7 +266,13 @@ mod tests {
         check("renamed into it", &[("src/b", None), ("docs/b", Some(file("1")))], &["src/b"]);
         check("a neighbour of the same beginning", &[("docs2/a", Some(file("1")))], &["docs2/a"]);
         check("another case", &[("Docs/new", Some(file("1")))], &["Docs/new"]);
-        let executable = Entry::File { executable: true, special_bits: false, shared: false, sha256: Sha256Digest::of(b"1"), size: 1 };
+        let executable = Entry::File {
+            executable: true,
+            special_bits: false,
+            shared: false,
+            sha256: Sha256Digest::of(b"1"),
+            size: 1,
+        };
         check("mode inside", &[("docs/a", Some(executable.clone()))], &[]);
         check("mode outside", &[("src/b", Some(executable))], &["src/b"]);
         check("inside a submodule", &[("vendor/mod/x", Some(file("1")))], &["vendor/mod/x", "vendor/mod/x"]);
@@ -294,15 +300,47 @@ mod tests {
             ("docs/l", file("1"), "link was replaced"),
             ("docs/p", Entry::Special, "pipe"),
             ("docs/p", Entry::Unreadable, "cannot be read"),
-            ("docs/big", Entry::File { executable: false, special_bits: false, shared: false, sha256: Sha256Digest::of(b""), size: 65 << 20 }, "64 MiB"),
-            ("docs/s", Entry::File { executable: false, special_bits: true, shared: false, sha256: Sha256Digest::of(b""), size: 1 }, "set-user-id"),
-            ("docs/h", Entry::File { executable: false, special_bits: false, shared: true, sha256: Sha256Digest::of(b""), size: 1 }, "hard link"),
+            (
+                "docs/big",
+                Entry::File {
+                    executable: false,
+                    special_bits: false,
+                    shared: false,
+                    sha256: Sha256Digest::of(b""),
+                    size: 65 << 20,
+                },
+                "64 MiB",
+            ),
+            (
+                "docs/s",
+                Entry::File {
+                    executable: false,
+                    special_bits: true,
+                    shared: false,
+                    sha256: Sha256Digest::of(b""),
+                    size: 1,
+                },
+                "set-user-id",
+            ),
+            (
+                "docs/h",
+                Entry::File {
+                    executable: false,
+                    special_bits: false,
+                    shared: true,
+                    sha256: Sha256Digest::of(b""),
+                    size: 1,
+                },
+                "hard link",
+            ),
         ];
         for (path, entry, reason) in rows {
             let mut after = before.clone();
             after.entries.insert(path.as_bytes().to_vec(), entry.clone());
             let found = verdict(&before, &after, &["docs"]);
-            let is_named = found.iter().any(|line| line.contains(reason) || (reason == &"names exactly" && line.contains("must name exactly")));
+            let is_named = found.iter().any(|line| {
+                line.contains(reason) || (reason == &"names exactly" && line.contains("must name exactly"))
+            });
             assert!(is_named, "{path:?}: {found:?}");
         }
         let mut after = before.clone();

@@ -38,7 +38,10 @@ impl Checked {
 
 /// Looks at each of them.
 pub(crate) fn check(required: &[RequiredOutput], workspace: &Workspace, diff: &Diff) -> Vec<Checked> {
-    required.iter().map(|output| Checked { output: output.clone(), problem: problem(output, workspace, diff) }).collect()
+    required
+        .iter()
+        .map(|output| Checked { output: output.clone(), problem: problem(output, workspace, diff) })
+        .collect()
 }
 
 fn problem(output: &RequiredOutput, workspace: &Workspace, diff: &Diff) -> Option<String> {

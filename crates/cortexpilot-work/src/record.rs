@@ -173,9 +173,11 @@ impl RunRecord {
         }
         if let Err(error) = files::rename_new(&making, &dir) {
             remove_making(&making);
-            return Err(match error.kind() {
-                io::ErrorKind::AlreadyExists | io::ErrorKind::DirectoryNotEmpty => RecordProblem::Exists(run_id),
-                _ => RecordProblem::io("giving the run its name")(error),
+            let taken = matches!(error.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::DirectoryNotEmpty);
+            return Err(if taken {
+                RecordProblem::Exists(run_id)
+            } else {
+                RecordProblem::io("giving the run its name")(error)
             });
         }
         sync_dir(runs_root).map_err(RecordProblem::io("the runs root"))?;

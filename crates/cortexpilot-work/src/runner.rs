@@ -125,7 +125,7 @@ pub trait Runner: Send + Sync {
     fn job(&self, contract: &TaskContract, means: &Means, level: sandbox::Level) -> Option<Job>;
 
     /// A reader for one run's output.
-    fn reading(&self) -> Box<dyn Reading>;
+    fn reading(&self, contract: &TaskContract) -> Box<dyn Reading>;
 }
 
 /// The runner of a name.
@@ -141,10 +141,13 @@ pub fn named(name: &str) -> Result<&'static dyn Runner, NotReady> {
         other => {
             let need = match other {
                 "" => "neither the contract nor the source run names a runner".to_owned(),
-                "agents" | "app-server" | "app_server" => "it belongs to another orchestrator and is not part of this one".to_owned(),
+                "agents" | "app-server" | "app_server" => {
+                    "it belongs to another orchestrator and is not part of this one".to_owned()
+                }
                 _ => "there is no such runner".to_owned(),
             };
-            let way = "set runtime_options.runner to shell, script, codex or claude, or choose one when starting the worker";
+            let way =
+                "set runtime_options.runner to shell, script, codex or claude, or choose one when starting the worker";
             Err(NotReady { runner: other.to_owned(), needs: vec![need, way.to_owned()] })
         }
     }
@@ -180,7 +183,8 @@ fn agent_needs(name: &str, install: &str, contract: &TaskContract, means: &Means
     }
     if !contract.network {
         needs.push(
-            "it reaches its model over the network, and the contract's tool_permissions.network is not `allow`".to_owned(),
+            "it reaches its model over the network, and the contract's tool_permissions.network is not `allow`"
+                .to_owned(),
         );
     }
     needs
@@ -188,7 +192,10 @@ fn agent_needs(name: &str, install: &str, contract: &TaskContract, means: &Means
 
 /// A runner's own credentials and addresses.
 fn agent_env(name: &str, means: &Means) -> BTreeMap<String, String> {
-    let names = CREDENTIALS.iter().filter(|(runner, _, _)| *runner == name).flat_map(|(_, one_of, also)| one_of.iter().chain(*also));
+    let names = CREDENTIALS
+        .iter()
+        .filter(|(runner, _, _)| *runner == name)
+        .flat_map(|(_, one_of, also)| one_of.iter().chain(*also));
     names.filter_map(|variable| Some(((*variable).to_owned(), means.credentials.get(*variable)?.clone()))).collect()
 }
 

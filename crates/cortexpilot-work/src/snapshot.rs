@@ -24,8 +24,16 @@ pub(crate) type PathBytes = Vec<u8>;
 /// What lies at a path. Directories are not entries: what they hold is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Entry {
-    File { executable: bool, special_bits: bool, shared: bool, sha256: Sha256Digest, size: u64 },
-    Link { target: Vec<u8> },
+    File {
+        executable: bool,
+        special_bits: bool,
+        shared: bool,
+        sha256: Sha256Digest,
+        size: u64,
+    },
+    Link {
+        target: Vec<u8>,
+    },
     /// A FIFO, socket or device.
     Special,
     /// It could not be read.
@@ -126,7 +134,11 @@ impl Walk {
                 };
                 self.add(path, entry);
             }
-            FileType::Fifo | FileType::Socket | FileType::CharacterDevice | FileType::BlockDevice | FileType::Unknown => {
+            FileType::Fifo
+            | FileType::Socket
+            | FileType::CharacterDevice
+            | FileType::BlockDevice
+            | FileType::Unknown => {
                 self.add(path, Entry::Special);
             }
         }
@@ -141,7 +153,7 @@ impl Walk {
         }
         let Ok((sha256, size)) = digest(&mut file) else { return Entry::Unreadable };
         if stat.st_nlink > 1 {
-            let place = self.links.entry((stat.st_dev, stat.st_ino)).or_insert_with(|| (stat.st_nlink as u64, Vec::new()));
+            let place = self.links.entry((stat.st_dev, stat.st_ino)).or_insert_with(|| (stat.st_nlink, Vec::new()));
             place.1.push(path.clone());
         }
         Entry::File {

@@ -34,7 +34,8 @@ impl Tools {
     /// # Errors
     /// git is missing.
     pub fn resolve() -> Result<Self, MissingProgram> {
-        let git = find("git").ok_or_else(|| MissingProgram { program: "git".into(), repair: "apt install git".into() })?;
+        let git =
+            find("git").ok_or_else(|| MissingProgram { program: "git".into(), repair: "apt install git".into() })?;
         Ok(Self { git, bwrap: find("bwrap"), ssh_keygen: find("ssh-keygen") })
     }
 }

@@ -56,6 +56,31 @@ fn io_problem(what: &'static str) -> impl FnOnce(io::Error) -> WorkspaceProblem 
     move |error| WorkspaceProblem::Io { what, error }
 }
 
+/// The full hash of a commit of a repository: what a contract should name as its baseline, so that the same bytes always mean
+/// the same work.
+///
+/// # Errors
+/// The directory is no repository, or the name is no commit of it.
+pub fn resolve_baseline(tools: &Tools, repository: &Path, name: &str) -> Result<String, WorkspaceProblem> {
+    let source = Git::inside(&tools.git, repository);
+    commit(&source, repository, name)
+}
+
+fn commit(source: &Git<'_>, repository: &Path, name: &str) -> Result<String, WorkspaceProblem> {
+    let place = repository.display();
+    source.line(["rev-parse", "--show-object-format"]).map_err(|problem| match problem {
+        GitProblem::Failed { said, .. } => WorkspaceProblem::Baseline(format!("{place} is no git repository: {said}")),
+        io @ GitProblem::Io(_) => WorkspaceProblem::Git(io),
+    })?;
+    let named = format!("{name}^{{commit}}");
+    source.line(["rev-parse", "--verify", "--quiet", "--end-of-options", &named]).map_err(|problem| match problem {
+        GitProblem::Failed { .. } => WorkspaceProblem::Baseline(format!(
+            "the baseline `{name}` is no commit of {place}: fetch it, or correct rollback.baseline_ref"
+        )),
+        io @ GitProblem::Io(_) => WorkspaceProblem::Git(io),
+    })
+}
+
 /// A workspace.
 #[derive(Debug)]
 pub struct Workspace {
@@ -104,31 +129,17 @@ impl Workspace {
     fn fill(tools: &Tools, repository: &Path, baseline_ref: &str, dir: &Path) -> Result<Self, WorkspaceProblem> {
         let program = tools.git.as_path();
         let source = Git::inside(program, repository);
-        let no_repository = |problem| match problem {
-            GitProblem::Failed { said, .. } => {
-                WorkspaceProblem::Baseline(format!("{} is no git repository: {said}", repository.display()))
-            }
-            io @ GitProblem::Io(_) => WorkspaceProblem::Git(io),
-        };
-        let format = source.line(["rev-parse", "--show-object-format"]).map_err(no_repository)?;
+        let baseline = commit(&source, repository, baseline_ref)?;
+        let format = source.line(["rev-parse", "--show-object-format"])?;
         let objects = PathBuf::from(source.line(["rev-parse", "--path-format=absolute", "--git-path", "objects"])?);
-        let commit = format!("{baseline_ref}^{{commit}}");
-        let baseline = source.line(["rev-parse", "--verify", "--quiet", "--end-of-options", &commit]).map_err(|problem| {
-            let place = repository.display();
-            match problem {
-                GitProblem::Failed { .. } => WorkspaceProblem::Baseline(format!(
-                    "the baseline `{baseline_ref}` is no commit of {place}: fetch it, or correct rollback.baseline_ref"
-                )),
-                io @ GitProblem::Io(_) => WorkspaceProblem::Git(io),
-            }
-        })?;
         let objects = borrowed(objects).map_err(io_problem("the repository's objects"))?;
         for name in ["tree", "home", "tmp", "rules", "stage"] {
             private_dir(&dir.join(name)).map_err(io_problem("the workspace"))?;
         }
         let (tree, gate) = (dir.join("tree"), dir.join("gate.git"));
         let init = |at: &Path, kind: &[&str]| -> Result<(), WorkspaceProblem> {
-            let mut args = vec!["init".to_owned(), "--quiet".into(), "--template=".into(), format!("--object-format={format}")];
+            let mut args =
+                vec!["init".to_owned(), "--quiet".into(), "--template=".into(), format!("--object-format={format}")];
             args.extend(kind.iter().map(|arg| (*arg).to_owned()));
             args.push(at.to_string_lossy().into_owned());
             Git::inside(program, dir).run(args)?;
@@ -147,7 +158,9 @@ impl Workspace {
         // A repository with a history cut short says where in this file; without it `git log` calls the cut damage.
         let shallow = source.line(["rev-parse", "--path-format=absolute", "--git-path", "shallow"])?;
         match std::fs::copy(shallow, tree.join(".git/shallow")) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io_problem("the history's limits")(error)),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(io_problem("the history's limits")(error));
+            }
             Ok(_) | Err(_) => {}
         }
         let ours = Git::with_files(program, &gate, &tree);
@@ -205,14 +218,8 @@ impl Workspace {
             after.entries.remove(path);
         }
         let changes = gate::changes(&self.before, &after);
-        let violations = gate::judge(
-            &changes,
-            &self.before,
-            &after,
-            &self.submodules,
-            &contract.allowed_paths,
-            contract.may_write,
-        );
+        let violations =
+            gate::judge(&changes, &self.before, &after, &self.submodules, &contract.allowed_paths, contract.may_write);
         let tree_id = self.store(&changes, &after)?;
         let git_dir = self.dir.join("gate.git");
         let patch = Git::at(&self.git, &git_dir).run([
@@ -292,7 +299,8 @@ impl Workspace {
                     let read = read_beneath(&self.tree(), &change.path, FILE_BYTES_MAX);
                     let bytes = read.map_err(io_problem("a changed file"))?;
                     if Sha256Digest::of(&bytes) != *sha256 {
-                        let error = io::Error::other("it changed while it was read: something still writes to the workspace");
+                        let error =
+                            io::Error::other("it changed while it was read: something still writes to the workspace");
                         return Err(io_problem("a changed file")(error));
                     }
                     bytes

@@ -5,6 +5,7 @@ use clap::{Args, Parser, Subcommand};
 pub(crate) mod approval;
 pub(crate) mod audit;
 pub(crate) mod config;
+pub(crate) mod contract;
 pub(crate) mod failure;
 pub(crate) mod gate;
 pub(crate) mod import;
@@ -13,6 +14,7 @@ pub(crate) mod mcp;
 pub(crate) mod output;
 pub(crate) mod queue;
 pub(crate) mod receipt;
+pub(crate) mod record;
 pub(crate) mod runs;
 pub(crate) mod serve;
 pub(crate) mod session;
@@ -98,6 +100,8 @@ pub(crate) enum Command {
     Audit(audit::Audit),
     Import(import::Import),
     #[command(subcommand)]
+    Contract(contract::Contract),
+    #[command(subcommand)]
     Config(config::Config),
     /// Print a completion script for a shell
     #[command(
@@ -106,6 +110,13 @@ pub(crate) enum Command {
     Completions {
         /// The shell
         shell: clap_complete::Shell,
+    },
+    /// Be one stage of the sandbox that a worker starts; speaks on a socket, never called by people
+    #[command(hide = true)]
+    SandboxExec {
+        /// Which stage
+        #[arg(value_parser = cortexpilot_work::sandbox::HELPER_STAGES)]
+        stage: String,
     },
     /// Print a generated document
     #[command(hide = true)]
@@ -148,7 +159,9 @@ impl Cli {
             | Command::Token(_)
             | Command::Audit(_)
             | Command::Import(_)
+            | Command::Contract(_)
             | Command::Config(_)
+            | Command::SandboxExec { .. }
             | Command::Completions { .. }
             | Command::GenDoc { .. } => {}
         }
@@ -175,7 +188,9 @@ pub(crate) async fn run(command: Command, context: &Context) -> Result<Answer, S
         Command::Audit(audit) => audit.run(context).await,
         Command::Import(import) => import.run(context).await,
         Command::Config(config) => Ok(config.run(context).await),
-        // These two need no configuration and are answered before it is read.
+        // These need no configuration and are answered before it is read.
+        Command::Contract(contract) => contract.run(Format::Human),
+        Command::SandboxExec { .. } => Ok(Answer::ok(String::new())),
         Command::Completions { shell } => Ok(completions(shell)),
         Command::GenDoc { name } => Ok(Answer::ok(name.print())),
     }

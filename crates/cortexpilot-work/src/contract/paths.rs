@@ -86,7 +86,10 @@ pub(crate) fn normal(stated: &str) -> Result<String, String> {
 /// Characters that make one path look like another.
 pub(crate) fn hidden(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{feff}' | '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}')
+        || matches!(
+            c,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{feff}' | '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}'
+        )
         || ('\u{200b}'..='\u{200f}').contains(&c)
         || ('\u{2028}'..='\u{202e}').contains(&c)
         || ('\u{2060}'..='\u{206f}').contains(&c)
@@ -98,7 +101,8 @@ pub(crate) fn hidden(c: char) -> bool {
 pub(crate) fn is_git(part: &str) -> bool {
     let plain: String = part.chars().filter(|c| !hidden(*c)).collect::<String>().to_lowercase();
     let plain = plain.split(':').next().unwrap_or("").trim_end_matches(['.', ' ']);
-    plain == ".git" || plain.strip_prefix("git~").is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit()))
+    plain == ".git"
+        || plain.strip_prefix("git~").is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit()))
 }
 
 #[cfg(test)]
@@ -111,7 +115,9 @@ mod tests {
         for path in ["docs/README.md", "src", "src/lib.rs", "src/deep/x", "a/b", "a/b/c"] {
             assert!(allowed.allow(path), "{path}");
         }
-        for path in ["docs", "docs/README.md2", "docs/readme.md", "Src/lib.rs", "srcs/x", "a", "a/bc", "x/src/lib.rs", ""] {
+        for path in
+            ["docs", "docs/README.md2", "docs/readme.md", "Src/lib.rs", "srcs/x", "a", "a/bc", "x/src/lib.rs", ""]
+        {
             assert!(!allowed.allow(path), "{path}");
         }
         let all = AllowedPaths::parse(["."]).unwrap();
@@ -121,9 +127,25 @@ mod tests {
 
     #[test]
     fn paths_that_could_mean_two_things_are_refused() {
-        for path in ["", " ", "/etc", "../x", "a/../b", "src/*", "a?", "[a]", "a\\b", ".git", "a/.GIT/x", "GIT~1", ".git.", ".g\u{200c}it",
-            "e\u{301}", "a\u{202e}b", "a\nb"]
-        {
+        for path in [
+            "",
+            " ",
+            "/etc",
+            "../x",
+            "a/../b",
+            "src/*",
+            "a?",
+            "[a]",
+            "a\\b",
+            ".git",
+            "a/.GIT/x",
+            "GIT~1",
+            ".git.",
+            ".g\u{200c}it",
+            "e\u{301}",
+            "a\u{202e}b",
+            "a\nb",
+        ] {
             assert!(AllowedPaths::parse([path]).is_err(), "{path:?}");
         }
         assert_eq!(AllowedPaths::parse(["ok", "../x"]).unwrap_err().0, 1);

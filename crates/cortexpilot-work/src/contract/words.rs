@@ -91,7 +91,19 @@ mod tests {
 
     #[test]
     fn what_only_a_shell_understands_is_refused() {
-        for command in ["a | b", "a && b", "a; b", "a > b", "echo $HOME", "echo `id`", "ls *.rs", "a\nb", "# x", "echo \"$X\"", "~/x"] {
+        for command in [
+            "a | b",
+            "a && b",
+            "a; b",
+            "a > b",
+            "echo $HOME",
+            "echo `id`",
+            "ls *.rs",
+            "a\nb",
+            "# x",
+            "echo \"$X\"",
+            "~/x",
+        ] {
             let problem = split(command).unwrap_err();
             assert!(problem.contains("shell"), "{command}: {problem}");
         }

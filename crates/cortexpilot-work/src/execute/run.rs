@@ -22,11 +22,17 @@ use crate::workspace::{Diff, Workspace};
 ///
 /// # Errors
 /// Nothing was started and no run exists: see [`NotStarted`]. Whatever goes wrong later is the [`Outcome`]'s failure.
-pub fn execute(worker: &Worker, assignment: &Assignment, progress: &dyn Progress, stop: &Stop) -> Result<Outcome, NotStarted> {
+pub fn execute(
+    worker: &Worker,
+    assignment: &Assignment,
+    progress: &dyn Progress,
+    stop: &Stop,
+) -> Result<Outcome, NotStarted> {
     let ready = worker.ready(assignment)?;
     let record = RunRecord::begin(&worker.runs_root, opening(worker, assignment, &ready), Arc::clone(&worker.clock))
         .map_err(NotStarted::Record)?;
-    let mut course = Course { worker, assignment, ready: &ready, record: &record, progress, stop, found: Found::default() };
+    let mut course =
+        Course { worker, assignment, ready: &ready, record: &record, progress, stop, found: Found::default() };
     let ended = course.go().and_then(|()| course.conclude());
     let (failure, manifest) = match ended {
         Ok((failure, manifest)) => (failure, Some(manifest)),
@@ -132,7 +138,11 @@ impl Course<'_> {
     fn go(&mut self) -> Recorded<()> {
         let contract = &self.ready.contract;
         self.at(Stage::Preparing);
-        self.event(Level::Info, "STEP_STARTED", json!({"contract_sha256": contract.sha256.to_string(), "worker": self.worker.name}))?;
+        self.event(
+            Level::Info,
+            "STEP_STARTED",
+            json!({"contract_sha256": contract.sha256.to_string(), "worker": self.worker.name}),
+        )?;
         self.event(
             Level::Info,
             "RUNNER_SELECTED",
@@ -177,7 +187,7 @@ impl Course<'_> {
             return Ok(());
         };
         let stdin = if job.stdin.is_empty() { None } else { Some(self.input(&job.stdin)?) };
-        let reading: Mutex<Box<dyn Reading>> = Mutex::new(self.ready.runner.reading());
+        let reading: Mutex<Box<dyn Reading>> = Mutex::new(self.ready.runner.reading(contract));
         let sink = Sink {
             record: self.record,
             stdout: self.record.log("logs/runner.stdout.log")?,
@@ -196,7 +206,9 @@ impl Course<'_> {
         self.record.set("runner", Value::Object(runner));
         let mut usage = reading.usage().to_json().unwrap_or_else(|| json!({}));
         if let Value::Object(usage) = &mut usage {
-            usage.entry("duration_ms").or_insert_with(|| u64::try_from(ran.took.as_millis()).unwrap_or(u64::MAX).into());
+            usage
+                .entry("duration_ms")
+                .or_insert_with(|| u64::try_from(ran.took.as_millis()).unwrap_or(u64::MAX).into());
         }
         self.record.set("usage", usage);
         let ended = &ran.ended;
@@ -209,12 +221,14 @@ impl Course<'_> {
                 let limit = |seconds: u64| format!("{seconds} s");
                 match cut {
                     Cut::Stopped => (FailureKind::Stopped, "it was asked to stop".to_owned()),
-                    Cut::TimedOut => {
-                        (FailureKind::TimedOut, format!("the runner took longer than {}", limit(contract.timeout.as_secs())))
-                    }
-                    Cut::Idle => {
-                        (FailureKind::Idle, format!("the runner said nothing for {}", limit(contract.idle_timeout.as_secs())))
-                    }
+                    Cut::TimedOut => (
+                        FailureKind::TimedOut,
+                        format!("the runner took longer than {}", limit(contract.timeout.as_secs())),
+                    ),
+                    Cut::Idle => (
+                        FailureKind::Idle,
+                        format!("the runner said nothing for {}", limit(contract.idle_timeout.as_secs())),
+                    ),
                     Cut::TooMuchOutput => (FailureKind::Runner, "the runner wrote more than 256 MiB".to_owned()),
                 }
             }
@@ -272,7 +286,8 @@ impl Course<'_> {
                 .filter_map(|one| one.problem.as_ref().map(|problem| format!("{}: {problem}", one.output.name)))
                 .collect();
             let level = if missing.is_empty() { Level::Info } else { Level::Error };
-            let context = json!({"ok": missing.is_empty(), "outputs": checked.iter().map(Checked::to_json).collect::<Vec<_>>()});
+            let context =
+                json!({"ok": missing.is_empty(), "outputs": checked.iter().map(Checked::to_json).collect::<Vec<_>>()});
             self.event(level, "REQUIRED_OUTPUTS_RESULT", context)?;
             self.found.outputs = checked;
             if !missing.is_empty() {
@@ -290,7 +305,12 @@ impl Course<'_> {
         let before = self.look();
         for (index, test) in contract.acceptance_tests.iter().enumerate() {
             let (out, err) = (format!("tests/stdout_{index}.log"), format!("tests/stderr_{index}.log"));
-            let sink = Sink { record: self.record, stdout: self.record.log(&out)?, stderr: self.record.log(&err)?, reading: None };
+            let sink = Sink {
+                record: self.record,
+                stdout: self.record.log(&out)?,
+                stderr: self.record.log(&err)?,
+                reading: None,
+            };
             let job = Job { argv: test.argv.clone(), ..Job::default() };
             let bounds = Bounds { hard: contract.timeout, idle: contract.timeout };
             let Some(ran) = self.run(&job, None, bounds, sink, Stage::Testing)? else { return Ok(()) };
@@ -340,7 +360,14 @@ impl Course<'_> {
     }
 
     /// Runs a command in the workspace; `None`: it could not be, and the run has failed.
-    fn run(&mut self, job: &Job, stdin: Option<PathBuf>, bounds: Bounds, sink: Sink<'_>, stage: Stage) -> Recorded<Option<Ran>> {
+    fn run(
+        &mut self,
+        job: &Job,
+        stdin: Option<PathBuf>,
+        bounds: Bounds,
+        sink: Sink<'_>,
+        stage: Stage,
+    ) -> Recorded<Option<Ran>> {
         let Some(policy) = self.policy(job, stdin) else { return Ok(None) };
         match commands::run(&self.worker.helper, &policy, bounds, sink, (self.progress, stage, self.stop)) {
             Ok(ran) => Ok(Some(ran)),
@@ -365,7 +392,11 @@ impl Course<'_> {
         let mut write = vec![text(&workspace.home()), text(&workspace.tmp())];
         let tree = text(&workspace.tree());
         // Read-only contracts see the tree and cannot change it; what they write goes to HOME and TMPDIR.
-        if contract.may_write { write.push(tree.clone()) } else { read.push(tree.clone()) }
+        if contract.may_write {
+            write.push(tree.clone())
+        } else {
+            read.push(tree.clone())
+        }
         Some(Policy {
             argv: job.argv.clone(),
             cwd: tree,

@@ -41,13 +41,13 @@ impl Runner for Claude {
         Some(Job { argv, stdin: prompt(contract), env, read: installed_at(&program) })
     }
 
-    fn reading(&self) -> Box<dyn Reading> {
+    fn reading(&self, _: &TaskContract) -> Box<dyn Reading> {
         Box::new(Lines::default())
     }
 }
 
 #[derive(Default)]
-struct Lines {
+pub(super) struct Lines {
     usage: Usage,
     said: Map<String, Value>,
     verdict: Option<Result<(), String>>,
@@ -59,7 +59,8 @@ impl Reading for Lines {
         let Some(value) = parsed else { return told };
         match value.get("type").and_then(Value::as_str) {
             Some("system") if value.get("subtype").and_then(Value::as_str) == Some("init") => {
-                for (from, to) in [("session_id", "session_id"), ("model", "model"), ("claude_code_version", "version")] {
+                for (from, to) in [("session_id", "session_id"), ("model", "model"), ("claude_code_version", "version")]
+                {
                     if let Some(text) = value.get(from).and_then(Value::as_str) {
                         self.said.insert(to.to_owned(), text.into());
                     }
@@ -116,7 +117,9 @@ mod tests {
         assert_eq!(say(result.clone()).context["raw"], result);
         assert_eq!(
             lines.usage().to_json(),
-            Some(json!({"input_tokens": 5, "cached_input_tokens": 7, "output_tokens": 11, "cost_usd": 0.25, "turns": 3}))
+            Some(
+                json!({"input_tokens": 5, "cached_input_tokens": 7, "output_tokens": 11, "cost_usd": 0.25, "turns": 3})
+            )
         );
         assert_eq!(Value::Object(lines.said()), json!({"session_id": "s1", "model": "m1"}));
         assert_eq!(lines.verdict(), Some(Ok(())));

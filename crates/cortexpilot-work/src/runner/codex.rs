@@ -3,7 +3,9 @@
 
 use serde_json::{Map, Value};
 
-use super::{Job, Means, Reading, Runner, Told, Usage, agent_env, agent_needs, installed_at, program, prompt, told};
+use super::{
+    CREDENTIALS, Job, Means, Reading, Runner, Told, Usage, agent_env, agent_needs, installed_at, program, prompt, told,
+};
 use crate::contract::TaskContract;
 use crate::record::Level as Weight;
 use crate::sandbox::Level;
@@ -21,24 +23,42 @@ impl Runner for Codex {
 
     fn job(&self, contract: &TaskContract, means: &Means, level: Level) -> Option<Job> {
         let program = program("codex", means)?;
-        let mut argv = vec![program.to_string_lossy().into_owned(), "exec".into(), "--json".into()];
+        let mut argv = vec![program.to_string_lossy().into_owned()];
+        argv.extend(["exec", "--json", "--ephemeral", "--skip-git-repo-check"].map(str::to_owned));
         // Ours is around it; one inside the other would stop its own commands from running.
         let inner = if level == Level::None { "workspace-write" } else { "danger-full-access" };
         argv.extend(["--sandbox".into(), inner.into()]);
+        let mut setting = |text: String| argv.extend(["-c".to_owned(), text]);
+        setting("check_for_update_on_startup=false".into());
+        setting("analytics.enabled=false".into());
+        let env = agent_env("codex", means);
+        if let Some(url) = env.get("OPENAI_BASE_URL") {
+            // Another address is another provider to it, with the name of the variable that holds its key.
+            let key = CREDENTIALS
+                .iter()
+                .find(|(runner, ..)| *runner == "codex")
+                .and_then(|(_, one_of, _)| one_of.iter().find(|name| env.contains_key(**name)));
+            let quoted = |text: &str| Value::from(text).to_string();
+            setting("model_provider=\"configured\"".into());
+            setting("model_providers.configured.name=\"configured\"".into());
+            setting("model_providers.configured.wire_api=\"responses\"".into());
+            setting(format!("model_providers.configured.base_url={}", quoted(url)));
+            setting(format!("model_providers.configured.env_key={}", quoted(key.unwrap_or(&"OPENAI_API_KEY"))));
+        }
         if let Some(model) = &contract.model {
             argv.extend(["--model".into(), model.clone()]);
         }
         argv.push("-".into());
-        Some(Job { argv, stdin: prompt(contract), env: agent_env("codex", means), read: installed_at(&program) })
+        Some(Job { argv, stdin: prompt(contract), env, read: installed_at(&program) })
     }
 
-    fn reading(&self) -> Box<dyn Reading> {
+    fn reading(&self, _: &TaskContract) -> Box<dyn Reading> {
         Box::new(Lines::default())
     }
 }
 
 #[derive(Default)]
-struct Lines {
+pub(super) struct Lines {
     usage: Usage,
     turns: u64,
     thread: Option<String>,
@@ -99,12 +119,17 @@ mod tests {
         let mut say = |value: Value| lines.line(value.to_string().as_bytes());
         say(json!({"type": "thread.started", "thread_id": "t1"}));
         for _ in 0..2 {
-            say(json!({"type": "turn.completed", "usage": {"input_tokens": 10, "cached_input_tokens": 4, "output_tokens": 3}}));
+            say(
+                json!({"type": "turn.completed", "usage": {"input_tokens": 10, "cached_input_tokens": 4, "output_tokens": 3}}),
+            );
         }
         let unknown = json!({"type": "some.day", "x": [1, {"y": null}]});
         assert_eq!(say(unknown.clone()).context, json!({"source": "codex", "kind": "some.day", "raw": unknown}));
         assert_eq!(lines.line(b"plain \xff").context["raw"], "plain \u{fffd}");
-        assert_eq!(lines.usage().to_json(), Some(json!({"input_tokens": 20, "cached_input_tokens": 8, "output_tokens": 6, "turns": 2})));
+        assert_eq!(
+            lines.usage().to_json(),
+            Some(json!({"input_tokens": 20, "cached_input_tokens": 8, "output_tokens": 6, "turns": 2}))
+        );
         assert_eq!(lines.said()["session_id"], "t1");
         assert_eq!(lines.verdict(), Some(Ok(())));
         lines.line(br#"{"type": "turn.failed", "error": {"message": "no quota"}}"#);

@@ -90,7 +90,9 @@ fn step_of(step: &Value) -> Option<Step> {
     match name.as_str() {
         "write" => file().map(|(path, text)| Step::Write { path, text }),
         "append" => file().map(|(path, text)| Step::Append { path, text }),
-        "delete" => value.as_str().filter(|path| !path.is_empty() && !path.contains('\0')).map(|path| Step::Delete(path.into())),
+        "delete" => {
+            value.as_str().filter(|path| !path.is_empty() && !path.contains('\0')).map(|path| Step::Delete(path.into()))
+        }
         "exec" => {
             let words = value.as_array().filter(|words| !words.is_empty())?;
             let words: Option<Vec<String>> = words.iter().map(|word| word.as_str().map(str::to_owned)).collect();
@@ -98,7 +100,9 @@ fn step_of(step: &Value) -> Option<Step> {
         }
         "emit" => Some(Step::Emit(value.clone())),
         "sleep_ms" => value.as_u64().filter(|ms| *ms <= 3_600_000).map(Step::SleepMs),
-        "fail" => value.as_u64().and_then(|status| u8::try_from(status).ok()).filter(|status| *status > 0).map(Step::Fail),
+        "fail" => {
+            value.as_u64().and_then(|status| u8::try_from(status).ok()).filter(|status| *status > 0).map(Step::Fail)
+        }
         "hang" => (value == &Value::Bool(true)).then_some(Step::Hang),
         "crash" => (value == &Value::Bool(true)).then_some(Step::Crash),
         _ => None,
@@ -126,7 +130,7 @@ impl Runner for Script {
         })
     }
 
-    fn reading(&self) -> Box<dyn Reading> {
+    fn reading(&self, _: &TaskContract) -> Box<dyn Reading> {
         Box::new(Plain("script"))
     }
 }
@@ -147,13 +151,28 @@ mod tests {
         assert_eq!(
             lines,
             [
-                "mkdir -p -- 'a'", r"printf %s 'it'\''s' > 'a/b'", "printf %s '' >> 'c'", "rm -f -- 'd'", "'echo' '$HOME' </dev/null",
-                r#"printf '%s\n' '{"x":1}'"#, "sleep 1.500", "exit 3", "while :; do sleep 3600; done", "kill -KILL $$",
+                "mkdir -p -- 'a'",
+                r"printf %s 'it'\''s' > 'a/b'",
+                "printf %s '' >> 'c'",
+                "rm -f -- 'd'",
+                "'echo' '$HOME' </dev/null",
+                r#"printf '%s\n' '{"x":1}'"#,
+                "sleep 1.500",
+                "exit 3",
+                "while :; do sleep 3600; done",
+                "kill -KILL $$",
             ]
         );
-        for bad in [json!({}), json!([{}]), json!([{"write": {"path": "a"}}]), json!([{"exec": []}]), json!([{"fail": 0}]),
-            json!([{"hang": false}]), json!([{"jump": 1}]), json!([{"hang": true, "crash": true}])]
-        {
+        for bad in [
+            json!({}),
+            json!([{}]),
+            json!([{"write": {"path": "a"}}]),
+            json!([{"exec": []}]),
+            json!([{"fail": 0}]),
+            json!([{"hang": false}]),
+            json!([{"jump": 1}]),
+            json!([{"hang": true, "crash": true}]),
+        ] {
             assert!(Scenario::read(&bad).is_err(), "{bad}");
         }
     }

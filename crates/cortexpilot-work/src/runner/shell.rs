@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Map;
 
-use super::{Job, Means, Reading, Runner, Told, Usage, told};
+use super::{Job, Means, Reading, Runner, Told, Usage, claude, codex, told};
 use crate::contract::TaskContract;
 use crate::sandbox::Level;
 
@@ -24,8 +24,14 @@ impl Runner for Shell {
         Some(Job { argv, stdin: Vec::new(), env: BTreeMap::new(), read: Vec::new() })
     }
 
-    fn reading(&self) -> Box<dyn Reading> {
-        Box::new(Plain("shell"))
+    /// A command that is an agent's own program is understood as that agent: `runs record -- claude -p …`.
+    fn reading(&self, contract: &TaskContract) -> Box<dyn Reading> {
+        let program = contract.command.as_ref().and_then(|argv| argv.first()).and_then(|path| path.rsplit('/').next());
+        match program {
+            Some("claude") => Box::new(claude::Lines::default()),
+            Some("codex") => Box::new(codex::Lines::default()),
+            Some(_) | None => Box::new(Plain("shell")),
+        }
     }
 }
 

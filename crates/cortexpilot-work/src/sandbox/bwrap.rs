@@ -21,7 +21,14 @@ pub(super) fn namespaces(network: bool) -> Vec<String> {
 pub(super) fn arguments(policy: &Policy, helper: &Path) -> Vec<String> {
     let mut args: Vec<String> = Vec::new();
     let mut add = |words: &[&str]| args.extend(words.iter().map(|word| (*word).to_owned()));
-    add(&["--die-with-parent", "--new-session", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]);
+    add(&[
+        "--die-with-parent",
+        "--new-session",
+        "--unshare-pid",
+        "--unshare-ipc",
+        "--unshare-uts",
+        "--unshare-cgroup-try",
+    ]);
     if !policy.network {
         add(&["--unshare-net"]);
     }

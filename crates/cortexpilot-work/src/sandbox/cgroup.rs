@@ -61,14 +61,22 @@ pub(super) fn enter(limits: &Limits) -> Groups {
     groups
 }
 
-/// Makes one group with its values and enters it; all of it or nothing.
+/// Makes one group with its values and enters it; all of it or nothing. What a helper that was killed left beside it is
+/// removed on the way: a group whose name is that of a process that is no more, and which is empty.
 fn make(dir: &Path, values: &[(&str, String)]) -> Option<String> {
+    for entry in dir.parent().and_then(|parent| std::fs::read_dir(parent).ok()).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let pid = name.to_str().and_then(|name| name.strip_prefix("cortexpilot-"));
+        if pid.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
+            std::fs::remove_dir(entry.path()).ok();
+        }
+    }
     std::fs::create_dir(dir).ok()?;
     let set = |file: &str, value: &str| std::fs::write(dir.join(file), value).is_ok();
     if values.iter().all(|(file, value)| set(file, value)) && set("cgroup.procs", "0") {
         return Some(dir.to_string_lossy().into_owned());
     }
-    drop(std::fs::remove_dir(dir));
+    std::fs::remove_dir(dir).ok();
     None
 }
 

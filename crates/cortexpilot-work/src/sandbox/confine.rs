@@ -66,7 +66,9 @@ fn restrict(policy: &Policy) -> Result<Enforced, String> {
     enforced.landlock = Some(landlock::apply(policy)?);
     // Without a namespace of processes only Landlock keeps signals in, so an older kernel cannot confine.
     if !isolated && !enforced.landlock.as_ref().is_some_and(|landlock| landlock.scoped) {
-        return Err("the kernel's Landlock does not keep signals in (Linux 6.12 does), and there are no namespaces".into());
+        return Err(
+            "the kernel's Landlock does not keep signals in (Linux 6.12 does), and there are no namespaces".into()
+        );
     }
     enforced.seccomp = Some(seccomp::apply(policy.network, isolated)?);
     enforced.network = if policy.network { "host".into() } else { "none".into() };

@@ -12,7 +12,7 @@ use super::policy::{LandlockEnforced, Policy};
 pub(super) const SYSTEM_DIRS: [&str; 8] = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/opt"];
 
 /// Of `/etc` only what says nothing about the machine's secrets: no `shadow`, no keys, no services' configuration.
-pub(super) const ETC: [&str; 26] = [
+pub(super) const ETC: [&str; 27] = [
     "/etc/alternatives",
     "/etc/ca-certificates",
     "/etc/ca-certificates.conf",
@@ -39,6 +39,7 @@ pub(super) const ETC: [&str; 26] = [
     "/etc/resolv.conf",
     "/etc/services",
     "/etc/ssl/certs",
+    "/etc/ssl/openssl.cnf",
 ];
 
 /// Devices that hold nothing.
@@ -56,7 +57,10 @@ pub(super) fn apply(policy: &Policy) -> Result<LandlockEnforced, String> {
     let mut ruleset = Ruleset::default()
         .set_compatibility(CompatLevel::HardRequirement)
         .handle_access(AccessFs::from_all(LEAST))
-        .map_err(|_| "Landlock is missing or too old in this kernel (Linux 6.2 with CONFIG_SECURITY_LANDLOCK is needed)".to_owned())?
+        .map_err(|_| {
+            "Landlock is missing or too old in this kernel (Linux 6.2 with CONFIG_SECURITY_LANDLOCK is needed)"
+                .to_owned()
+        })?
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(NEWEST))
         .map_err(told)?

@@ -93,8 +93,14 @@ pub fn launch(helper: &Helper, policy: &Policy) -> Result<(Launched, ChildStdout
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let (Some(stdout), Some(mut stderr)) = (stdout, stderr) else { unreachable!("invariant: both are piped") };
     let said = listen(BufReader::new(control.try_clone()?));
-    let mut launched =
-        Launched { enforced: Enforced::of(policy.level), child, control: control.try_clone()?, said, not_started: None, ended: false };
+    let mut launched = Launched {
+        enforced: Enforced::of(policy.level),
+        child,
+        control: control.try_clone()?,
+        said,
+        not_started: None,
+        ended: false,
+    };
     let mut line = serde_json::to_vec(policy).map_err(io::Error::other)?;
     line.push(b'\n');
     control.write_all(&line)?;

@@ -110,7 +110,8 @@ fn install(rules: Rules, errno: i32) -> Result<(), String> {
     let architecture: TargetArch =
         std::env::consts::ARCH.try_into().map_err(|_| "seccomp: this processor's calls are not known".to_owned())?;
     let answer = SeccompAction::Errno(errno.unsigned_abs());
-    let filter = SeccompFilter::new(rules, SeccompAction::Allow, answer, architecture).map_err(|error| told(error.into()))?;
+    let filter =
+        SeccompFilter::new(rules, SeccompAction::Allow, answer, architecture).map_err(|error| told(error.into()))?;
     let program: BpfProgram = filter.try_into().map_err(|error: seccompiler::BackendError| told(error.into()))?;
     seccompiler::apply_filter(&program).map_err(told)
 }
@@ -129,11 +130,11 @@ fn sockets(network: bool, isolated: bool) -> (Vec<String>, Vec<i32>) {
 }
 
 fn rules(families: &[i32]) -> Result<Rules, seccompiler::Error> {
-    let mut rules: Rules = REFUSED.iter().chain(REFUSED_HERE).flat_map(|call| both(*call)).map(|call| (call, Vec::new())).collect();
-    let arg = |index, length, op, value| {
-        SeccompCondition::new(index, length, op, value).map_err(|error| seccompiler::Error::from(error))
-    };
-    let rule = |conditions| SeccompRule::new(conditions).map_err(|error| seccompiler::Error::from(error));
+    let mut rules: Rules =
+        REFUSED.iter().chain(REFUSED_HERE).flat_map(|call| both(*call)).map(|call| (call, Vec::new())).collect();
+    let arg =
+        |index, length, op, value| SeccompCondition::new(index, length, op, value).map_err(seccompiler::Error::from);
+    let rule = |conditions| SeccompRule::new(conditions).map_err(seccompiler::Error::from);
     let mut socket = Vec::new();
     if !families.is_empty() {
         let mut none_of_them = Vec::new();

@@ -46,13 +46,14 @@ pub(super) fn run(mut control: Control) -> io::Result<ExitCode> {
     drop(inner.write_all(&line));
     let mut answers = BufReader::new(inner.try_clone()?);
     inner.set_read_timeout(Some(RESTRICT_MAX))?;
-    let first = answer(&mut answers).unwrap_or_else(|| Said::Refused("bubblewrap or the helper ended before it answered".into()));
+    let first = answer(&mut answers)
+        .unwrap_or_else(|| Said::Refused("bubblewrap or the helper ended before it answered".into()));
     let goes_on = match first {
         Said::Restricted(enforced) => {
             say(&mut writer, &Said::Restricted(with_groups(enforced, &groups)))?;
             true
         }
-        other => {
+        other @ (Said::Refused(_) | Said::NotStarted(_) | Said::Ended(_)) => {
             say(&mut writer, &other)?;
             false
         }
@@ -174,7 +175,13 @@ fn meaning(status: WaitStatus, level: Level) -> (Option<i32>, Option<i32>) {
 fn with_groups(mut enforced: Enforced, groups: &cgroup::Groups) -> Enforced {
     if enforced.limits.is_some() {
         let counted = !rustix::process::geteuid().is_root() && enforced.level == Level::Namespaces;
-        let by = if groups.processes { "cgroup" } else if counted { "rlimit" } else { "watch" };
+        let by = if groups.processes {
+            "cgroup"
+        } else if counted {
+            "rlimit"
+        } else {
+            "watch"
+        };
         enforced.processes_by = Some(by.into());
         enforced.memory_by = Some(if groups.memory { "cgroup" } else { "watch" }.into());
         enforced.cgroups.clone_from(&groups.dirs);

@@ -69,14 +69,22 @@ use std::os::unix::fs::PermissionsExt as _;
 fn attributes_and_commits_of_the_agent_hide_nothing_from_the_diff() {
     let mut world = World::at(Level::Confined);
     // The baseline itself asks for conversions, and the agent commits its work.
-    std::fs::write(world.repo().join(".gitattributes"), "*.md text eol=crlf ident working-tree-encoding=UTF-16 -diff\n").unwrap();
+    std::fs::write(
+        world.repo().join(".gitattributes"),
+        "*.md text eol=crlf ident working-tree-encoding=UTF-16 -diff\n",
+    )
+    .unwrap();
     std::fs::write(world.repo().join("docs/README.md"), "one $Id$\n").unwrap();
     world.baseline = {
-        crate::support::git(&world.repo(), &["-c", "core.attributesFile=/dev/null", "rm", "-q", "--cached", "docs/README.md"]);
+        crate::support::git(
+            &world.repo(),
+            &["-c", "core.attributesFile=/dev/null", "rm", "-q", "--cached", "docs/README.md"],
+        );
         std::fs::write(world.repo().join(".gitattributes"), "*.md -diff\n*.txt filter=lfs\n").unwrap();
         commit(&world.repo())
     };
-    let (failure, run) = world.script(sh("echo two >> docs/README.md && git add -A && git commit -q -m hidden && git status --porcelain"));
+    let (failure, run) = world
+        .script(sh("echo two >> docs/README.md && git add -A && git commit -q -m hidden && git status --porcelain"));
     assert_eq!(failure, "");
     assert!(run.text("patch.diff").contains("+two"), "{}", run.text("patch.diff"));
     assert_eq!(run.text("logs/runner.stdout.log"), "", "the agent's own git sees a clean tree after its commit");
@@ -91,7 +99,10 @@ fn a_baseline_with_a_submodule_is_worked_on_and_the_submodule_stays_as_it_is() {
     std::fs::write(inner.join("a"), "a").unwrap();
     commit(&inner);
     let repo = world.repo();
-    crate::support::git(&repo, &["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", inner.to_str().unwrap(), "docs/mod"]);
+    crate::support::git(
+        &repo,
+        &["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", inner.to_str().unwrap(), "docs/mod"],
+    );
     world.baseline = commit(&repo);
     let (failure, run) = world.script(json!([{"append": {"path": "docs/README.md", "text": "x\n"}}]));
     assert_eq!(failure, "");

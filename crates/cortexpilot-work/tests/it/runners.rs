@@ -62,8 +62,12 @@ fn every_line_of_an_agent_becomes_an_event_and_its_figures_stand_in_the_manifest
         let outcome = world.run(&contract(&world, runner)).unwrap();
         assert_eq!(outcome.failure, None, "{runner}");
         let run = Run(outcome.dir);
-        let told: Vec<Value> =
-            run.events().iter().filter(|event| event["event"] == "RUNNER_EVENT").map(|event| event["context"].clone()).collect();
+        let told: Vec<Value> = run
+            .events()
+            .iter()
+            .filter(|event| event["event"] == "RUNNER_EVENT")
+            .map(|event| event["context"].clone())
+            .collect();
         assert_eq!(told.len(), 5, "{told:?}");
         assert_eq!(told[1], json!({"source": runner, "kind": "text", "raw": "not json"}));
         assert_eq!(told[2]["raw"], json!({"type": "new.kind", "x": {"y": 1}}));
@@ -122,8 +126,35 @@ fn the_work_sees_nothing_of_the_workers_environment() {
         .filter_map(|line| line.strip_prefix('+')?.split_once('=').map(|(name, _)| name))
         .collect();
     let known = [
-        "CI", "GIT_CONFIG_NOSYSTEM", "GIT_TERMINAL_PROMPT", "HOME", "LANG", "LOGNAME", "OPENAI_API_KEY", "PATH", "PWD", "SHELL", "TERM",
-        "TMPDIR", "USER", "OLDPWD", "_",
+        "CI",
+        "GIT_CONFIG_NOSYSTEM",
+        "GIT_TERMINAL_PROMPT",
+        "HOME",
+        "LANG",
+        "LOGNAME",
+        "OPENAI_API_KEY",
+        "PATH",
+        "PWD",
+        "SHELL",
+        "TERM",
+        "TMPDIR",
+        "USER",
+        "OLDPWD",
+        "_",
     ];
     assert!(!names.is_empty() && names.iter().all(|name| known.contains(name)), "{names:?}");
+}
+
+#[test]
+fn an_agents_program_run_by_hand_is_understood_as_that_agent() {
+    let mut world = World::at(Level::Confined);
+    stand_in(&mut world, "codex", "{\"type\": \"turn.completed\", \"usage\": {\"input_tokens\": 7}}\n", 0);
+    let mut contract = world.contract(json!([]));
+    let program = world.worker.means.programs["codex"].clone();
+    contract["runtime_options"] = json!({"runner": "shell", "command": [program, "exec"]});
+    let outcome = world.run(&contract).unwrap();
+    assert_eq!(outcome.failure, None);
+    let run = Run(outcome.dir);
+    assert_eq!(run.json("manifest.json")["usage"]["input_tokens"], 7);
+    assert!(!patch_of(&run).contains("key-"), "the shell runner is given no credentials");
 }

@@ -20,7 +20,8 @@ fn a_run_that_succeeds_leaves_a_whole_directory_at_every_level() {
     for level in [Level::None, Level::Confined, Level::Namespaces] {
         let world = World::at(level);
         let mut contract = world.contract(append());
-        contract["acceptance_tests"] = json!([{"name": "line", "cmd": "grep -q two docs/README.md", "must_pass": true}]);
+        contract["acceptance_tests"] =
+            json!([{"name": "line", "cmd": "grep -q two docs/README.md", "must_pass": true}]);
         let outcome = world.run(&contract).unwrap();
         assert_eq!(outcome.failure, None, "{level:?}");
         assert_eq!(outcome.status(), "SUCCESS");
@@ -66,10 +67,18 @@ fn the_first_thing_that_does_not_hold_names_the_failure() {
         assert_eq!((&manifest["status"], &manifest["failure_code"]), (&json!("FAILURE"), &json!(kind.code())));
     };
     let script = |steps: Value| move |contract: &mut Value| contract["runtime_options"]["script"] = steps.clone();
-    check(&script(json!([{"write": {"path": "src/x", "text": ""}}])), FailureKind::DiffGate, "src/x (it lies outside allowed_paths)");
+    check(
+        &script(json!([{"write": {"path": "src/x", "text": ""}}])),
+        FailureKind::DiffGate,
+        "src/x (it lies outside allowed_paths)",
+    );
     check(&script(json!([{"fail": 3}])), FailureKind::Runner, "it ended with status 3");
     check(&script(json!([{"crash": true}])), FailureKind::Runner, "it was ended by signal 9");
-    check(&script(json!([{"delete": "docs/README.md"}])), FailureKind::RequiredOutputs, "docs/README.md: it is not there");
+    check(
+        &script(json!([{"delete": "docs/README.md"}])),
+        FailureKind::RequiredOutputs,
+        "docs/README.md: it is not there",
+    );
     check(
         &|contract| contract["acceptance_tests"] = json!([{"name": "a", "cmd": "false", "must_pass": true}]),
         FailureKind::AcceptanceTests,
@@ -80,7 +89,11 @@ fn the_first_thing_that_does_not_hold_names_the_failure() {
         FailureKind::AcceptanceTests,
         "it could not be started",
     );
-    check(&|contract| contract["rollback"]["baseline_ref"] = json!("0".repeat(40)), FailureKind::Workspace, "is no commit of");
+    check(
+        &|contract| contract["rollback"]["baseline_ref"] = json!("0".repeat(40)),
+        FailureKind::Workspace,
+        "is no commit of",
+    );
     check(
         &|contract| {
             contract["runtime_options"]["script"] = json!([{"hang": true}]);
@@ -142,10 +155,12 @@ fn a_run_that_is_asked_to_stop_ends_soon_and_says_so() {
         }
     }
     let world = World::at(Level::Namespaces);
-    let contract = world.contract(json!([{"emit": {"type": "begun"}}, {"write": {"path": "docs/a", "text": "1"}}, {"hang": true}]));
+    let contract = world
+        .contract(json!([{"emit": {"type": "begun"}}, {"write": {"path": "docs/a", "text": "1"}}, {"hang": true}]));
     let started = Instant::now();
     let outcome =
-        cortexpilot_work::execute(&world.worker, &world.assignment(&contract), &StopWhenRunning(&world), &world.stop).unwrap();
+        cortexpilot_work::execute(&world.worker, &world.assignment(&contract), &StopWhenRunning(&world), &world.stop)
+            .unwrap();
     assert_eq!(outcome.failure.unwrap().kind, FailureKind::Stopped);
     assert!(started.elapsed() < Duration::from_secs(30));
     assert_eq!(crate::support::Run(outcome.dir).json("manifest.json")["failure_code"], "STOPPED");
@@ -192,4 +207,12 @@ fn what_is_missing_is_said_before_anything_is_started() {
     let refused = world.run(&contract).unwrap_err().to_string();
     assert!(refused.contains("another orchestrator"), "{refused}");
     assert!(!world.path("runs").exists() && !world.path("work").exists(), "nothing was begun");
+}
+
+#[test]
+fn what_a_killed_worker_left_is_cleared_by_the_next() {
+    let world = World::at(Level::None);
+    std::fs::create_dir_all(world.path("work/run_0/tree/.git")).unwrap();
+    assert_eq!(world.worker.clear_workspaces(), 1);
+    assert_eq!(std::fs::read_dir(world.path("work")).unwrap().count(), 0);
 }
