@@ -30,7 +30,7 @@ use crate::os::{OsIds, SystemClock};
 Examples:
   cortexpilot runs record --repo . --spec 'Say hello in the README' --allow README.md \\
       --test 'grep -q hello README.md' -- sh -c 'echo hello >> README.md'
-  cortexpilot runs record --repo . --spec 'Fix the tests' --allow src --test 'cargo test -q' --network -- claude -p 'Fix the tests'
+  cortexpilot runs record --repo . --spec 'Fix the tests' --allow src --test 'cargo test -q' --network --runner claude
 
 The command works on a copy of the commit HEAD; what is not committed is not in it, and your working tree is not touched.
 What it changed stands in the run's patch.diff. Changes outside --allow make the run fail, and are named.
@@ -70,8 +70,14 @@ pub(crate) struct Record {
     /// Something outside the workspace that the command may read and execute; may be repeated
     #[arg(long, value_name = "PATH")]
     read: Vec<PathBuf>,
+    /// Let an agent do the task, in place of a command: it is told the task, the paths and the checks, and needs --network
+    #[arg(long, value_enum, value_name = "AGENT", conflicts_with = "command")]
+    runner: Option<Agent>,
+    /// The model that the agent is told to use
+    #[arg(long, requires = "runner", value_name = "NAME")]
+    model: Option<String>,
     /// The command and its arguments
-    #[arg(last = true, required = true, value_name = "COMMAND")]
+    #[arg(last = true, required_unless_present = "runner", value_name = "COMMAND")]
     command: Vec<String>,
 }
 
@@ -89,7 +95,33 @@ enum Sandbox {
     Namespaces,
 }
 
+/// An agent's program, found where your shell would find it.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Agent {
+    /// Claude Code
+    Claude,
+    /// Codex
+    Codex,
+}
+
+impl Agent {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Claude => "claude",
+            Self::Codex => "codex",
+        }
+    }
+}
+
 impl Record {
+    /// What is looked up in the operator's `PATH`.
+    fn first_word(&self) -> &str {
+        match self.runner {
+            Some(agent) => agent.name(),
+            None => self.command.first().map_or("", String::as_str),
+        }
+    }
+
     pub(super) async fn run(self, context: &Context) -> Result<Answer, Stopped> {
         let tools = Tools::resolve().map_err(|missing| Stopped::Usage(missing.to_string()))?;
         let repository = std::fs::canonicalize(context.environment.cwd.join(&self.repo))
@@ -97,7 +129,7 @@ impl Record {
         let baseline =
             resolve_baseline(&tools, &repository, "HEAD").map_err(|problem| Stopped::Usage(problem.to_string()))?;
         let run_id = run_id(&OsIds);
-        let contract = self.contract(&run_id, &baseline, &program(&self.command[0], &context.environment.variables));
+        let contract = self.contract(&run_id, &baseline, &program(self.first_word(), &context.environment.variables));
         let bytes: Arc<[u8]> = serde_json::to_vec_pretty(&contract).map_err(anyhow::Error::from)?.into();
         let worker = self.worker(context, tools)?;
         let assignment = Assignment {
@@ -129,8 +161,17 @@ impl Record {
     }
 
     fn contract(&self, run_id: &RunId, baseline: &str, program: &str) -> Value {
-        let mut command = self.command.clone();
-        program.clone_into(&mut command[0]);
+        let mut options = json!({"idle_timeout_sec": self.timeout});
+        if let Some(agent) = self.runner {
+            options["runner"] = agent.name().into();
+            if let Some(model) = &self.model {
+                options["model"] = model.as_str().into();
+            }
+        } else {
+            let rest = self.command.iter().skip(1).map(String::as_str);
+            options["runner"] = "shell".into();
+            options["command"] = std::iter::once(program).chain(rest).collect::<Vec<_>>().into();
+        }
         let tests: Vec<Value> = if self.test.is_empty() {
             vec![json!({"name": "none was stated", "cmd": "true", "must_pass": true})]
         } else {
@@ -157,7 +198,7 @@ impl Record {
             "rollback": {"strategy": "worktree_drop", "baseline_ref": baseline},
             "evidence_links": [],
             "log_refs": {"run_id": run_id.as_str(), "paths": {}},
-            "runtime_options": {"runner": "shell", "command": command, "idle_timeout_sec": self.timeout},
+            "runtime_options": options,
         })
     }
 
@@ -173,7 +214,7 @@ impl Record {
             Sandbox::Namespaces => Choice::Exactly(Level::Namespaces),
         };
         let machine = Machine::probe(&helper, tools.bwrap.as_ref());
-        let program = PathBuf::from(program(&self.command[0], &context.environment.variables));
+        let program = PathBuf::from(program(self.first_word(), &context.environment.variables));
         let mut read: Vec<PathBuf> = self.read.iter().map(|path| context.environment.cwd.join(path)).collect();
         read.extend(installed_at(&program));
         Ok(Worker {
@@ -186,20 +227,28 @@ impl Record {
             runs_root: context.settings.runs_root.clone(),
             work_root: context.settings.runtime_root.join("work"),
             limits: Limits::default(),
-            environment: self.passed(&context.environment.variables),
+            // A runner is given its credentials by itself, and the acceptance commands are not.
+            environment: self.passed(&context.environment.variables, self.runner.is_none()),
             path: Vec::new(),
             read,
-            means: Means::default(),
+            means: self.means(program, &context.environment.variables),
             clock: Arc::new(SystemClock),
         })
     }
 
+    /// An agent's program and its own credentials.
+    fn means(&self, program: PathBuf, variables: &[(OsString, OsString)]) -> Means {
+        let Some(agent) = self.runner else { return Means::default() };
+        let programs = BTreeMap::from([(agent.name().to_owned(), program)]);
+        Means { programs, credentials: self.passed(variables, true) }
+    }
+
     /// What the operator hands on: what was named, and what the agent that they start is known to need.
-    fn passed(&self, variables: &[(OsString, OsString)]) -> BTreeMap<String, String> {
-        let name = Path::new(&self.command[0]).file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    fn passed(&self, variables: &[(OsString, OsString)], with_credentials: bool) -> BTreeMap<String, String> {
+        let name = Path::new(self.first_word()).file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let of_agent = CREDENTIALS
             .iter()
-            .filter(|(agent, ..)| *agent == name)
+            .filter(|(agent, ..)| with_credentials && *agent == name)
             .flat_map(|(_, one_of, also)| one_of.iter().chain(*also));
         let names: Vec<&str> =
             PASSED_THROUGH.iter().chain(of_agent).copied().chain(self.pass_env.iter().map(String::as_str)).collect();

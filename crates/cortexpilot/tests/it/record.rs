@@ -130,3 +130,55 @@ fn what_cannot_be_recorded_is_said_and_leaves_nothing() {
     }
     assert!(!place.0.path().join("rt/runs").exists() && !place.0.path().join("rt/work").exists());
 }
+
+#[test]
+fn an_agent_that_cannot_start_is_refused_with_everything_that_it_needs() {
+    let place = Place::new();
+    let args = ["runs", "record", "--repo", "repo", "--spec", "x", "--allow", "a", "--runner", "claude"];
+    let output = place.cortexpilot(&args);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    for part in ["ANTHROPIC_API_KEY", "tool_permissions.network"] {
+        assert!(said.contains(part), "{said}");
+    }
+}
+
+#[test]
+fn a_killed_worker_takes_its_work_with_it_and_leaves_a_run_that_says_it_is_not_finished() {
+    for level in ["none", "confined", "namespaces"] {
+        let place = Place::new();
+        let (pipe, lock) = (place.0.path().join("pipe"), place.0.path().join("lock"));
+        let made = Command::new("mkfifo").arg(&pipe).status().expect("mkfifo starts");
+        assert!(made.success());
+        let held = std::fs::File::create(&lock).expect("a file to lock");
+        // Everything below holds the lock; a part of it has left the session.
+        let work = format!(
+            "exec 9<{}; flock -s 9; setsid sleep 900 & echo two >> README.md; cat {} >/dev/null; sleep 900",
+            lock.display(),
+            pipe.display()
+        );
+        let mut worker = Command::new(env!("CARGO_BIN_EXE_cortexpilot"))
+            .args(["runs", "record", "--repo", "repo", "--spec", "x", "--allow", "README.md", "--sandbox", level])
+            .arg("--read")
+            .arg(place.0.path())
+            .args(["--", "sh", "-c", &work])
+            .current_dir(place.0.path())
+            .env_clear()
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+            .env("CORTEXPILOT_RUNTIME_ROOT", place.0.path().join("rt"))
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .expect("the built binary starts");
+        // Opens when the work reads from it, so the lock is held by now.
+        drop(std::fs::OpenOptions::new().write(true).open(&pipe).expect("the pipe"));
+        assert!(held.try_lock().is_err(), "{level}: the work holds the lock");
+        worker.kill().expect("it is there to be killed");
+        worker.wait().expect("it ends");
+        // Comes back when the last process of the work has ended.
+        held.lock().expect("the lock");
+        let listed = place.cortexpilot(&["runs", "list", "--output", "json"]);
+        let listed: Value = serde_json::from_slice(&listed.stdout).expect("JSON");
+        assert_eq!(listed["items"][0]["status"], "RUNNING", "{level}: {listed}");
+        assert_eq!(listed["items"][0].get("problems"), None, "{level}: {listed}");
+    }
+}
