@@ -24,16 +24,6 @@ pub enum ChangeKind {
     Deleted,
 }
 
-impl ChangeKind {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Added => "added",
-            Self::Modified => "modified",
-            Self::Deleted => "deleted",
-        }
-    }
-}
-
 /// One path that changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Change {

@@ -237,13 +237,43 @@ fn prompt(contract: &TaskContract) -> Vec<u8> {
     text.into_bytes()
 }
 
-/// A line as an event: JSON whole and as it came, anything else as text.
+/// Deeper JSON is kept as text: as part of an event it would pass the depth that readers of runs take.
+const DEPTH_MAX: usize = 64;
+
+/// A line as an event: JSON as it came, anything else as text. JSON that a reader could understand in two ways (a member twice)
+/// is text too. The log holds every byte of either.
 fn told(source: &str, line: &[u8]) -> (Option<Value>, Told) {
-    let parsed = serde_json::from_slice::<Value>(line).ok().filter(Value::is_object);
+    let parsed =
+        crate::contract::strict::parse(line).ok().filter(|value| value.is_object() && depth(value) <= DEPTH_MAX);
     let kind = parsed.as_ref().and_then(|value| value.get("type")).and_then(Value::as_str).unwrap_or("");
     let context = match &parsed {
         Some(raw) => json!({"source": source, "kind": kind, "raw": raw}),
         None => json!({"source": source, "kind": "text", "raw": String::from_utf8_lossy(line)}),
     };
     (parsed, Told { level: Level::Info, context })
+}
+
+fn depth(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
+        Value::Object(members) => 1 + members.values().map(depth).max().unwrap_or(0),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_that_readers_could_not_take_are_kept_as_text() {
+        let deep = format!("{}{}", "{\"a\":".repeat(80), "1").into_bytes();
+        let deep = [deep, vec![b'}'; 80]].concat();
+        assert!(serde_json::from_slice::<Value>(&deep).is_ok(), "it is JSON");
+        for line in [deep.as_slice(), br#"{"type": "a", "type": "b"}"#, b"[1]", b"\xff", br#"{"a": "\ud800"}"#] {
+            let (parsed, told) = told("x", line);
+            assert_eq!((parsed, &told.context["kind"]), (None, &json!("text")), "{}", String::from_utf8_lossy(line));
+        }
+        assert!(told("x", br#"{"type": "a"}"#).0.is_some());
+    }
 }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::Failure;
 use crate::contract::TaskContract;
+use crate::gate::ChangeKind;
 use crate::outputs::Checked;
 use crate::record::FileRef;
 use crate::sandbox::Ended;
@@ -24,6 +25,17 @@ pub(super) struct TestRun {
 impl TestRun {
     pub(super) fn passed(&self) -> bool {
         self.ended.is_success() && !self.timed_out
+    }
+}
+
+/// At most so many paths stand in a report; all of them stand in `diff_name_only.txt`.
+const SHOWN_MAX: usize = 1_000;
+
+fn how(kind: ChangeKind) -> &'static str {
+    match kind {
+        ChangeKind::Added => "added",
+        ChangeKind::Modified => "modified",
+        ChangeKind::Deleted => "deleted",
     }
 }
 
@@ -106,12 +118,14 @@ pub(super) fn task_result(
     failure: Option<&Failure>,
 ) -> Value {
     let violations: Vec<Value> = diff.map_or_else(Vec::new, |(diff, ..)| {
-        diff.violations.iter().map(|one| json!({"path": one.path, "reason": one.reason})).collect()
+        diff.violations.iter().take(SHOWN_MAX).map(|one| json!({"path": one.path, "reason": one.reason})).collect()
     });
     let git = diff.map(|(diff, patch, names)| {
         json!({
             "baseline_ref": baseline,
             "tree_id": diff.tree_id,
+            "changes": diff.changed.iter().take(SHOWN_MAX).map(|(path, kind)| json!({"path": path, "how": how(*kind)})).collect::<Vec<_>>(),
+            "changed_total": diff.changed.len(),
             "changed_files": names.to_json(),
             "patch": patch.to_json(),
             "ignored_files": diff.ignored,
@@ -140,7 +154,8 @@ pub(super) fn task_result(
 
 /// `reports/work_report.json`.
 pub(super) fn work(about: &About<'_>, diff: Option<&Diff>, failure: Option<&Failure>) -> Value {
-    let names = diff.map(|diff| diff.changed.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>().join("\n"));
+    let names = diff
+        .map(|diff| diff.changed.iter().take(SHOWN_MAX).map(|(path, _)| path.as_str()).collect::<Vec<_>>().join("\n"));
     with(
         about.head(),
         json!({
@@ -152,7 +167,7 @@ pub(super) fn work(about: &About<'_>, diff: Option<&Diff>, failure: Option<&Fail
             "failure_reason": failure.map_or("", |failure| failure.reason.as_str()),
             "gates": {"diff_gate": {
                 "passed": diff.is_some_and(|diff| diff.violations.is_empty()),
-                "violations": diff.map_or_else(Vec::new, |diff| diff.violations.iter().map(|one| one.path.clone()).collect()),
+                "violations": diff.map_or_else(Vec::new, |diff| diff.violations.iter().take(SHOWN_MAX).map(|one| one.path.clone()).collect()),
             }},
         }),
     )

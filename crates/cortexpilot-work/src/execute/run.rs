@@ -97,6 +97,9 @@ fn task(contract: &TaskContract, status: &str, pinned: &FileRef, reports: Option
     task
 }
 
+/// At most so many paths stand in an event.
+const SHOWN_MAX: usize = 200;
+
 /// A run under way.
 struct Course<'a> {
     worker: &'a Worker,
@@ -259,15 +262,19 @@ impl Course<'_> {
         paths.dedup();
         let ok = paths.is_empty();
         let reason = if ok { "" } else { "changed files outside allowed_paths" };
+        // An event is a line of bounded length: the first of each, and how many there are. All of them stand in
+        // diff_name_only.txt.
         let context = json!({
             "ok": ok,
-            "changed_files": diff.changed.iter().map(|(path, _)| path).collect::<Vec<_>>(),
-            "changes": diff.changed.iter().map(|(path, kind)| json!({"path": path, "how": kind.as_str()})).collect::<Vec<_>>(),
-            "violations": paths,
-            "violation_reasons": diff.violations.iter().map(|one| json!({"path": one.path, "reason": one.reason})).collect::<Vec<_>>(),
+            "changed_files": diff.changed.iter().take(SHOWN_MAX).map(|(path, _)| path).collect::<Vec<_>>(),
+            "changed_total": diff.changed.len(),
+            "violations": paths.iter().take(SHOWN_MAX).collect::<Vec<_>>(),
+            "violation_reasons": diff.violations.iter().take(SHOWN_MAX)
+                .map(|one| json!({"path": one.path, "reason": one.reason})).collect::<Vec<_>>(),
+            "violations_total": paths.len(),
             "baseline_ref": workspace.baseline(),
             "reason": reason,
-            "allowed_paths": contract.allowed_paths.stated().collect::<Vec<_>>(),
+            "allowed_paths": contract.allowed_paths.stated().take(SHOWN_MAX).collect::<Vec<_>>(),
         });
         self.event(Level::Info, "DIFF_GATE_RESULT", context.clone())?;
         if !ok {

@@ -136,7 +136,7 @@ fn secrets_of_the_machine_and_of_the_runtime_root_cannot_be_read() {
         for path in [
             "/etc/shadow",
             "/etc/ssh/sshd_config",
-            "/root/.bashrc",
+            "~root/.bashrc",
             "/var/log/dpkg.log",
             "/proc/1/environ",
             "/dev/vda",

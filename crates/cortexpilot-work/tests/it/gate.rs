@@ -113,3 +113,18 @@ fn a_baseline_with_a_submodule_is_worked_on_and_the_submodule_stays_as_it_is() {
     let reason = outcome.failure.unwrap().reason;
     assert!(reason.contains("docs/mod/new (it is or lies in a submodule)"), "{reason}");
 }
+
+#[test]
+fn a_change_of_very_many_files_is_still_an_event_that_readers_take() {
+    let world = World::at(Level::Confined);
+    let command = "mkdir x && i=0; while [ $i -lt 4000 ]; do : > x/a_file_with_a_rather_long_name_so_that_its_path_counts_$i; i=$((i+1)); done";
+    let (failure, run) = world.script(sh(command));
+    assert!(failure.contains("and 3990 more"), "{failure}");
+    let gate = run.event("DIFF_GATE_RESULT");
+    assert_eq!(
+        (&gate["ok"], &gate["changed_total"], &gate["violations_total"]),
+        (&json!(false), &json!(4000), &json!(4000))
+    );
+    assert_eq!(run.text("diff_name_only.txt").lines().count(), 4000);
+    assert_eq!(run.json("reports/task_result.json")["git"]["changed_total"], 4000);
+}
