@@ -23,13 +23,16 @@ struct Allowed {
     dev: &'static [&'static str],
 }
 
-const PARTS: &[&str] = &[CORE, "cortexpilot-ledger", "cortexpilot-runs", "cortexpilot-server", "cortexpilot-postgres"];
+const PARTS: &[&str] =
+    &[CORE, "cortexpilot-ledger", "cortexpilot-runs", "cortexpilot-server", "cortexpilot-postgres", "cortexpilot-work"];
 
 const ALLOWED: &[Allowed] = &[
     Allowed { name: CORE, normal: &[], dev: &[] },
     Allowed { name: "cortexpilot-ledger", normal: &[CORE], dev: PARTS },
     Allowed { name: "cortexpilot-runs", normal: &[CORE], dev: PARTS },
     Allowed { name: "cortexpilot-postgres", normal: &[CORE], dev: PARTS },
+    // It writes run directories; in tests the store reads them back.
+    Allowed { name: "cortexpilot-work", normal: &[CORE], dev: &[CORE, "cortexpilot-runs"] },
     // The server never names a store, except in tests that need a real one behind it.
     Allowed { name: "cortexpilot-server", normal: &[CORE], dev: &[CORE, "cortexpilot-ledger", "cortexpilot-runs"] },
     Allowed { name: "cortexpilot", normal: PARTS, dev: PARTS },

@@ -6,6 +6,7 @@ pub(crate) mod api;
 pub(crate) mod approval;
 pub(crate) mod audit;
 pub(crate) mod config;
+pub(crate) mod contract;
 pub(crate) mod failure;
 pub(crate) mod gate;
 pub(crate) mod import;
@@ -14,6 +15,7 @@ pub(crate) mod mcp;
 pub(crate) mod output;
 pub(crate) mod queue;
 pub(crate) mod receipt;
+pub(crate) mod record;
 pub(crate) mod runs;
 pub(crate) mod serve;
 pub(crate) mod session;
@@ -100,6 +102,8 @@ pub(crate) enum Command {
     Api(api::Api),
     Import(import::Import),
     #[command(subcommand)]
+    Contract(contract::Contract),
+    #[command(subcommand)]
     Config(config::Config),
     /// Print a completion script for a shell
     #[command(
@@ -108,6 +112,13 @@ pub(crate) enum Command {
     Completions {
         /// The shell
         shell: clap_complete::Shell,
+    },
+    /// Be one stage of the sandbox that a worker starts; speaks on a socket, never called by people
+    #[command(hide = true)]
+    SandboxExec {
+        /// Which stage
+        #[arg(value_parser = cortexpilot_work::sandbox::HELPER_STAGES)]
+        stage: String,
     },
     /// Print a generated document
     #[command(hide = true)]
@@ -151,7 +162,9 @@ impl Cli {
             | Command::Audit(_)
             | Command::Api(_)
             | Command::Import(_)
+            | Command::Contract(_)
             | Command::Config(_)
+            | Command::SandboxExec { .. }
             | Command::Completions { .. }
             | Command::GenDoc { .. } => {}
         }
@@ -179,7 +192,9 @@ pub(crate) async fn run(command: Command, context: &Context) -> Result<Answer, S
         Command::Api(api) => api.run(context).await,
         Command::Import(import) => import.run(context).await,
         Command::Config(config) => Ok(config.run(context).await),
-        // These two need no configuration and are answered before it is read.
+        // These need no configuration and are answered before it is read.
+        Command::Contract(contract) => contract.run(Format::Human),
+        Command::SandboxExec { .. } => Ok(Answer::ok(String::new())),
         Command::Completions { shell } => Ok(completions(shell)),
         Command::GenDoc { name } => Ok(Answer::ok(name.print())),
     }

@@ -33,6 +33,10 @@ fn main() -> ExitCode {
             return ExitCode::from(if error.use_stderr() { exit::USAGE } else { exit::OK });
         }
     };
+    // Before anything else is opened or read: what is open here would be open in the sandbox.
+    if let Command::SandboxExec { stage } = &cli.command {
+        return cortexpilot_work::sandbox::helper_main(stage);
+    }
     let format = match &cli.command {
         // Their standard output belongs to the protocol, also when they do not start.
         Command::McpReadonlyServer(server) if server.speaks_over_stdio() => Format::Human,
@@ -49,13 +53,17 @@ fn main() -> ExitCode {
         | Command::Audit(_)
         | Command::Api(_)
         | Command::Import(_)
+        | Command::Contract(_)
         | Command::Config(_)
+        | Command::SandboxExec { .. }
         | Command::Completions { .. }
         | Command::GenDoc { .. } => cli.everywhere.output,
     };
     let answer = match &cli.command {
         Command::GenDoc { name } => Ok(Answer::ok(name.print())),
         Command::Completions { shell } => Ok(cli::completions(*shell)),
+        Command::Contract(contract) => contract.run(format),
+        Command::SandboxExec { .. } => Ok(Answer::ok(String::new())),
         Command::Up(_)
         | Command::Serve(_)
         | Command::McpReadonlyServer(_)
@@ -109,7 +117,9 @@ fn configured(cli: Cli, format: Format) -> Result<Answer, Stopped> {
         | Command::Audit(_)
         | Command::Api(_)
         | Command::Import(_)
+        | Command::Contract(_)
         | Command::Config(_)
+        | Command::SandboxExec { .. }
         | Command::Completions { .. }
         | Command::GenDoc { .. } => Builder::new_multi_thread(),
     };

@@ -18,11 +18,12 @@ use serde_json::Value;
 use super::Context;
 use super::failure::Stopped;
 use super::output::{Answer, count, json, pairs};
+use super::record;
 use super::session;
 use super::words::{moment, near};
 use crate::os::{OsIds, SystemClock};
 
-/// Look at runs; nothing here changes anything
+/// Look at runs, or record a first one
 #[derive(Debug, Subcommand)]
 pub(crate) enum Runs {
     /// List the runs, newest first
@@ -65,6 +66,7 @@ Exit codes: 0 nothing is wrong, 4 there is nothing to check, 5 something is wron
         /// A run's id, or a directory (anything with a `/`, or `.`); the runs root if left out
         target: Option<String>,
     },
+    Record(Box<record::Record>),
 }
 
 /// What a run is, in two lines: for whoever looks at an empty list.
@@ -73,6 +75,9 @@ const WHAT_A_RUN_IS: &str = "A run is a directory that holds manifest.json and c
 
 impl Runs {
     pub(super) async fn run(self, context: &Context) -> Result<Answer, Stopped> {
+        if let Self::Record(record) = self {
+            return record.run(context).await;
+        }
         let store = session::runs(&context.settings)?;
         match self {
             Self::List { limit, cursor } => {
@@ -80,6 +85,7 @@ impl Runs {
             }
             Self::Show { run, events } => show(context, &store, &run, events.into()).await,
             Self::Check { target } => check(context, &store, target.as_deref()).await,
+            Self::Record(_) => unreachable!("invariant: it was carried out above, for it needs no runs that are there"),
         }
     }
 }

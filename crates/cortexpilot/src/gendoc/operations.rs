@@ -26,7 +26,7 @@ const fn writes(path: &'static str, what: &'static str) -> CommandRow {
 }
 
 /// Every command. One that is not here does not pass the test below.
-const COMMANDS: [CommandRow; 42] = [
+const COMMANDS: [CommandRow; 46] = [
     writes(
         "up",
         "Makes the key, a token where there is none and, with `--demo`, the demonstration's runs; then serves HTTP as `serve` does.",
@@ -47,6 +47,12 @@ const COMMANDS: [CommandRow; 42] = [
     reads("runs list"),
     reads("runs show"),
     reads("runs check"),
+    writes(
+        "runs record",
+        "Runs the command that is given, in a workspace of its own, and writes one run directory; never the queue.",
+    ),
+    reads("contract validate"),
+    reads("contract schema"),
     CommandRow {
         path: "queue preview",
         effect: "read; with `-o` write",
@@ -109,6 +115,13 @@ const COMMANDS: [CommandRow; 42] = [
     },
     reads("config show"),
     reads("completions"),
+    CommandRow {
+        path: "sandbox-exec",
+        effect: "none of its own",
+        changes: Some(
+            "Restricts itself and becomes the command that a worker told it; refuses everything but that worker's socket.",
+        ),
+    },
     reads("gen-doc"),
     reads("help"),
 ];
