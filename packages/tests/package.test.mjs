@@ -25,7 +25,8 @@ const BUDGETS = [
   ["@cortexpilot/frontend-api-client", "*", 7_000],
   ["@cortexpilot/frontend-api-client/queue-operator", "*", 1_000],
   ["@cortexpilot/frontend-api-client/operator", "*", 1_000],
-  ["@cortexpilot/frontend-api-client/worker", "*", 1_000],
+  // The whole protocol of workers, with the check of a contract's digest.
+  ["@cortexpilot/frontend-api-client/worker", "*", 1_500],
   ["@cortexpilot/frontend-shared", "{ moment, lookOf, QUEUE_STATUS }", 1_500],
   ["@cortexpilot/frontend-shared", "*", 10_000],
 ];
@@ -203,7 +204,7 @@ test("every entry point is bundled for a browser without anything of Node, withi
 
 test("who imports the client alone carries no path that changes anything", async () => {
   const reads = await bundled("@cortexpilot/frontend-api-client", "*", false);
-  for (const write of ["from-run", "/cancel", "/approve", "/reject", "/freeze", "/revoke", "/claim", "/complete"]) {
+  for (const write of ["from-run", "/cancel", "/approve", "/reject", "/freeze", "/revoke", "/claim", "/complete", "/heartbeat", "/release", "/stop", "/requeue", "/pause", "/presence"]) {
     assert.ok(!reads.includes(write), write);
   }
   const operator = await bundled("@cortexpilot/frontend-api-client/queue-operator", "*", false);

@@ -6,11 +6,12 @@ Three parts, each counted as checks:
 
 1. Every operation is sent one right request, and its answer, which must be a yes, goes through all of Schemathesis' checks:
    status, body and headers are as the document says.
-2. Schemathesis sends what it makes of the document, right and wrong, as nobody, as an agent and as an operator. Nothing may
-   be answered with a fault of the server, a status, a body or a header that the document does not name, or a yes where it
-   should have been a no.
+2. Schemathesis sends what it makes of the document, right and wrong, as nobody, as an agent and as an operator, and as a
+   worker what is a worker's. Nothing may be answered with a fault of the server, a status, a body or a header that the
+   document does not name, or a yes where it should have been a no.
 3. The control: a document from which a status was taken away, one with another type in a body, and one without a header
    must each be found wrong.
+4. The page about the worker protocol: its walk with curl is run as it stands there.
 
 The document is what the server itself serves. Prints what went wrong, then how much was sent, then `N passed, N failed`.
 """
@@ -20,6 +21,7 @@ import collections
 import copy
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -39,6 +41,8 @@ FOUND = (Exception, BaseExceptionGroup)
 #: What a document says makes a request right can hold while what it names does not exist, is not due, or is not the caller's.
 #: Every other answer to a request that is right by the document is a failure, and so is any answer that is not documented.
 DECIDED = ["2xx", "304", "400", "401", "403", "404", "409", "422", "429"]
+#: Who sends what Schemathesis makes.
+CALLERS = ["nobody", "agent", "worker", "operator"]
 #: Schemathesis is killed after this; a caller takes well under a minute.
 LIMIT = 240
 
@@ -71,7 +75,7 @@ def each_right_request(binary, only, tally):
         known = state.known()
         found = [one for one in operations(schema) if not only or one.definition.raw["operationId"] == only]
         # What stops everything is called last.
-        last = {"gate_freeze": 1, "gate_unfreeze": 2}
+        last = {"gate_pause": 1, "gate_resume": 2, "gate_freeze": 3, "gate_unfreeze": 4}
         found.sort(key=lambda one: last.get(one.definition.raw["operationId"], 0))
         for operation in found:
             name = operation.definition.raw["operationId"]
@@ -91,7 +95,7 @@ def each_right_request(binary, only, tally):
                 tally.check(f"{name} answers as documented", True)
             except FOUND as error:
                 tally.check(f"{name} answers as documented", False, error)
-        return len(found)
+        return len(found), sum("work" in one.definition.raw["tags"] for one in found)
 
 
 def settings(known, examples, seed):
@@ -119,7 +123,7 @@ def fuzz(binary, caller, examples, seed, only, tally):
         command = [str(Path(sys.executable).with_name("st")), "--config-file", str(scratch / "schemathesis.toml"), "run",
                    str(scratch / "openapi.json"), "--url", state.url, "--phases", "examples,coverage,fuzzing",
                    "--suppress-health-check", "all", "--warnings", "off"]
-        token = {"nobody": None, "agent": state.agent, "operator": states.OPERATOR}[caller]
+        token = {"nobody": None, "agent": state.agent, "worker": state.worker, "operator": states.OPERATOR}[caller]
         if token:
             command += ["-H", f"Authorization: Bearer {token}"]
         if caller == "nobody":
@@ -127,6 +131,8 @@ def fuzz(binary, caller, examples, seed, only, tally):
             command += ["--exclude-checks", "unsupported_method,positive_data_acceptance"]
         if only:
             command += ["--include-operation-id", only]
+        elif caller == "worker":
+            command += ["--include-tag", "work"]
         environment = {**os.environ, "SCHEMATHESIS_HOOKS": str(HERE / "hooks.py"), "API_CALLS": str(calls)}
         try:
             ran = subprocess.run(command, cwd=scratch, env=environment, capture_output=True, text=True, timeout=LIMIT)
@@ -179,19 +185,34 @@ def controls(binary, tally):
             tally.check(f"control {change.__name__}", said == found, f"found wrong: {said}")
 
 
+def walked(binary, tally):
+    """Part 4. Each line of the walk must succeed; the ledger then has a claim and its end."""
+    page = (HERE.parent.parent / "docs/reference/worker-protocol.md").read_text()
+    walk = re.search(r"^## With curl\n+```sh\n(.*?)^```$", page, re.M | re.S)[1]
+    with states.serving(binary) as state, tempfile.TemporaryDirectory() as scratch:
+        queue_id = state.enqueue("run_a")
+        (Path(scratch) / "w1.token").write_text(state.worker)
+        environment = {"PATH": os.environ["PATH"], "URL": state.url}
+        ran = subprocess.run(["bash", "-euxc", f"set -o pipefail\n{walk}"], cwd=scratch, env=environment, timeout=60,
+                             capture_output=True, text=True)
+        tally.check("the walk with curl", ran.returncode == 0, f"{ran.stdout}\n{ran.stderr}")
+        events = [line["event"] for line in state.made.ledger("queue.jsonl") if line.get("queue_id") == queue_id]
+        tally.check("the walk's item", events == ["QUEUE_ENQUEUE", "QUEUE_CLAIM", "QUEUE_DONE"], events)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--binary", required=True)
     parser.add_argument("--examples", type=int, default=12, help="requests made for one operation, beside the fixed ones")
     parser.add_argument("--seed", type=int, default=20261122)
     parser.add_argument("--only", help="one operation's id")
-    parser.add_argument("--as", dest="callers", action="append", choices=["nobody", "agent", "operator"])
+    parser.add_argument("--as", dest="callers", action="append", choices=CALLERS)
     arguments = parser.parse_args()
     binary, tally = os.path.abspath(arguments.binary), Tally()
     print(f"schemathesis {schemathesis.__version__}, seed {arguments.seed}")
-    known = each_right_request(binary, arguments.only, tally)
-    print(f"{known} operations were sent a right request")
-    for caller in arguments.callers or ["nobody", "agent", "operator"]:
+    known, of_workers = each_right_request(binary, arguments.only, tally)
+    print(f"{known} operations were sent a right request, {of_workers} of them a worker's")
+    for caller in arguments.callers or CALLERS:
         answered = fuzz(binary, caller, arguments.examples, arguments.seed, arguments.only, tally)
         sent = sum(sum(statuses.values()) for statuses in answered.values())
         yes = sum(any(status < 300 for status in statuses) for statuses in answered.values())
@@ -201,9 +222,11 @@ def main():
         shown = ", ".join(f"{status}: {count}" for status, count in sorted(by_status.items()))
         print(f"as {caller}: {sent} requests to {len(answered)} operations, {yes} of them answered a yes ({shown})")
         if not arguments.only:
-            tally.check(f"as {caller} every operation was called", len(answered) == known, f"{len(answered)} of {known}")
+            wanted = of_workers if caller == "worker" else known
+            tally.check(f"as {caller} every operation was called", len(answered) == wanted, f"{len(answered)} of {wanted}")
         tally.check(f"as {caller} no fault of the server", not any(status >= 500 for status in by_status), shown)
     controls(binary, tally)
+    walked(binary, tally)
     print(f"{tally.passed} passed, {tally.failed} failed", flush=True)
     raise SystemExit(1 if tally.failed else 0)
 

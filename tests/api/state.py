@@ -16,8 +16,8 @@ OPERATOR = product.OPERATOR_TOKEN
 class State:
     """One runtime root behind one server. Made anew for every caller, so that what one did is not what the next one finds."""
 
-    def __init__(self, made, url, agent):
-        self.made, self.url, self.agent = made, url, agent
+    def __init__(self, made, url, agent, worker):
+        self.made, self.url, self.agent, self.worker = made, url, agent, worker
 
     def call(self, method, path, body=None, token=OPERATOR):
         """What the control plane answers, as JSON; anything but a yes is an error of this script."""
@@ -34,14 +34,22 @@ class State:
     def apply(self, run):
         """The body of an apply that passes every gate."""
         return {"confirm": True, "actor_role": "OPS", "requested_by": "alice", "approval_reason": "tests",
-                "confirm_run_id": run, "preview_token": self.preview(run)}
+                "confirm_run_id": run, "preview_token": self.preview(run), "allow_duplicate": True}
 
     def enqueue(self, run):
         return self.call("POST", f"/api/queue/from-run/{run}", self.apply(run))["queue_id"]
 
-    def claim(self):
-        """A claim of the next item; there must be one."""
-        return self.call("POST", "/api/queue/claim", {"worker": "w"})
+    def claim(self, run="run_c"):
+        """An item of its own, claimed: its id and its lease."""
+        queue_id = self.enqueue(run)
+        claimed = self.call("POST", "/api/queue/claim", {"worker": "w", "queue_id": queue_id})
+        return queue_id, claimed["lease_token"]
+
+    def held(self):
+        """An item of its own whose lease was taken away."""
+        queue_id, _ = self.claim()
+        self.call("POST", f"/api/queue/{queue_id}/revoke", REASON)
+        return queue_id
 
     def asked(self, priority):
         """A request that an agent makes where people are asked; its id."""
@@ -74,7 +82,16 @@ class State:
             "queue_enqueue": lambda: {"path_parameters": {"run_id": "run_a"}, "body": self.apply("run_a")},
             "queue_cancel": lambda: {"path_parameters": {"queue_id": self.enqueue("run_b")}, "body": REASON},
             "queue_claim": lambda: {"body": {"worker": "w"}},
-            "queue_complete": self.complete,
+            "queue_heartbeat": lambda: self.leased({"progress": {"stage": "tests", "message": "1 of 2", "events": 3}}),
+            "queue_complete": lambda: self.leased({"status": "SUCCESS", "reason": "done"}),
+            "queue_release": lambda: self.leased({"started": False, "reason": "not here"}),
+            "queue_stop": lambda: {"path_parameters": {"queue_id": self.claim()[0]}, "body": REASON},
+            "queue_revoke": lambda: {"path_parameters": {"queue_id": self.claim()[0]}, "body": REASON},
+            "queue_requeue": lambda: {"path_parameters": {"queue_id": self.held()}, "body": REASON},
+            "queue_fail": lambda: {"path_parameters": {"queue_id": self.held()}, "body": REASON},
+            "worker_presence": lambda: {"body": {"worker": "w", "slots": 1, "running": [known["queue_id"][0]]}},
+            "gate_pause": lambda: {"body": REASON},
+            "gate_resume": lambda: {"body": REASON},
             "approval_approve": lambda: {"path_parameters": {"approval_id": self.asked(41)}, "body": REASON},
             "approval_reject": lambda: {"path_parameters": {"approval_id": self.asked(42)}, "body": REASON},
             "token_revoke": lambda: {"path_parameters": {"token_id": self.spare("gone")}, "body": REASON},
@@ -90,11 +107,10 @@ class State:
         path = {name: known[name][0] for name in named} | made.pop("path_parameters", {})
         return {"path_parameters": path, **made}
 
-    def complete(self):
-        self.enqueue("run_c")
-        claimed = self.claim()
-        return {"path_parameters": {"queue_id": claimed["item"]["queue_id"]},
-                "body": {"lease_token": claimed["lease_token"], "status": "SUCCESS"}}
+    def leased(self, body):
+        """A request about an item that is claimed, with its lease."""
+        queue_id, lease = self.claim()
+        return {"path_parameters": {"queue_id": queue_id}, "body": {"lease_token": lease, **body}}
 
     def spare(self, name):
         made = self.made.run("token", "create", "--name", name, "--kind", "operator", "--role", "OPS")
@@ -106,7 +122,8 @@ REASON = {"reason": "tests"}
 
 
 def product_token(made, name, kind="agent"):
-    return made.run("token", "create", "--name", name, "--kind", kind, "--role", "OPS", "--reason", "tests")["token"]
+    roles = [] if kind == "worker" else ["--role", "OPS"]
+    return made.run("token", "create", "--name", name, "--kind", kind, *roles, "--reason", "tests")["token"]
 
 
 @contextmanager
@@ -118,13 +135,12 @@ def serving(binary):
         (made.root / "runs/run_ok/reports/review_report.json").write_text(json.dumps({"verdict": "PASS"}))
         (made.root / "runs/run_ok/patch.diff").write_text("--- a/docs/x.md\n+++ b/docs/x.md\n")
         made.run("token", "create", "--name", "spare", "--kind", "operator", "--role", "OPS")
-        agent = product_token(made, "robin")
+        agent, worker = product_token(made, "robin"), product_token(made, "builder", "worker")
         environment = {**made.env, "CORTEXPILOT_API_TOKEN": OPERATOR}
         made.run("audit", "init-key")
         with product.serving([binary, "serve", "--port", "0"], made.root, environment) as (host, port):
-            state = State(made, f"http://{host}:{port}", agent)
-            state.enqueue("run_d")
-            state.claim()
+            state = State(made, f"http://{host}:{port}", agent, worker)
+            state.claim("run_d")
             state.asked(40)
             made.run("audit", "checkpoint")
             yield state

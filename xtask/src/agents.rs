@@ -18,7 +18,7 @@ pub(crate) mod installed;
 /// `N passed, N failed`, and exit code zero when nothing failed.
 const CONVERSATIONS: &str = "tests/agents/run.py";
 
-/// Lets the clients carry out a task in the sandbox. Interface: `--binary PATH --prefix DIR [--client NAME]`, and the same lines.
+/// Lets the clients carry out a task, and a worker the item that is queued from it, in each sandbox. Interface: `--binary PATH --prefix DIR [--client NAME]`, and the same lines.
 const EXECUTE: &str = "tests/agents/execute.py";
 
 /// Runs the scanner. Interface: `--binary PATH`, and the same lines.
@@ -127,7 +127,7 @@ fn converse(workspace: &Workspace, args: &Args, binary: &Path, python: Option<&P
         }
     };
     let python = python.map_or_else(|| PathBuf::from("python3"), Path::to_path_buf);
-    let mut command = workspace.command(python);
+    let mut command = workspace.command(&python);
     command.arg(CONVERSATIONS).arg("--binary").arg(binary).arg("--prefix").arg(&prefix);
     for client in args.values("--client").into_iter().filter(|name| *name != "scanner") {
         command.args(["--client", client]);
@@ -147,7 +147,7 @@ fn converse(workspace: &Workspace, args: &Args, binary: &Path, python: Option<&P
     tally.read(CONVERSATIONS, &shown.stdout, shown.success());
     // Scenarios and transports are the conversations': asking for one leaves this out.
     if args.values("--scenario").is_empty() && args.values("--transport").is_empty() {
-        let mut command = workspace.command("python3");
+        let mut command = workspace.command(&python);
         command.arg(EXECUTE).arg("--binary").arg(binary).arg("--prefix").arg(prefix);
         for client in args.values("--client").into_iter().filter(|name| *name != "scanner") {
             command.args(["--client", client]);

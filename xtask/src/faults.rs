@@ -128,6 +128,27 @@ const CAMPAIGNS: &[Campaign] = &[
         needs: &[],
     },
     Campaign {
+        name: "leases",
+        about: "every order of claims, late and repeated messages, lost leases, stops and what operators do, in a model of few items",
+        tests: "package(cortexpilot-core) & binary(leases)",
+        optimised: false,
+        needs: &[],
+    },
+    Campaign {
+        name: "workers",
+        about: "workers are killed, or stand still for longer than their lease, while they hold an item",
+        tests: "package(cortexpilot) & binary(workers) & test(/^killed::/)",
+        optimised: false,
+        needs: &[],
+    },
+    Campaign {
+        name: "clocks",
+        about: "the wall clocks of workers and of their server jump by ten years, forward and back",
+        tests: "package(cortexpilot) & binary(workers) & test(/^clocked_/)",
+        optimised: false,
+        needs: &[Need::Faketime],
+    },
+    Campaign {
         name: "bits",
         about: "each bit of a ledger, and of the decisions beside it, is flipped",
         tests: "package(cortexpilot-ledger) & test(/^bits::.*(_ledger_is_found|without_the_chain|in_front_of)/)",

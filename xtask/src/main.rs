@@ -170,20 +170,20 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "faults",
-        about: "Break what the ledger rests on, in campaigns: kills, faulty disks, flipped bits, full disks",
+        about: "Break what ledger and leases rest on, in campaigns: kills, faulty disks, flipped bits, full disks, clocks",
         options: &[
             Opt {
                 name: "--long",
                 value: None,
-                about: "at full size: 1,000 kills, every bit of 64 KiB, a minute's crowd",
+                about: "at full size: 1,000 kills of writers and of workers, every bit of 64 KiB, a minute's crowd",
             },
             Opt { name: "--only", value: Some("NAME"), about: "one campaign, see --list (may be repeated)" },
             Opt { name: "--list", value: None, about: "print the campaigns, run nothing" },
         ],
         details: "Without --long each campaign has the size that it has in `cargo xtask test`. Prints for each what fired, what came of\n\
                   it, and what its controls found: each campaign shows that it can fail. Exits with 1 on a finding, and where a\n\
-                  campaign cannot run here, which it says. --long takes about half an hour on two cores; it needs strace, and root\n\
-                  for the small file system that it fills.",
+                  campaign cannot run here, which it says. --long takes about 45 minutes on two cores; it needs strace and libfaketime,\n\
+                  and root for the small file system that it fills.",
         run: faults::run,
     },
     Command {
@@ -243,8 +243,9 @@ const COMMANDS: &[Command] = &[
             },
             Opt { name: "--skip-tests", value: None, about: "do not run the second command, `cargo xtask test`" },
         ],
-        details: "Runs the two commands marked `<!-- newcomer -->` in README.md, then every command that `up --demo` printed;\n\
-                  compares exit codes with 0; stops the server with SIGINT and looks for processes and ports left behind.",
+        details: "Runs the two commands marked `<!-- newcomer -->` in README.md, every command that `up --demo` printed, and\n\
+                  those of the second tour; compares exit codes with 0; stops the server with SIGINT and looks for\n\
+                  processes and ports left behind.",
         run: newcomer::run,
     },
 ];

@@ -2,6 +2,7 @@
 
 mod processes;
 mod screen;
+mod tour;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -72,6 +73,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 
     let mut steps = Vec::new();
     serve_and_follow(&place, &first, &mut steps)?;
+    repeat_the_tour(&place, &readme, &mut steps)?;
     if args.has("--skip-tests") {
         println!("not run, as asked: {second}");
     } else {
@@ -234,12 +236,29 @@ fn serve_and_follow(place: &Place, command: &str, steps: &mut Vec<Step>) -> Resu
     Ok(())
 }
 
+/// Does what README.md's tour from an empty root shows, with the program that the first command built.
+fn repeat_the_tour(place: &Place, readme: &str, steps: &mut Vec<Step>) -> Result<()> {
+    let commands = tour::commands(readme);
+    if commands.is_empty() {
+        bail!("README.md has no `{}` with console blocks", tour::HEADING);
+    }
+    for command in &commands {
+        run_shown(place, &command.shown, &command.run, COMMAND_LIMIT, steps)?;
+    }
+    nothing_left(place, "after the second tour", steps);
+    Ok(())
+}
+
 fn run_step(place: &Place, command: &str, limit: Duration, steps: &mut Vec<Step>) -> Result<()> {
-    println!("newcomer: $ {command}");
+    run_shown(place, command, command, limit, steps)
+}
+
+fn run_shown(place: &Place, name: &str, command: &str, limit: Duration, steps: &mut Vec<Step>) -> Result<()> {
+    println!("newcomer: $ {name}");
     let started = Instant::now();
     let shown = show(&mut place.shell(command), limit)?;
     steps.push(Step {
-        name: command.to_owned(),
+        name: name.to_owned(),
         result: shown.code.map_or("ended by a signal".to_owned(), |code| format!("exit code {code}")),
         ok: shown.success(),
         time: started.elapsed(),

@@ -1,6 +1,8 @@
 //! `cargo xtask test`: suites in tiers. A tier is what a suite needs beyond Rust; what cannot run is said, never passed over.
 
+mod apt;
 mod clients;
+pub(crate) mod clocked;
 mod conformance;
 mod install;
 pub(crate) mod junit;
@@ -9,6 +11,7 @@ mod node;
 mod packages;
 mod python;
 mod rust;
+mod sandbox;
 mod schemathesis;
 pub(crate) mod traced;
 
@@ -31,7 +34,7 @@ enum Tier {
 
 /// Every tier, in the order they run, with its name and what it asks of a machine.
 const TIERS: &[(Tier, &str, &str)] = &[
-    (Tier::Core, "core", "Rust and Python alone"),
+    (Tier::Core, "core", "Rust and Python alone, and bubblewrap for the tests of the sandbox"),
     (Tier::Clients, "clients", "foreign programs: MCP clients, installed below target/clients, strace and mount"),
     (Tier::Pg, "pg", "a PostgreSQL server of its own"),
     (Tier::Web, "web", "Node with npm: the TypeScript packages"),
@@ -50,10 +53,18 @@ struct Suite {
 
 /// Every suite. A new one is one entry here and the function it names.
 const SUITES: &[Suite] = &[
+    // First, because what it installs other tests use where it is there.
+    Suite {
+        name: "sandbox",
+        tier: Tier::Core,
+        command: "cargo nextest run --workspace --test it --profile ci -E 'package(cortexpilot-work) & test(/^sandboxed::/)'",
+        needs: "bubblewrap, as root installed with apt-get; Linux 6.12 or newer with Landlock and seccomp",
+        run: sandbox::run,
+    },
     Suite {
         name: "nextest",
         tier: Tier::Core,
-        command: "cargo nextest run --workspace --profile ci -E 'not binary(/^(traced|mounted)$/)'",
+        command: "cargo nextest run --workspace --profile ci -E 'not binary(/^(traced|mounted)$/) & not test(/^(clocked_|sandboxed::)/)'",
         needs: "cargo-nextest; without it `cargo test --workspace` runs instead",
         run: rust::nextest,
     },
@@ -126,6 +137,13 @@ const SUITES: &[Suite] = &[
         command: "cargo nextest run --workspace --test mounted --profile ci",
         needs: "a machine on which a tmpfs may be mounted, which takes root",
         run: mounted::run,
+    },
+    Suite {
+        name: "clocked",
+        tier: Tier::Clients,
+        command: "cargo nextest run --workspace --test workers --profile ci -E 'test(/^clocked_/)'",
+        needs: "libfaketime, which makes a process's clock jump; as root it is installed with apt-get",
+        run: clocked::run,
     },
     Suite {
         name: "packages",
@@ -348,12 +366,12 @@ mod tests {
     #[test]
     fn options_choose_suites_and_never_nothing() {
         assert_eq!(names(&[], &[]).len(), SUITES.len());
-        assert_eq!(names(&["core"], &[]), ["nextest", "doctest"]);
+        assert_eq!(names(&["core"], &[]), ["sandbox", "nextest", "doctest"]);
         assert_eq!(names(&[], &["doctest"]), ["doctest"]);
         for (tiers, only, wanted) in [
             (vec!["cor"], vec![], "Tiers: core, clients, pg, web"),
             (vec!["pg"], vec![], "has no suites yet"),
-            (vec![], vec!["nexttest"], "Suites: nextest"),
+            (vec![], vec!["nexttest"], "Suites: sandbox, nextest"),
             (vec!["clients"], vec!["nextest"], "nothing to run"),
         ] {
             let message = choose(&tiers, &only).err().unwrap().to_string();

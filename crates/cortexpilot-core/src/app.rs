@@ -3,21 +3,19 @@
 
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::domain::approval::ApprovalRequest;
-use crate::domain::command::{
-    ApplyInputs, Cancel, Claim, Command, Complete, Enqueue, Parameters, Policy, Presented, Request,
-};
+use crate::domain::command::{ApplyInputs, Cancel, Command, Enqueue, Parameters, Policy, Presented, Request};
 use crate::domain::decide::{Verdict, query};
 use crate::domain::gate::Denial;
 use crate::domain::id::{QueueItemId, RunId, hex};
 use crate::domain::preview::Sealed;
 use crate::domain::principal::{Caller, StatedRole};
-use crate::domain::queue::{FinalStatus, QueueItem};
+use crate::domain::queue::QueueItem;
 use crate::domain::run::RunProblem;
 use crate::domain::seal::SealKey;
-use crate::domain::text::{IdempotencyKey, Reason, RequestedBy, Stated, WorkerName};
+use crate::domain::text::{IdempotencyKey, Reason, RequestedBy, Stated};
 use crate::domain::time::to_micros;
 use crate::error::ErrorCode;
 use crate::port::receipts::Receipts;
@@ -30,12 +28,15 @@ pub mod govern;
 
 pub mod identity;
 
+pub mod work;
+
 pub mod review;
 
 mod memory;
 
 use memory::Memory;
 use preview::Preview;
+pub use work::{ClaimAsk, Claimed, CompleteAsk, LEASE_DEFAULT, LEASE_MAX, Release, Took, WorkerReport};
 
 /// Why a command or question was not answered as wished.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -161,20 +162,6 @@ pub struct Applied {
     pub already_applied: bool,
 }
 
-/// A claim's answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Claimed {
-    /// The item.
-    pub item: QueueItem,
-    /// What completing it takes.
-    pub lease_token: String,
-}
-
-/// How long a claim's lease holds unless said otherwise, and the longest it may.
-pub const LEASE_DEFAULT: SignedDuration = SignedDuration::from_mins(15);
-/// The longest lease.
-pub const LEASE_MAX: SignedDuration = SignedDuration::from_hours(24);
-
 /// Hears of a request that people decide.
 pub type OnRequest = Arc<dyn Fn(&ApprovalRequest) + Send + Sync>;
 
@@ -287,8 +274,13 @@ impl App {
             }
             other @ (Verdict::Cancelled(_)
             | Verdict::Claimed(_)
-            | Verdict::NothingToClaim
+            | Verdict::NothingToClaim(_)
             | Verdict::Completed(_)
+            | Verdict::LeaseEnded(_)
+            | Verdict::Expired(_)
+            | Verdict::StopRequested(_)
+            | Verdict::Settled(_)
+            | Verdict::Unchanged
             | Verdict::Approved(_)
             | Verdict::Recorded(_)
             | Verdict::Denied(_)) => Err(unexpected(other)),
@@ -316,74 +308,6 @@ impl App {
         };
         let verdict = self.store.execute(Command::Cancel(command)).await?;
         if let Verdict::Cancelled(item) = verdict {
-            return Ok(item);
-        }
-        Err(unexpected(verdict))
-    }
-
-    /// Takes the next eligible item; `None` when there is none.
-    ///
-    /// # Errors
-    /// A denial, or the store's error.
-    pub async fn claim(
-        &self,
-        caller: &Caller,
-        worker: Stated<WorkerName>,
-        lease: SignedDuration,
-        role: StatedRole,
-    ) -> Result<Option<Claimed>, Failure> {
-        let key = self.key()?.clone();
-        let now = self.clock.now();
-        let command = Claim {
-            caller: caller.clone(),
-            now,
-            worker,
-            run_id: self.new_run_id(now),
-            lease: lease.clamp(SignedDuration::from_secs(1), LEASE_MAX),
-            role,
-            allowed_roles: self.policy.allowed_roles.clone(),
-        };
-        match self.store.execute(Command::Claim(command)).await? {
-            Verdict::NothingToClaim => Ok(None),
-            Verdict::Claimed(item) => {
-                let lease_token = key.lease_token(&item).unwrap_or_default();
-                Ok(Some(Claimed { item, lease_token }))
-            }
-            other @ (Verdict::Enqueued(_)
-            | Verdict::AlreadyApplied(_)
-            | Verdict::Cancelled(_)
-            | Verdict::Completed(_)
-            | Verdict::AwaitsApproval(_)
-            | Verdict::Approved(_)
-            | Verdict::Recorded(_)
-            | Verdict::Denied(_)) => Err(unexpected(other)),
-        }
-    }
-
-    /// Finishes a claimed item.
-    ///
-    /// # Errors
-    /// A denial, or the store's error.
-    pub async fn complete(
-        &self,
-        caller: &Caller,
-        queue_id: &str,
-        lease_token: &str,
-        status: FinalStatus,
-        role: StatedRole,
-    ) -> Result<QueueItem, Failure> {
-        let command = Complete {
-            caller: caller.clone(),
-            now: self.clock.now(),
-            queue_id: QueueItemId::parse(queue_id),
-            lease_token: lease_token.to_owned(),
-            status,
-            key: self.key()?.clone(),
-            role,
-            allowed_roles: self.policy.allowed_roles.clone(),
-        };
-        let verdict = self.store.execute(Command::Complete(command)).await?;
-        if let Verdict::Completed(item) = verdict {
             return Ok(item);
         }
         Err(unexpected(verdict))
@@ -445,8 +369,13 @@ fn unexpected(verdict: Verdict) -> Failure {
         | Verdict::AlreadyApplied(_)
         | Verdict::Cancelled(_)
         | Verdict::Claimed(_)
-        | Verdict::NothingToClaim
+        | Verdict::NothingToClaim(_)
         | Verdict::Completed(_)
+        | Verdict::LeaseEnded(_)
+        | Verdict::Expired(_)
+        | Verdict::StopRequested(_)
+        | Verdict::Settled(_)
+        | Verdict::Unchanged
         | Verdict::AwaitsApproval(_)
         | Verdict::Approved(_)
         | Verdict::Recorded(_) => Failure::Denied(Denial::new(

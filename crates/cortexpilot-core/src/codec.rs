@@ -4,4 +4,8 @@ pub mod line;
 
 pub mod decision;
 
+pub mod contract;
+
+pub mod beside;
+
 mod json;

@@ -13,6 +13,8 @@ pub mod run;
 
 pub mod queue;
 
+pub mod lease;
+
 pub mod listing;
 
 pub mod approval;

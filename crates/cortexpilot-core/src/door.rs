@@ -1,9 +1,11 @@
 //! The door: the one function through which a store may change anything.
 
-use crate::domain::command::{ApplyInputs, Command, Presented};
+use crate::codec;
+use crate::domain::command::{ApplyInputs, Claim as ClaimCommand, Command, Presented};
 use crate::domain::decide::{self, Decision, Last, Verdict};
 use crate::domain::gate::Denial;
 use crate::domain::id::{QueueItemId, Sha256Digest};
+use crate::domain::lease::{ClaimQuery, Retries};
 use crate::domain::queue::QueueItem;
 use crate::domain::refusal::Refusal;
 use crate::port::{StoreError, Turn};
@@ -29,7 +31,16 @@ async fn load_and_decide<T: Turn + ?Sized>(turn: &mut T, command: &Command) -> R
     let last = Last { queue: turn.last_ts(), decisions: turn.last_decision_ts() };
     let govern = match command {
         Command::Govern(govern) => Some(&**govern),
-        Command::Enqueue(_) | Command::Cancel(_) | Command::Claim(_) | Command::Complete(_) => None,
+        Command::Enqueue(_)
+        | Command::Cancel(_)
+        | Command::Claim(_)
+        | Command::Complete(_)
+        | Command::Release(_)
+        | Command::Lose(_)
+        | Command::Expire(_)
+        | Command::Stop(_)
+        | Command::Revoke(_)
+        | Command::Settle(_) => None,
     };
     let facts = turn.governance(&decide::governance_query(command.caller(), govern)).await?;
     if let Err(denial) = decide::caller_lives(command.caller(), &facts, command.now()) {
@@ -45,12 +56,47 @@ async fn load_and_decide<T: Turn + ?Sized>(turn: &mut T, command: &Command) -> R
             decide::decide_cancel(cancel, item, last)
         }
         Command::Claim(claim) => {
-            let next = turn.next_eligible(claim.now).await?;
+            let ClaimCommand { now, concurrency, ref queue_id, .. } = *claim;
+            let query = ClaimQuery { now, concurrency, queue_id: queue_id.clone() };
+            let next = turn.next_eligible(&query).await?;
             decide::decide_claim(claim, next, &facts.standing, last)
         }
         Command::Complete(complete) => {
             let item = find(turn, complete.queue_id.as_ref()).await?;
             decide::decide_complete(complete, item, last)
+        }
+        Command::Release(release) => {
+            let item = find(turn, release.queue_id.as_ref()).await?;
+            let retries = match &item {
+                Some(item) if release.started => retries_of(turn, item).await?,
+                Some(_) | None => None,
+            };
+            decide::decide_release(release, item.as_ref(), retries, last)
+        }
+        Command::Lose(lose) => {
+            let item = turn.item(&lose.queue_id).await?;
+            let beat = turn.beat(&lose.queue_id).await?;
+            let retries = match &item {
+                Some(item) => retries_of(turn, item).await?,
+                None => None,
+            };
+            decide::decide_lose(lose, item.as_ref(), beat.as_ref(), retries, last)
+        }
+        Command::Expire(expire) => {
+            let item = turn.item(&expire.queue_id).await?;
+            decide::decide_expire(expire, item.as_ref(), last)
+        }
+        Command::Stop(stop) => {
+            let item = find(turn, stop.queue_id.as_ref()).await?;
+            decide::decide_stop(stop, item.as_ref(), last)
+        }
+        Command::Revoke(revoke) => {
+            let item = find(turn, revoke.queue_id.as_ref()).await?;
+            decide::decide_revoke(revoke, item.as_ref(), last)
+        }
+        Command::Settle(settle) => {
+            let item = find(turn, settle.act.queue_id.as_ref()).await?;
+            decide::decide_settle(settle, item.as_ref(), last)
         }
         Command::Govern(govern) => {
             let queue = match &facts.approval {
@@ -69,16 +115,40 @@ async fn find<T: Turn + ?Sized>(turn: &mut T, id: Option<&QueueItemId>) -> Resul
     }
 }
 
+/// What the pinned contract of an item says about repeating; `None` where there is none, or it cannot be read.
+async fn retries_of<T: Turn + ?Sized>(turn: &mut T, item: &QueueItem) -> Result<Option<Retries>, StoreError> {
+    let Some(sha256) = item.contract_sha256() else { return Ok(None) };
+    Ok(turn.pinned(sha256).await?.and_then(|contract| codec::contract::retries(&contract)))
+}
+
 fn refusal<'a>(command: &'a Command, denial: &'a Denial) -> Refusal<'a> {
     let (run_id, preview_digest): (Option<String>, Option<Sha256Digest>) = match command {
         Command::Enqueue(enqueue) => {
             (enqueue.request.run_id.as_ref().map(ToString::to_string), shown_digest(&enqueue.inputs))
         }
-        Command::Cancel(_) | Command::Claim(_) | Command::Complete(_) | Command::Govern(_) => (None, None),
+        Command::Cancel(_)
+        | Command::Claim(_)
+        | Command::Complete(_)
+        | Command::Release(_)
+        | Command::Lose(_)
+        | Command::Expire(_)
+        | Command::Stop(_)
+        | Command::Revoke(_)
+        | Command::Settle(_)
+        | Command::Govern(_) => (None, None),
     };
     let approval_id = match command {
         Command::Govern(govern) => govern.what.request(),
-        Command::Enqueue(_) | Command::Cancel(_) | Command::Claim(_) | Command::Complete(_) => None,
+        Command::Enqueue(_)
+        | Command::Cancel(_)
+        | Command::Claim(_)
+        | Command::Complete(_)
+        | Command::Release(_)
+        | Command::Lose(_)
+        | Command::Expire(_)
+        | Command::Stop(_)
+        | Command::Revoke(_)
+        | Command::Settle(_) => None,
     };
     Refusal { caller: command.caller(), denial, run_id, preview_digest, approval_id, now: command.now() }
 }

@@ -48,23 +48,7 @@ impl WhoCanAct {
     }
 }
 
-/// The process exit codes of the command line, by class of error.
-pub mod exit {
-    /// It worked.
-    pub const OK: u8 = 0;
-    /// An error of ours, or of the machine.
-    pub const INTERNAL: u8 = 1;
-    /// The command line, configuration or arguments are wrong.
-    pub const USAGE: u8 = 2;
-    /// Refused: a gate is shut.
-    pub const DENIED: u8 = 3;
-    /// What was named does not exist.
-    pub const NOT_FOUND: u8 = 4;
-    /// It exists, but not in the state that the request needs.
-    pub const CONFLICT: u8 = 5;
-    /// The store cannot serve; nothing was acknowledged.
-    pub const STORE: u8 = 6;
-}
+pub mod exit;
 
 macro_rules! codes {
     ($($variant:ident $code:literal)*) => {
@@ -123,6 +107,9 @@ codes! {
     QueueItemNotCancellable "QUEUE_ITEM_NOT_CANCELLABLE"
     QueueItemNotClaimed "QUEUE_ITEM_NOT_CLAIMED"
     LeaseInvalid "LEASE_INVALID"
+    QueueItemNotHeld "QUEUE_ITEM_NOT_HELD"
+    QueueItemNotStoppable "QUEUE_ITEM_NOT_STOPPABLE"
+    StopNotRequested "STOP_NOT_REQUESTED"
     ReceiptNotCovered "RECEIPT_NOT_COVERED"
     ReceiptNoKey "RECEIPT_NO_KEY"
     ReceiptNotFound "RECEIPT_NOT_FOUND"
@@ -547,6 +534,33 @@ impl ErrorCode {
                 "The lease token is not the one of this item's current claim.",
                 "Stop: another worker holds this item.",
                 "Complete with the lease_token that the claim answered.",
+            ),
+            Self::QueueItemNotHeld => row(
+                409,
+                exit::CONFLICT,
+                Never,
+                You,
+                "Only an item that is held (LOST, DEAD_LETTER) can be requeued or failed.",
+                "Stop and tell the person that the item does not wait for an operator.",
+                "Look at the item (`cortexpilot queue show ID`): nobody waits for you here.",
+            ),
+            Self::QueueItemNotStoppable => row(
+                409,
+                exit::CONFLICT,
+                Never,
+                You,
+                "Only a claimed item can be asked to stop, or have its lease taken away.",
+                "Stop and tell the person that no worker has the item.",
+                "Look at the item (`cortexpilot queue show ID`); a pending one is cancelled, a held one requeued or failed.",
+            ),
+            Self::StopNotRequested => row(
+                409,
+                exit::CONFLICT,
+                AfterFix,
+                You,
+                "A run can end as STOPPED only where an operator asked for it.",
+                "Stop and tell the person that nobody asked for the run to end.",
+                "Complete with SUCCESS or FAILURE; STOPPED answers a stop that a heartbeat has told you of.",
             ),
             Self::ReceiptNotCovered => row(
                 409,

@@ -13,10 +13,11 @@ use jiff::Timestamp;
 
 use crate::domain::approval::ApprovalRequest;
 use crate::domain::command::Command;
-use crate::domain::decide::{Judged, JudgedDecision, Verdict};
+use crate::domain::decide::{Judged, JudgedBeat, JudgedDecision, Verdict};
 use crate::domain::gate::{EnqueueFacts, EnqueueQuery};
 use crate::domain::governance::{ApprovalFilter, GovernanceFacts, GovernanceQuery};
 use crate::domain::id::{QueueItemId, Sha256Digest};
+use crate::domain::lease::{Beat, ClaimQuery, ClaimStanding, HeartbeatAnswer, Next, WorkerPresence};
 use crate::domain::listing::{FileProblem, QueueFilter, QueueListing};
 use crate::domain::queue::QueueItem;
 use crate::domain::refusal::Refusal;
@@ -119,8 +120,12 @@ pub trait Turn: Send {
     fn governance<'a>(&'a mut self, query: &'a GovernanceQuery) -> BoxFuture<'a, Result<GovernanceFacts, StoreError>>;
     /// Loads one item.
     fn item<'a>(&'a mut self, id: &'a QueueItemId) -> BoxFuture<'a, Result<Option<QueueItem>, StoreError>>;
-    /// Loads the item to claim next at this moment.
-    fn next_eligible(&mut self, now: Timestamp) -> BoxFuture<'_, Result<Option<QueueItem>, StoreError>>;
+    /// Loads the item to claim next.
+    fn next_eligible<'a>(&'a mut self, query: &'a ClaimQuery) -> BoxFuture<'a, Result<Next, StoreError>>;
+    /// Loads what an item's worker last said.
+    fn beat<'a>(&'a mut self, id: &'a QueueItemId) -> BoxFuture<'a, Result<Option<Beat>, StoreError>>;
+    /// Loads a pinned contract, whose bytes are those of the digest; `None` where there is none, or it was altered.
+    fn pinned<'a>(&'a mut self, sha256: &'a Sha256Digest) -> BoxFuture<'a, Result<Option<Arc<[u8]>>, StoreError>>;
     /// Takes what was judged into this turn and gives the item as it stands after it. It is acknowledged only when its
     /// line is durable.
     fn stage(&mut self, judged: Judged) -> BoxFuture<'_, Result<QueueItem, StoreError>>;
@@ -154,6 +159,8 @@ pub struct StoreHealth {
     pub pending: usize,
     /// Claimed items.
     pub claimed: usize,
+    /// Items that an operator is to settle.
+    pub held: usize,
     /// Why nothing can be written, if so.
     pub refuses_writes: Option<StoreError>,
     /// What is wrong, line by line.
@@ -180,6 +187,19 @@ pub trait StoreRead: Send + Sync {
     fn lines<'a>(&'a self, query: &'a LinesQuery) -> BoxFuture<'a, Result<LinesPage, StoreError>>;
     /// The lines of one item, in their order; empty where there is no such item.
     fn lines_of<'a>(&'a self, id: &'a QueueItemId) -> BoxFuture<'a, Result<Vec<LedgerLine>, StoreError>>;
+    /// Every claimed item, in enqueue order, with what its worker last said.
+    fn claims(&self) -> BoxFuture<'_, Result<Vec<ClaimStanding>, StoreError>>;
+    /// Items that may be claimed, in claim order, each judged as if it were the next.
+    fn eligible<'a>(&'a self, query: &'a ClaimQuery, limit: usize)
+    -> BoxFuture<'a, Result<Vec<QueueItem>, StoreError>>;
+    /// Pending items whose deadline has passed, the oldest deadline first.
+    fn overdue(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<QueueItemId>, StoreError>>;
+    /// A pinned contract, whose bytes are those of the digest; `None` where there is none, or it was altered.
+    fn pinned<'a>(&'a self, sha256: &'a Sha256Digest) -> BoxFuture<'a, Result<Option<Arc<[u8]>>, StoreError>>;
+    /// What an item's worker last said.
+    fn beat<'a>(&'a self, id: &'a QueueItemId) -> BoxFuture<'a, Result<Option<Beat>, StoreError>>;
+    /// Every worker that said that it is there, by name; how long ago is in what it said.
+    fn workers(&self) -> BoxFuture<'_, Result<Vec<WorkerPresence>, StoreError>>;
 }
 
 /// A store: reads, and one way to change it.
@@ -190,6 +210,25 @@ pub trait Store: StoreRead {
     /// # Errors
     /// [`StoreError`]; a denial is a [`Verdict`], not an error.
     fn execute(&self, command: Command) -> BoxFuture<'_, Result<Verdict, StoreError>>;
+
+    /// Keeps what a worker said of its item, in place of what it said before. Neither a line nor a flush: after a crash it
+    /// may be gone, and that ends no lease.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn write_beat(&self, judged: JudgedBeat) -> BoxFuture<'_, Result<HeartbeatAnswer, StoreError>>;
+
+    /// Keeps what a worker says of itself, in place of what it said before. Neither a line nor a flush.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn write_presence(&self, presence: WorkerPresence) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// Forgets what a worker of this name said of itself, if anything.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn remove_presence<'a>(&'a self, worker: &'a str) -> BoxFuture<'a, Result<(), StoreError>>;
 
     /// [`execute`](Self::execute) for a caller whose thread may be blocked until the answer is there, which takes a flush and
     /// sometimes more: a command line, a server of one client, never a thread that others wait for. A store that can

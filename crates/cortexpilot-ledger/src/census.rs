@@ -45,15 +45,41 @@ struct Live {
     pin: Option<Sha256Digest>,
     /// The number of its claim among all claims.
     claim: Option<u64>,
+    /// Which claim of it that is.
+    attempt: u32,
+    /// What has come of the claim.
+    stands: Stands,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stands {
+    /// A worker has the item.
+    Worked,
+    /// And was asked to stop.
+    Stopping,
+    /// It waits for an operator.
+    Held,
 }
 
 impl From<Outline<'_>> for Brief {
     fn from(outline: Outline<'_>) -> Self {
         let task = match outline.change {
             Change::Enqueued(_) | Change::Done => outline.task_id.into(),
-            Change::Cancelled | Change::Claimed => Box::default(),
+            Change::Cancelled
+            | Change::Claimed(_)
+            | Change::Held(_)
+            | Change::Requeued(_)
+            | Change::Expired
+            | Change::StopRequested(_) => Box::default(),
         };
         Self { id: Id::of(&outline.queue_id), task, change: outline.change }
+    }
+}
+
+impl Live {
+    /// Whether a worker has it under this claim.
+    fn is_worked(&self, attempt: u32) -> bool {
+        self.claim.is_some() && self.attempt == attempt && self.stands != Stands::Held
     }
 }
 
@@ -80,7 +106,14 @@ impl Census {
         let Brief { id, task, change } = event;
         if let Change::Enqueued(pin) = change {
             let Entry::Vacant(place) = self.items.entry(id) else { return Err(Oddity::DuplicateId) };
-            place.insert(Some(Box::new(Live { seq: self.enqueued, task, pin, claim: None })));
+            place.insert(Some(Box::new(Live {
+                seq: self.enqueued,
+                task,
+                pin,
+                claim: None,
+                attempt: 0,
+                stands: Stands::Worked,
+            })));
             self.enqueued += 1;
             return Ok(());
         }
@@ -91,18 +124,35 @@ impl Census {
         };
         let Some(item) = place else { return Err(Oddity::WrongState) };
         match change {
-            Change::Claimed if item.claim.is_none() => {
-                item.claim = Some(self.claimed);
+            Change::Claimed(attempt) if item.claim.is_none() => {
+                (item.claim, item.attempt, item.stands) = (Some(self.claimed), attempt, Stands::Worked);
                 self.claimed += 1;
                 if let Some(by_task) = &mut self.by_task {
                     by_task.entry(item.task.clone()).or_default().push_back(id);
                 }
             }
-            Change::Cancelled if item.claim.is_none() => *place = None,
+            Change::Cancelled | Change::Expired if item.claim.is_none() => *place = None,
+            Change::Held(attempt) if item.is_worked(attempt) => {
+                item.stands = Stands::Held;
+                self.leave_task(&id);
+            }
+            Change::Requeued(attempt) if item.claim.is_some() && item.attempt == attempt => {
+                item.claim = None;
+                self.leave_task(&id);
+            }
+            Change::StopRequested(attempt) if item.is_worked(attempt) && item.stands == Stands::Worked => {
+                item.stands = Stands::Stopping;
+            }
             // Only of what was claimed there is more to forget.
             Change::Done if item.claim.is_none() || self.by_task.is_none() => *place = None,
             Change::Done => self.end(id),
-            Change::Enqueued(_) | Change::Claimed | Change::Cancelled => return Err(Oddity::WrongState),
+            Change::Enqueued(_)
+            | Change::Claimed(_)
+            | Change::Cancelled
+            | Change::Expired
+            | Change::Held(_)
+            | Change::Requeued(_)
+            | Change::StopRequested(_) => return Err(Oddity::WrongState),
         }
         Ok(())
     }
@@ -135,10 +185,20 @@ impl Census {
         }
     }
 
+    /// A live item that no worker has any more is none that its task could mean.
+    fn leave_task(&mut self, id: &Id) {
+        let Some(by_task) = &mut self.by_task else { return };
+        let task = self.items.get(id).and_then(Option::as_ref).map(|item| &item.task);
+        if let Some(claimed) = task.and_then(|task| by_task.get_mut(task)) {
+            claimed.retain(|held| held != id);
+        }
+    }
+
     /// With several claimed items of one task it is the one claimed first.
     fn claimed_of_task(&mut self, task: &str) -> Option<Id> {
         if self.by_task.is_none() {
-            let claimed = self.live().filter_map(|(id, item)| Some((item.claim?, &item.task, id)));
+            let worked = self.live().filter(|(_, item)| item.stands != Stands::Held);
+            let claimed = worked.filter_map(|(id, item)| Some((item.claim?, &item.task, id)));
             let mut claimed: Vec<_> = claimed.collect();
             claimed.sort_by_key(|(claim, ..)| *claim);
             let mut by_task: HashMap<Box<str>, VecDeque<Id>> = HashMap::new();

@@ -1,6 +1,7 @@
 //! One batch of commands, judged in order against the fold, and the lines that come out of it. Nothing is written here.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use cortexpilot_core::codec::decision;
@@ -9,6 +10,7 @@ use cortexpilot_core::domain::command::Command;
 use cortexpilot_core::domain::gate::{EnqueueFacts, EnqueueQuery};
 use cortexpilot_core::domain::governance::{GovernanceFacts, GovernanceQuery};
 use cortexpilot_core::domain::id::{QueueItemId, Sha256Digest};
+use cortexpilot_core::domain::lease::{Beat, ClaimQuery, Next};
 use cortexpilot_core::domain::queue::{QueueEvent, QueueItem};
 use cortexpilot_core::domain::refusal::{CountLine, Record, Refusal, RefusalMeter};
 use cortexpilot_core::domain::run::Pinned;
@@ -35,6 +37,8 @@ pub(crate) struct Staged {
     pub(crate) pins: BTreeMap<Sha256Digest, (Pinned, bool)>,
     /// Contracts that nobody may rest on any more once the lines are durable.
     pub(crate) released: BTreeSet<Sha256Digest>,
+    /// Items of which a claim ended.
+    pub(crate) ended: Vec<QueueItemId>,
     /// Whether any of the decisions changes the state: refusals do not.
     decided: bool,
 }
@@ -187,6 +191,9 @@ impl<'a> BatchTurn<'a> {
         if let Some(digest) = released(event, &item) {
             self.staged.released.insert(digest);
         }
+        if ends_claim(event) {
+            self.staged.ended.push(event.queue_id().clone());
+        }
         Ok(item)
     }
 }
@@ -194,10 +201,26 @@ impl<'a> BatchTurn<'a> {
 /// The contract that the item of this event does not rest on any more.
 fn released(event: &QueueEvent, item: &QueueItem) -> Option<Sha256Digest> {
     match event {
-        QueueEvent::Cancelled(_) | QueueEvent::Done(_) => {
+        QueueEvent::Cancelled(_) | QueueEvent::Done(_) | QueueEvent::Expired(_) => {
             item.enqueued.provenance.as_ref().map(|provenance| provenance.contract_sha256)
         }
-        QueueEvent::Enqueued(_) | QueueEvent::Claimed(_) => None,
+        QueueEvent::Enqueued(_)
+        | QueueEvent::Claimed(_)
+        | QueueEvent::Held(_)
+        | QueueEvent::Requeued(_)
+        | QueueEvent::StopRequested(_) => None,
+    }
+}
+
+/// Whether nobody has the item of this event any more who may have had it before.
+fn ends_claim(event: &QueueEvent) -> bool {
+    match event {
+        QueueEvent::Done(_) | QueueEvent::Held(_) | QueueEvent::Requeued(_) => true,
+        QueueEvent::Enqueued(_)
+        | QueueEvent::Claimed(_)
+        | QueueEvent::Cancelled(_)
+        | QueueEvent::Expired(_)
+        | QueueEvent::StopRequested(_) => false,
     }
 }
 
@@ -226,9 +249,20 @@ impl Turn for BatchTurn<'_> {
         ready(self.shared.item(id))
     }
 
-    fn next_eligible(&mut self, now: Timestamp) -> BoxFuture<'_, Result<Option<QueueItem>, StoreError>> {
-        self.shared.state.queue.promote(now);
-        ready(Ok(self.shared.state.queue.next_eligible(now).cloned()))
+    fn next_eligible<'a>(&'a mut self, query: &'a ClaimQuery) -> BoxFuture<'a, Result<Next, StoreError>> {
+        ready(Ok(self.shared.state.queue.next(query)))
+    }
+
+    fn beat<'a>(&'a mut self, id: &'a QueueItemId) -> BoxFuture<'a, Result<Option<Beat>, StoreError>> {
+        ready(self.shared.beside().beat(id))
+    }
+
+    fn pinned<'a>(&'a mut self, sha256: &'a Sha256Digest) -> BoxFuture<'a, Result<Option<Arc<[u8]>>, StoreError>> {
+        // A contract of this very batch is not written yet.
+        match self.staged.pins.get(sha256) {
+            Some((pin, _)) => ready(Ok(Some(pin.bytes().into()))),
+            None => ready(self.shared.beside().pinned(sha256)),
+        }
     }
 
     fn stage(&mut self, judged: Judged) -> BoxFuture<'_, Result<QueueItem, StoreError>> {
@@ -275,8 +309,13 @@ impl<'a> RefusingTurn<'a> {
             | Verdict::AlreadyApplied(_)
             | Verdict::Cancelled(_)
             | Verdict::Claimed(_)
-            | Verdict::NothingToClaim
+            | Verdict::NothingToClaim(_)
             | Verdict::Completed(_)
+            | Verdict::LeaseEnded(_)
+            | Verdict::Expired(_)
+            | Verdict::StopRequested(_)
+            | Verdict::Settled(_)
+            | Verdict::Unchanged
             | Verdict::AwaitsApproval(_)
             | Verdict::Approved(_)
             | Verdict::Recorded(_) => Err(self.error.clone()),
@@ -305,8 +344,16 @@ impl Turn for RefusingTurn<'_> {
         ready(self.shared.item(id))
     }
 
-    fn next_eligible(&mut self, now: Timestamp) -> BoxFuture<'_, Result<Option<QueueItem>, StoreError>> {
-        ready(Ok(self.shared.state.queue.next_eligible(now).cloned()))
+    fn next_eligible<'a>(&'a mut self, query: &'a ClaimQuery) -> BoxFuture<'a, Result<Next, StoreError>> {
+        ready(Ok(self.shared.state.queue.peek_next(query)))
+    }
+
+    fn beat<'a>(&'a mut self, id: &'a QueueItemId) -> BoxFuture<'a, Result<Option<Beat>, StoreError>> {
+        ready(self.shared.beside().beat(id))
+    }
+
+    fn pinned<'a>(&'a mut self, sha256: &'a Sha256Digest) -> BoxFuture<'a, Result<Option<Arc<[u8]>>, StoreError>> {
+        ready(self.shared.beside().pinned(sha256))
     }
 
     fn stage(&mut self, _: Judged) -> BoxFuture<'_, Result<QueueItem, StoreError>> {

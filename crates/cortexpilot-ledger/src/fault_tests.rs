@@ -158,8 +158,13 @@ fn strike(fault: Fault, n: i64) -> bool {
             Verdict::Enqueued(item) => assert_eq!(there(item).map(|there| there.enqueued), Some(item.enqueued.clone())),
             Verdict::Cancelled(item) | Verdict::Claimed(item) => assert_eq!(there(item), Some(item.clone()), "{place}"),
             other @ (Verdict::AlreadyApplied(_)
-            | Verdict::NothingToClaim
+            | Verdict::NothingToClaim(_)
             | Verdict::Completed(_)
+            | Verdict::LeaseEnded(_)
+            | Verdict::Expired(_)
+            | Verdict::StopRequested(_)
+            | Verdict::Settled(_)
+            | Verdict::Unchanged
             | Verdict::AwaitsApproval(_)
             | Verdict::Approved(_)
             | Verdict::Recorded(_)

@@ -24,6 +24,8 @@ mod index;
 mod state;
 mod tracked;
 
+mod beside;
+
 mod commit;
 mod commits;
 mod pins;

@@ -5,13 +5,17 @@ use std::sync::Arc;
 
 use cortexpilot_core::domain::gate::{EnqueueFacts, EnqueueQuery};
 use cortexpilot_core::domain::governance::{ApprovalFilter, GovernanceFacts, GovernanceQuery};
-use cortexpilot_core::domain::id::QueueItemId;
+use cortexpilot_core::domain::id::{QueueItemId, Sha256Digest};
+use cortexpilot_core::domain::lease::{Beat, ClaimQuery, ClaimStanding, WorkerPresence};
 use cortexpilot_core::domain::listing::{QueueFilter, QueueListing};
 use cortexpilot_core::domain::queue::QueueItem;
 use cortexpilot_core::domain::token::TokenRecord;
 use cortexpilot_core::port::lines::{LedgerFile, LedgerLine, LinesPage, LinesQuery};
 use cortexpilot_core::port::{ApprovalListing, BoxFuture, StoreError, StoreHealth, StoreRead};
+use jiff::Timestamp;
 
+use crate::beside::Beside;
+use crate::chain::FileKind;
 use crate::shown::{self, Stand, waiting};
 use crate::state::{Engine, Shared};
 
@@ -45,7 +49,9 @@ impl StoreRead for FileReader {
     }
 
     fn item<'a>(&'a self, id: &'a QueueItemId) -> BoxFuture<'a, Result<Option<QueueItem>, StoreError>> {
-        self.answer(|shared| shared.item(id))
+        // Nothing that is decided changes an item.
+        let found = self.engine.look_at(&[FileKind::Queue], |shared| shared.item(id));
+        Box::pin(std::future::ready(found.map(|(item, _)| item)))
     }
 
     fn items<'a>(&'a self, filter: &'a QueueFilter) -> BoxFuture<'a, Result<QueueListing, StoreError>> {
@@ -83,6 +89,42 @@ impl StoreRead for FileReader {
             let (root, engine) = (self.root.clone(), self.engine.clone());
             waiting(move || shown::lines_at(&root, &engine.directory, &stand, &places)).await
         })
+    }
+
+    fn claims(&self) -> BoxFuture<'_, Result<Vec<ClaimStanding>, StoreError>> {
+        Box::pin(async move {
+            let claimed = |shared: &Shared| Ok(shared.state.queue.claimed().into_iter().cloned().collect::<Vec<_>>());
+            let claimed = self.answer(claimed).await?;
+            let root = self.root.clone();
+            waiting(move || Beside::of(&root).standings(claimed)).await
+        })
+    }
+
+    fn eligible<'a>(
+        &'a self,
+        query: &'a ClaimQuery,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<QueueItem>, StoreError>> {
+        self.answer(move |shared| Ok(shared.state.queue.eligible(query, limit)))
+    }
+
+    fn overdue(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<QueueItemId>, StoreError>> {
+        let id = |item: &QueueItem| item.queue_id().clone();
+        self.answer(move |shared| Ok(shared.state.queue.overdue(now, limit).into_iter().map(id).collect()))
+    }
+
+    fn pinned<'a>(&'a self, sha256: &'a Sha256Digest) -> BoxFuture<'a, Result<Option<Arc<[u8]>>, StoreError>> {
+        let (root, sha256) = (self.root.clone(), *sha256);
+        Box::pin(waiting(move || Beside::of(&root).pinned(&sha256)))
+    }
+
+    fn beat<'a>(&'a self, id: &'a QueueItemId) -> BoxFuture<'a, Result<Option<Beat>, StoreError>> {
+        Box::pin(std::future::ready(Beside::of(&self.root).beat(id)))
+    }
+
+    fn workers(&self) -> BoxFuture<'_, Result<Vec<WorkerPresence>, StoreError>> {
+        let root = self.root.clone();
+        Box::pin(waiting(move || Beside::of(&root).workers()))
     }
 }
 

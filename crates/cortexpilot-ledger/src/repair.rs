@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use cortexpilot_core::codec::line::{Repaired, encode_repaired};
 use cortexpilot_core::domain::id::Sha256Digest;
-use cortexpilot_core::domain::queue::{ItemState, QueueItem};
+use cortexpilot_core::domain::queue::QueueItem;
 use cortexpilot_core::domain::text::Reason;
 use cortexpilot_core::domain::time::to_micros;
 use jiff::Timestamp;
@@ -131,7 +131,7 @@ pub(crate) fn repair_on(
         return Err(RepairError::Sound);
     }
     let queue_is_new = shared.queue_file.damage.is_some();
-    let live = |item: &&QueueItem| queue_is_new && matches!(item.state, ItemState::Pending | ItemState::Claimed(_));
+    let live = |item: &&QueueItem| queue_is_new && item.is_live();
     let lost = shared.state.queue.held().filter(live).cloned().collect();
     Ok(RepairReport { files, lost })
 }

@@ -204,12 +204,21 @@ fn need(command: &Command) -> (u64, bool) {
             | Decide::Elicited { .. }
             | Decide::Freeze
             | Decide::Unfreeze
+            | Decide::Pause
+            | Decide::Resume
             | Decide::SetPolicy(_)
             | Decide::CreateToken { .. }
             | Decide::RotateToken { .. }
             | Decide::RevokeToken { .. } => (KEEPS, false),
         },
-        Command::Cancel(_) | Command::Complete(_) => (KEEPS, false),
+        Command::Cancel(_)
+        | Command::Complete(_)
+        | Command::Release(_)
+        | Command::Lose(_)
+        | Command::Expire(_)
+        | Command::Stop(_)
+        | Command::Revoke(_)
+        | Command::Settle(_) => (KEEPS, false),
     }
 }
 

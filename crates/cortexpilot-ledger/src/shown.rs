@@ -98,7 +98,7 @@ impl Stand {
 /// An item's lines, as far as the fold or the index knows where they stand.
 pub(crate) fn places(shared: &Shared, id: &QueueItemId) -> Result<Option<Places>, StoreError> {
     match (shared.state.queue.lines_of(id), shared.index()) {
-        (Some(places), _) => Ok(Some(places)),
+        (Some(places), _) => Ok(Some(places.clone())),
         (None, Some(index)) => index.lines_of(id),
         (None, None) => Ok(None),
     }
@@ -148,7 +148,7 @@ pub(crate) fn lines_at(
 ) -> Result<Vec<LedgerLine>, StoreError> {
     let view = View::open(root, directory, stand)?;
     let mut lines = Vec::new();
-    for offset in [Some(places.enqueued), places.claimed, places.ended].into_iter().flatten() {
+    for offset in places.places() {
         let before = view.lines_before(offset)?;
         view.forward_from(Place { lines: before, offset }, before + 1, &mut |line| {
             lines.push(line);

@@ -14,6 +14,7 @@ use cortexpilot_core::domain::queue::QueueItem;
 use cortexpilot_core::port::{StoreError, StoreHealth};
 use tokio::sync::watch;
 
+use crate::beside::Beside;
 use crate::chain::FileKind;
 use crate::index::{Beginning, Index, Wake};
 use crate::lock::LOCK_NAME;
@@ -96,6 +97,7 @@ impl Shared {
 
     /// The newest turn under way.
     pub(crate) fn under_way(&self) -> Option<InFlight> {
+        self.in_flight?;
         let ended = *self.ended.borrow();
         let changed_by = |turn: InFlight| turn.changed_by.filter(|by| *by > ended);
         let under_way = self.in_flight.filter(|turn| turn.commit > ended);
@@ -107,9 +109,14 @@ impl Shared {
         self.in_flight.is_some_and(|turn| !turn.written)
     }
 
-    /// Whether there is nothing new: one look at each path.
-    pub(crate) fn is_current(&self) -> io::Result<bool> {
-        Ok(self.queue_file.is_current()? && self.decisions_file.is_current()?)
+    /// Whether there is nothing new to read in these files: one look at each.
+    fn is_current(&self, kinds: &[FileKind]) -> io::Result<bool> {
+        for kind in kinds {
+            if !self.file(*kind).is_current_to_read()? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Reads on in both files, as far as they are durable, without the lock.
@@ -149,6 +156,11 @@ impl Shared {
             Ok(None) => {}
             Err(why) => tracing::debug!(%why, "there is no newer index to use"),
         }
+    }
+
+    /// What is kept beside the ledger.
+    pub(crate) fn beside(&self) -> Beside<'_> {
+        Beside::of(&self.root)
     }
 
     /// From here on items that were closed before the index's position are found there. It is of these very lines.
@@ -258,6 +270,7 @@ impl Shared {
             last_ts: chain.last_ts,
             pending,
             claimed,
+            held: self.state.queue.to_settle(),
             refuses_writes: self.refuses_writes(),
             problems,
         }
@@ -360,10 +373,19 @@ impl Engine {
         &self,
         answer: impl Fn(&Shared) -> Result<T, StoreError>,
     ) -> Result<(T, Option<RestsOn>), StoreError> {
+        self.look_at(&FileKind::ALL, answer)
+    }
+
+    /// The same for an answer that rests on these files alone.
+    pub(crate) fn look_at<T>(
+        &self,
+        kinds: &[FileKind],
+        answer: impl Fn(&Shared) -> Result<T, StoreError>,
+    ) -> Result<(T, Option<RestsOn>), StoreError> {
         {
             let shared = self.read();
             let sound = || shared.index().is_none_or(|index| !index.is_broken());
-            if shared.is_ahead() || (sound() && shared.is_current().map_err(unavailable)?) {
+            if shared.is_ahead() || (sound() && shared.is_current(kinds).map_err(unavailable)?) {
                 return Ok((answer(&shared)?, rests_on(&shared)));
             }
         }

@@ -8,16 +8,21 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use cortexpilot_core::domain::command::Command;
+use cortexpilot_core::domain::decide::JudgedBeat;
 use cortexpilot_core::domain::gate::{EnqueueFacts, EnqueueQuery};
 use cortexpilot_core::domain::governance::{ApprovalFilter, GovernanceFacts, GovernanceQuery};
-use cortexpilot_core::domain::id::QueueItemId;
+use cortexpilot_core::domain::id::{QueueItemId, Sha256Digest};
+use cortexpilot_core::domain::lease::{Beat, ClaimQuery, ClaimStanding, HeartbeatAnswer, WorkerPresence};
 use cortexpilot_core::domain::listing::{QueueFilter, QueueListing};
 use cortexpilot_core::domain::queue::QueueItem;
 use cortexpilot_core::domain::token::TokenRecord;
 use cortexpilot_core::port::lines::{LedgerFile, LedgerLine, LinesPage, LinesQuery};
 use cortexpilot_core::port::{ApprovalListing, BoxFuture, Clock, Store, StoreError, StoreHealth, StoreRead};
+use jiff::Timestamp;
 use tokio::sync::watch;
 
+use crate::beside::{Beside, Keeper};
+use crate::chain::FileKind;
 use crate::commits::{Commits, THREADS, stopped};
 use crate::disk::{Counts, Disk};
 use crate::index::{Background, IndexOptions};
@@ -120,6 +125,7 @@ pub struct FileStore {
     counts: Arc<Counts>,
     commits: Arc<Commits>,
     threads: Vec<JoinHandle<()>>,
+    keeper: Arc<Keeper>,
     /// Ended last: what this process wrote may make the index due.
     indexing: Option<Background>,
 }
@@ -150,6 +156,7 @@ impl FileStore {
         let unrecorded = Arc::new(AtomicU64::new(0));
         let pins = Pins::new(&root, disk.clone());
         let counts = disk.counts.clone();
+        let keeper = Arc::new(Keeper::new(&root, &disk));
         // What the index costs is no part of a commit.
         let builder_disk = disk.counted_apart();
         let reserve = Reserve::new(&root, disk.clone());
@@ -160,7 +167,8 @@ impl FileStore {
             return Err(error);
         }
         let commits = Arc::new(Commits::new(writer, idle));
-        let mut store = Self { root, engine, ended, unrecorded, counts, commits, threads: Vec::new(), indexing: None };
+        let mut store =
+            Self { root, engine, ended, unrecorded, counts, commits, threads: Vec::new(), keeper, indexing: None };
         // Whatever fails from here on drops the store, and that ends the threads.
         let problem = |source| OpenError::Root { path: store.root.clone(), source };
         for nth in 0..THREADS {
@@ -241,10 +249,19 @@ impl FileStore {
 
     /// Answers when what the answer rests on is durable.
     async fn answer<T>(&self, answer: impl Fn(&Shared) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let mut ended = self.ended.clone();
+        self.answer_of(&FileKind::ALL, answer).await
+    }
+
+    /// The same for an answer that rests on these files alone.
+    async fn answer_of<T>(
+        &self,
+        kinds: &[FileKind],
+        answer: impl Fn(&Shared) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         loop {
-            let (value, rests_on) = self.engine.look(&answer)?;
+            let (value, rests_on) = self.engine.look_at(kinds, &answer)?;
             let Some(rests_on) = rests_on else { return Ok(value) };
+            let mut ended = self.ended.clone();
             if ended.wait_for(|ended| *ended >= rests_on.commit).await.is_err() {
                 return Err(StoreError::Unavailable("the writer stopped".into()));
             }
@@ -293,7 +310,8 @@ impl StoreRead for FileStore {
     }
 
     fn item<'a>(&'a self, id: &'a QueueItemId) -> BoxFuture<'a, Result<Option<QueueItem>, StoreError>> {
-        Box::pin(self.answer(|shared| shared.item(id)))
+        // Nothing that is decided changes an item.
+        Box::pin(self.answer_of(&[FileKind::Queue], |shared| shared.item(id)))
     }
 
     fn items<'a>(&'a self, filter: &'a QueueFilter) -> BoxFuture<'a, Result<QueueListing, StoreError>> {
@@ -332,6 +350,42 @@ impl StoreRead for FileStore {
             waiting(move || shown::lines_at(&root, &engine.directory, &stand, &places)).await
         })
     }
+
+    fn claims(&self) -> BoxFuture<'_, Result<Vec<ClaimStanding>, StoreError>> {
+        Box::pin(async move {
+            let claimed = |shared: &Shared| Ok(shared.state.queue.claimed().into_iter().cloned().collect::<Vec<_>>());
+            let claimed = self.answer(claimed).await?;
+            let root = self.root.clone();
+            waiting(move || Beside::of(&root).standings(claimed)).await
+        })
+    }
+
+    fn eligible<'a>(
+        &'a self,
+        query: &'a ClaimQuery,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<QueueItem>, StoreError>> {
+        Box::pin(self.answer(move |shared| Ok(shared.state.queue.eligible(query, limit))))
+    }
+
+    fn overdue(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<QueueItemId>, StoreError>> {
+        let id = |item: &QueueItem| item.queue_id().clone();
+        Box::pin(self.answer(move |shared| Ok(shared.state.queue.overdue(now, limit).into_iter().map(id).collect())))
+    }
+
+    fn pinned<'a>(&'a self, sha256: &'a Sha256Digest) -> BoxFuture<'a, Result<Option<Arc<[u8]>>, StoreError>> {
+        let (root, sha256) = (self.root.clone(), *sha256);
+        Box::pin(waiting(move || Beside::of(&root).pinned(&sha256)))
+    }
+
+    fn beat<'a>(&'a self, id: &'a QueueItemId) -> BoxFuture<'a, Result<Option<Beat>, StoreError>> {
+        Box::pin(std::future::ready(Beside::of(&self.root).beat(id)))
+    }
+
+    fn workers(&self) -> BoxFuture<'_, Result<Vec<WorkerPresence>, StoreError>> {
+        let root = self.root.clone();
+        Box::pin(waiting(move || Beside::of(&root).workers()))
+    }
 }
 
 impl Store for FileStore {
@@ -341,6 +395,21 @@ impl Store for FileStore {
             let mut answered = answered?.await.map_err(|_| stopped())?;
             answered.answers.pop().unwrap_or_else(|| Err(stopped()))
         })
+    }
+
+    fn write_beat(&self, judged: JudgedBeat) -> BoxFuture<'_, Result<HeartbeatAnswer, StoreError>> {
+        let (keeper, beat, answer) = (self.keeper.clone(), judged.beat().clone(), judged.answer().clone());
+        Box::pin(waiting(move || keeper.beat(&beat).map(|()| answer)))
+    }
+
+    fn write_presence(&self, presence: WorkerPresence) -> BoxFuture<'_, Result<(), StoreError>> {
+        let keeper = self.keeper.clone();
+        Box::pin(waiting(move || keeper.presence(&presence)))
+    }
+
+    fn remove_presence<'a>(&'a self, worker: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
+        let (keeper, worker) = (self.keeper.clone(), worker.to_owned());
+        Box::pin(waiting(move || keeper.remove_presence(&worker)))
     }
 
     fn execute_here(&self, command: Command) -> Answer {

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use cortexpilot_core::codec::line::{Adopted, Repaired};
 use cortexpilot_core::domain::fold::State;
@@ -15,6 +16,10 @@ use crate::follow::{End, follow, read_range};
 use crate::log::{Anchor, CheckpointFileError};
 use crate::marks::{Mark, Marks};
 use crate::segments::{self, Boundary, Gap, Joined, Segments, may_be_missing};
+
+mod seen;
+
+use seen::Seen;
 
 /// Oddities of a legacy ledger that are kept one by one; the rest is counted.
 const ODD_MAX: usize = 100;
@@ -39,7 +44,7 @@ pub(crate) struct Tracked {
     pub(crate) odd: Vec<FileProblem>,
     pub(crate) odd_total: u64,
     /// The file as it was when everything in it had been read, torn tail included.
-    seen: Option<Stat>,
+    seen: Option<Seen>,
     /// The file as it was when its last line was found to stand where it was read, or written.
     ended_as_read: Option<Stat>,
     /// What was read of this path before the file was replaced or got shorter: it must still be there.
@@ -181,13 +186,26 @@ impl Tracked {
         if self.suspect {
             return Ok(false);
         }
-        Ok(match (disk::stat(&self.path)?, &self.open) {
+        let began = Instant::now();
+        Ok(match (disk::stat(&self.path)?, &self.open, &self.seen) {
             // Of a file that is not there its last checkpoint may know.
-            (None, None) => self.anchored,
+            (None, None, _) => self.anchored,
             // Of a damaged file only another one is news, or one that was written to since, to put it right.
-            (Some(stat), Some(_)) => self.seen == Some(self.counted_from_the_beginning(stat)),
-            (None, Some(_)) | (Some(_), None) => false,
+            (Some(stat), Some(_), Some(seen)) => seen.is_at_path(self.counted_from_the_beginning(stat), began),
+            (None, Some(_), _) | (Some(_), None, _) | (Some(_), Some(_), None) => false,
         })
+    }
+
+    /// The same for a read: a look at the open file, where that may stand for the path ([`seen`]). Nothing that is written
+    /// rests on it.
+    pub(crate) fn is_current_to_read(&self) -> io::Result<bool> {
+        if let (Some((file, _)), Some(seen), None, false) = (&self.open, &self.seen, &self.gap, self.suspect)
+            && seen.stands_for_path(Instant::now())
+            && file.stat(&self.path)? == seen.stat
+        {
+            return Ok(true);
+        }
+        self.is_current()
     }
 
     /// Looks at the path and opens the file there. If it is another one, shorter than what was read, or written to without
@@ -282,7 +300,8 @@ impl Tracked {
     }
 
     fn continues(&self, identity: Identity, stat: Stat, in_doubt: bool) -> bool {
-        let touched = self.seen.is_some_and(|seen| seen.size == stat.size && seen.modified != stat.modified);
+        let seen = self.seen.as_ref().map(|seen| seen.stat);
+        let touched = seen.is_some_and(|seen| seen.size == stat.size && seen.modified != stat.modified);
         stat.identity == identity && stat.size >= self.chain.offset && (in_doubt || !touched)
     }
 
@@ -413,13 +432,13 @@ impl Tracked {
                 return Ok(None);
             }
             if !self.compare(was, limit, whole) {
-                self.seen = Some(stat).filter(|_| whole);
+                self.seen = whole.then(|| Seen::now(stat));
                 return Ok(Some(0));
             }
         }
         let tail = self.run(limit, holds, state)?;
         if let Some(tail) = tail {
-            self.seen = Some(stat).filter(|_| whole);
+            self.seen = whole.then(|| Seen::now(stat));
             if whole
                 && self.damage.is_none()
                 && let Some(gap) = &self.gap
@@ -529,14 +548,15 @@ impl Tracked {
 
     /// This process itself wrote the same bytes once more, cut a torn line or completed one, all under the lock.
     pub(crate) fn rewrote(&mut self) -> io::Result<()> {
-        self.seen = disk::stat(&self.path)?.map(|stat| self.counted_from_the_beginning(stat));
+        self.seen = disk::stat(&self.path)?.map(|stat| Seen::now(self.counted_from_the_beginning(stat)));
         Ok(())
     }
 
     /// This process itself wrote what it had staged, and the file now is like this: nothing is left to read.
     pub(crate) fn wrote(&mut self, stat: Stat) {
-        self.seen = Some(self.counted_from_the_beginning(stat));
-        self.ended_as_read = self.seen;
+        let stat = self.counted_from_the_beginning(stat);
+        self.seen = Some(Seen::now(stat));
+        self.ended_as_read = Some(stat);
     }
 
     /// What lists say about this file: the damage, or that it holds something newer.

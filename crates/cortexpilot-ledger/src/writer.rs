@@ -12,6 +12,7 @@ use cortexpilot_core::domain::id::Sha256Digest;
 use cortexpilot_core::domain::refusal::RefusalMeter;
 use cortexpilot_core::port::StoreError;
 
+use crate::beside::Keeper;
 use crate::chain::FileKind;
 use crate::commit::{BatchTurn, Staged};
 use crate::disk::Trouble;
@@ -62,6 +63,8 @@ pub(crate) struct Writer {
     /// How many callers the last batch answered.
     pub(crate) woke: usize,
     sealing: Sealing,
+    /// Once the writer has begun.
+    keeper: Option<Keeper>,
 }
 
 /// How far a batch came under the writer.
@@ -135,6 +138,7 @@ impl Writer {
             will_release: VecDeque::new(),
             woke: 0,
             sealing: Sealing::new(segments),
+            keeper: None,
         }
     }
 
@@ -314,6 +318,9 @@ impl Writer {
         pinned.map_err(|trouble| failure("pinning a contract", trouble)).map_err(broken(true, false))?;
         let queue = self.append(&held, FileKind::Queue, &staged.queue, doubts).map_err(broken(true, true))?;
         self.in_files();
+        if let Some(keeper) = &self.keeper {
+            keeper.ended(&staged.ended);
+        }
         drop(held);
         if !staged.released.is_empty() {
             self.will_release.push_back((self.commits, staged.released.clone()));

@@ -7,7 +7,9 @@
 use std::path::Path;
 
 use cortexpilot_core::domain::id::{RunId, Sha256Digest};
-use cortexpilot_core::domain::run::{ContractEvidence, DERIVED_TEXT_MAX, Effect, Pinned, RunFacts, RunProblem};
+use cortexpilot_core::domain::run::{
+    ContractEvidence, DERIVED_TEXT_MAX, Effect, Pinned, RunFacts, RunProblem, is_repository,
+};
 use serde_json::{Map, Value};
 
 use crate::beneath::{Dir, NoRun};
@@ -25,6 +27,7 @@ const OF_CONTRACT: Keep = Keep::Members(&[
     ("acceptance_tests", Keep::All),
     ("tool_permissions", Keep::All),
     ("timeout_retry", Keep::Members(&[("timeout_sec", Keep::All)])),
+    ("runtime_options", Keep::Members(&[("runner", Keep::All), ("command", Keep::All), ("script", Keep::All)])),
 ]);
 
 const OF_MANIFEST: Keep = Keep::Members(&[
@@ -34,6 +37,7 @@ const OF_MANIFEST: Keep = Keep::Members(&[
     ("status", Keep::All),
     ("evidence_hashes", Keep::Members(&[(CONTRACT, Keep::All)])),
     ("runner", Keep::Members(&[("name", Keep::All)])),
+    ("repo", Keep::Members(&[("root", Keep::All)])),
 ]);
 
 /// Why there are no facts.
@@ -106,6 +110,7 @@ pub(crate) fn read(dir: &Dir, root_path: &Path, id: &RunId) -> Result<RunFacts, 
         evidence,
         awaits_approval,
         effect: effect(contract.map, manifest.map),
+        repository: repository(manifest.map),
         contract: pinned,
     })
 }
@@ -158,7 +163,12 @@ fn evidence(manifest: &Document<'_>, contract: Sha256Digest) -> Result<ContractE
 /// What executing the contract would do. Shown to whoever approves, so nothing is passed over: what is not of the usual
 /// shape stands there as JSON.
 fn effect(contract: &Map<String, Value>, manifest: &Map<String, Value>) -> Effect {
-    let commands = list(contract.get("acceptance_tests")).into_iter().map(command).collect();
+    let option = |name: &str| contract.get("runtime_options").and_then(|options| options.get(name));
+    // What a runner is told to start stands before what looks at its work, as it is run.
+    let commands: Vec<String> = (option("command").filter(|command| !command.is_null()).map(words).into_iter())
+        .chain(list(option("script")).into_iter().filter_map(|step| step.get("exec")).map(words))
+        .chain(list(contract.get("acceptance_tests")).into_iter().map(command))
+        .collect();
     let tool_permissions = match contract.get("tool_permissions") {
         None | Some(Value::Null) => Vec::new(),
         Some(Value::Object(permissions)) => {
@@ -168,7 +178,9 @@ fn effect(contract: &Map<String, Value>, manifest: &Map<String, Value>) -> Effec
             vec![("tool_permissions".to_owned(), compact(odd))]
         }
     };
-    let runner = match manifest.get("runner") {
+    // A worker takes the contract's runner; the manifest's is the one that the source run had.
+    let stated = option("runner").filter(|runner| !runner.is_null()).or_else(|| manifest.get("runner"));
+    let runner = match stated {
         Some(Value::String(name)) => name.clone(),
         Some(Value::Object(runner)) => runner.get("name").and_then(Value::as_str).unwrap_or("").to_owned(),
         None | Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_)) => String::new(),
@@ -180,6 +192,13 @@ fn effect(contract: &Map<String, Value>, manifest: &Map<String, Value>) -> Effec
         runner,
         timeout_s: contract.get("timeout_retry").and_then(|retry| retry.get("timeout_sec")).and_then(seconds),
     }
+}
+
+/// The repository that the run worked on, where the manifest names one that can be kept. It decides nothing about whether
+/// the run may be queued, so whatever else stands there is passed over.
+fn repository(manifest: &Map<String, Value>) -> Option<String> {
+    let root = manifest.get("repo").and_then(|repo| repo.get("root")).and_then(Value::as_str)?;
+    is_repository(root).then(|| root.to_owned())
 }
 
 /// The items of a list; what is no list is its own only item.
@@ -203,8 +222,27 @@ fn command(test: &Value) -> String {
     }
 }
 
+/// A program and its arguments. A word that could be read as several stands there in quotes.
+fn words(command: &Value) -> String {
+    let plain =
+        |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"'\\".contains(&byte));
+    match command {
+        Value::Array(words) if words.iter().all(Value::is_string) => {
+            let shown = words.iter().map(|word| match word.as_str() {
+                Some(text) if plain(text) => text.to_owned(),
+                Some(_) | None => word.to_string(),
+            });
+            shown.collect::<Vec<_>>().join(" ")
+        }
+        Value::Array(_) | Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {
+            compact(command)
+        }
+    }
+}
+
 fn permission(value: &Value) -> String {
     match value {
+        Value::Array(items) if items.is_empty() => "none".to_owned(),
         Value::Array(items) => items.iter().map(compact).collect::<Vec<_>>().join(","),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => compact(value),
     }

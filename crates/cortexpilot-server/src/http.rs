@@ -26,6 +26,7 @@ mod body;
 pub(crate) mod call;
 mod cors;
 mod csrf;
+mod direct;
 mod docs;
 pub(crate) mod edge;
 pub(crate) mod error;
@@ -34,6 +35,7 @@ mod gzip;
 mod health;
 mod hosts;
 pub(crate) mod ids;
+mod intervene;
 mod kept;
 mod ledger;
 mod list;
@@ -49,13 +51,17 @@ mod run_views;
 mod runs;
 mod scope;
 pub(crate) mod serve;
+mod spare;
 mod stream;
 mod table;
+mod tally;
 mod throttle;
 mod work;
+mod workers;
 mod workflows;
 
 pub use call::{BODY_BYTES_MAX, Limits};
+pub use direct::ControlPlane;
 pub use hosts::{AllowedHosts, OriginProblem};
 pub use list::{PROBLEM_COUNT_HEADER, PROBLEMS_HEADER};
 pub use not_part::{COMPAT_PAGE, NotPart, not_part};
@@ -105,14 +111,21 @@ pub(crate) struct HttpState {
     pub(crate) edge: Arc<Edge>,
     pub(crate) throttle: throttle::Throttle,
     pub(crate) live: stream::Live,
+    pub(crate) tally: tally::Tally,
 }
 
 /// The control plane as a service. It holds every rule of the wire; [`serve`] adds only what belongs to connections.
 pub fn router(app: Arc<App>, auth: Auth, options: HttpOptions) -> Router {
+    control_plane(app, auth, options).into_router()
+}
+
+/// The control plane for [`serve`]: the same service, whose reads are found with less ado.
+pub fn control_plane(app: Arc<App>, auth: Auth, options: HttpOptions) -> ControlPlane {
     let edge = Arc::new(Edge::of(options.hosts.clone(), app.clone()));
     let throttle = throttle::Throttle::new(options.requests);
     let live = stream::Live::new(app.reader(), &auth);
-    let state = Arc::new(HttpState { app, auth, options, edge: edge.clone(), throttle, live });
+    let state =
+        Arc::new(HttpState { app, auth, options, edge: edge.clone(), throttle, live, tally: tally::Tally::default() });
     let shared = state.clone();
     let (mut router, _) = table::described_router(move |known| {
         let (state, known): (_, Arc<[_]>) = (shared.clone(), known.into());
@@ -122,7 +135,8 @@ pub fn router(app: Arc<App>, auth: Auth, options: HttpOptions) -> Router {
         router = router.route(path, service.clone().at(state.auth.clone(), edge.clone()));
     }
     let elsewhere = state.clone();
-    with_edge(router.fallback(move |request: Request| call::not_found(elsewhere.clone(), request)), edge)
+    let router = with_edge(router.fallback(move |request: Request| call::not_found(elsewhere.clone(), request)), edge);
+    ControlPlane::of(state, router)
 }
 
 /// Puts what holds for every request around a router.

@@ -27,6 +27,8 @@ pub mod ledger;
 
 pub mod work;
 
+pub mod worker;
+
 pub mod words;
 
 pub use approval::ApprovalRowView;
@@ -38,7 +40,8 @@ pub use preview::PreviewView;
 pub use receipt::{ReceiptView, WithReceipt};
 pub use refusal::RefusalView;
 pub use review::ReviewView;
-pub use work::{CancelArgs, ClaimArgs, ClaimedView, CompleteArgs};
+pub use work::{CancelArgs, ClaimArgs, ClaimedView, CompleteArgs, HeartbeatArgs, HeartbeatView, NextView, ReleaseArgs};
+pub use worker::{PresenceArgs, PresentView, WorkerView};
 
 /// Why arguments cannot be used: which member, and what it must be. Completes no record: an invalid argument is answered,
 /// never written down.

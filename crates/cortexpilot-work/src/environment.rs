@@ -1,19 +1,21 @@
 //! The environment of what an agent runs: made anew from a short list, never inherited.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
-use crate::workspace::Workspace;
+use crate::workspace::Scratch;
 
 /// Names that an operator may let through, as they are in the worker's own environment. Whatever else stands there (tokens,
 /// sockets of agents, configuration of CortexPilot itself) is not seen by what runs in a workspace.
 pub const PASSED_THROUGH: [&str; 3] = ["LANG", "LC_ALL", "TZ"];
 
-/// The environment for a workspace.
+/// The environment for a command in a workspace.
 ///
 /// `passed` holds what the caller took from its own environment by [`PASSED_THROUGH`], and what the runner needs (credentials
 /// by their names); `path` directories that come before the system's.
 pub(crate) fn environment(
-    workspace: &Workspace,
+    tree: &Path,
+    scratch: &Scratch,
     passed: &BTreeMap<String, String>,
     path: &[String],
 ) -> BTreeMap<String, String> {
@@ -22,9 +24,9 @@ pub(crate) fn environment(
     let mut dirs: Vec<&str> = path.iter().map(String::as_str).collect();
     dirs.extend(["/usr/local/bin", "/usr/bin", "/bin"]);
     set("PATH", dirs.join(":"));
-    set("HOME", workspace.home().to_string_lossy().into_owned());
-    set("TMPDIR", workspace.tmp().to_string_lossy().into_owned());
-    set("PWD", workspace.tree().to_string_lossy().into_owned());
+    set("HOME", scratch.home.to_string_lossy().into_owned());
+    set("TMPDIR", scratch.tmp.to_string_lossy().into_owned());
+    set("PWD", tree.to_string_lossy().into_owned());
     set("LANG", "C.UTF-8".into());
     set("TERM", "dumb".into());
     set("SHELL", "/bin/sh".into());

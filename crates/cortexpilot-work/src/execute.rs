@@ -6,8 +6,8 @@ mod run;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use cortexpilot_core::domain::id::{QueueItemId, RunId, Sha256Digest};
 use cortexpilot_core::port::Clock;
@@ -197,6 +197,19 @@ pub enum Stage {
     Finishing,
 }
 
+impl Stage {
+    /// The stage's word: in progress notes and on screens.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Preparing => "preparing",
+            Self::Running => "running",
+            Self::Judging => "judging",
+            Self::Testing => "testing",
+            Self::Finishing => "finishing",
+        }
+    }
+}
+
 /// Is told how a run goes on: the lease's heartbeat, a progress display. Called from several threads, often, and must not
 /// wait for anything.
 pub trait Progress: Send + Sync {
@@ -211,26 +224,51 @@ impl Progress for () {
 
 /// Asks a run to end. Shared with whoever may ask: an operator's stop request, a lost lease, the worker's own end.
 #[derive(Debug, Clone, Default)]
-pub struct Stop(Arc<AtomicU8>);
+pub struct Stop(Arc<Asked>);
+
+#[derive(Debug, Default)]
+struct Asked {
+    /// 0: nobody asked. 1: asked. 2: insisted.
+    how: AtomicU8,
+    why: OnceLock<String>,
+}
 
 impl Stop {
     /// Asks: what runs is told to end and killed after a moment; the run is recorded as stopped.
     pub fn ask(&self) {
-        self.0.fetch_max(1, Ordering::SeqCst);
+        self.0.how.fetch_max(1, Ordering::SeqCst);
+    }
+
+    /// [`ask`](Self::ask), with a reason that is recorded as the run's. The first reason counts.
+    pub fn ask_because(&self, why: impl Into<String>) {
+        // Before the asking: whoever sees that somebody asked finds the reason there.
+        let _ = self.0.why.set(why.into());
+        self.ask();
     }
 
     /// Insists: what runs is killed now. For a lost lease, when somebody else may already be at work.
     pub fn insist(&self) {
-        self.0.fetch_max(2, Ordering::SeqCst);
+        self.0.how.fetch_max(2, Ordering::SeqCst);
+    }
+
+    /// [`insist`](Self::insist), with a reason that is recorded as the run's. The first reason counts.
+    pub fn insist_because(&self, why: impl Into<String>) {
+        let _ = self.0.why.set(why.into());
+        self.insist();
     }
 
     /// Whether somebody asked.
     pub fn is_asked(&self) -> bool {
-        self.0.load(Ordering::SeqCst) > 0
+        self.0.how.load(Ordering::SeqCst) > 0
     }
 
     pub(crate) fn is_insisted(&self) -> bool {
-        self.0.load(Ordering::SeqCst) > 1
+        self.0.how.load(Ordering::SeqCst) > 1
+    }
+
+    /// Why, in words for the record.
+    pub(crate) fn reason(&self) -> &str {
+        self.0.why.get().map_or("it was asked to stop", String::as_str)
     }
 }
 
@@ -247,25 +285,38 @@ impl std::fmt::Debug for Ready {
     }
 }
 
-impl Worker {
-    /// Removes workspaces that a worker that was killed left behind. Call it when the worker starts, before its first item:
-    /// every workspace beneath [`work_root`](Self::work_root) is taken for abandoned. Answers how many there were.
-    pub fn clear_workspaces(&self) -> usize {
-        let entries = std::fs::read_dir(&self.work_root).into_iter().flatten().flatten();
-        entries.filter(|entry| std::fs::remove_dir_all(entry.path()).is_ok()).count()
+impl Ready {
+    /// The contract, as it was read.
+    pub fn contract(&self) -> &TaskContract {
+        &self.contract
     }
 
+    /// What will stand around the work.
+    pub fn level(&self) -> Level {
+        self.level
+    }
+}
+
+impl Worker {
     /// Checks everything that can be known before the claim: the pinned bytes, the contract, the runner's program and
-    /// credentials, the isolation.
+    /// credentials, the isolation. `runner` is for a contract that names none.
     ///
     /// # Errors
     /// The first of these that does not hold, in that order.
-    pub fn ready(&self, assignment: &Assignment) -> Result<Ready, NotStarted> {
-        let contract = TaskContract::read(Arc::clone(&assignment.contract), assignment.pinned)?;
-        let name = contract.runner.as_deref().or(assignment.runner.as_deref()).unwrap_or("");
+    pub fn can(&self, contract: &Arc<[u8]>, pinned: Sha256Digest, runner: Option<&str>) -> Result<Ready, NotStarted> {
+        let contract = TaskContract::read(Arc::clone(contract), pinned)?;
+        let name = contract.runner.as_deref().or(runner).unwrap_or("");
         let runner = runner::named(name)?;
         runner::ready(runner, &contract, &self.means)?;
         let level = self.machine.level(self.choice, contract.isolation)?;
         Ok(Ready { contract, runner, level })
+    }
+
+    /// [`can`](Self::can), for an assignment.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn ready(&self, assignment: &Assignment) -> Result<Ready, NotStarted> {
+        self.can(&assignment.contract, assignment.pinned, assignment.runner.as_deref())
     }
 }

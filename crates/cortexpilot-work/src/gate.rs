@@ -11,7 +11,7 @@ use crate::snapshot::{Entry, Snapshot};
 /// The largest file that a diff may hold, in bytes.
 pub(crate) const FILE_BYTES_MAX: u64 = 64 << 20;
 /// The most that a diff's files may hold together, in bytes.
-const TOTAL_BYTES_MAX: u64 = 256 << 20;
+pub(crate) const TOTAL_BYTES_MAX: u64 = 256 << 20;
 
 /// How a path changed. A rename is a path that went and one that came; both must be allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

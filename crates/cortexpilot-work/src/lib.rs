@@ -17,6 +17,7 @@ mod snapshot;
 pub mod environment;
 pub mod gate;
 pub mod outputs;
+pub mod place;
 pub mod workspace;
 
 pub mod sandbox;
@@ -25,4 +26,6 @@ pub mod runner;
 
 pub mod execute;
 
-pub use execute::{Assignment, Failure, NotStarted, Outcome, Progress, Stage, Stop, Worker, execute};
+pub use execute::{
+    Assignment, ClaimedItem, Failure, FailureKind, NotStarted, Outcome, Progress, Ready, Stage, Stop, Worker, execute,
+};

@@ -13,10 +13,15 @@ use cortexpilot_core::domain::id::Sha256Digest;
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, ResolveFlags};
 use sha2::{Digest as _, Sha256};
 
+use crate::gate::FILE_BYTES_MAX;
+
 /// More entries than this are not looked at: the run fails, and says so.
 const ENTRIES_MAX: usize = 1_000_000;
 /// Deeper directories are not looked at.
 const DEPTH_MAX: usize = 200;
+/// More bytes than this are not read. Files can hold far more than the disk does (holes are read as zeros), and whoever looks
+/// must come to an end.
+const BYTES_MAX: u64 = 32 << 30;
 
 /// A path in the tree, as its bytes, with `/` between its parts.
 pub(crate) type PathBytes = Vec<u8>;
@@ -50,23 +55,36 @@ pub(crate) struct Snapshot {
 impl Snapshot {
     /// Looks at everything beneath a directory but its own `.git`.
     pub(crate) fn take(root: &Path) -> io::Result<Self> {
+        Self::within(root, None, BYTES_MAX)
+    }
+
+    /// Looks again, after the work. A file larger than a diff may hold that was not there before in this size has changed and
+    /// is refused, whatever it holds: it is not read, and its digest stands for nothing.
+    pub(crate) fn take_after(root: &Path, before: &Self) -> io::Result<Self> {
+        Self::within(root, Some(before), BYTES_MAX)
+    }
+
+    fn within(root: &Path, before: Option<&Self>, left: u64) -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let dir = rustix::fs::openat(CWD, root, flags, Mode::empty())?;
-        let mut walk = Walk { snapshot: Self::default(), links: BTreeMap::new(), looked_at: 0 };
+        let mut walk = Walk { snapshot: Self::default(), links: BTreeMap::new(), looked_at: 0, before, left };
         walk.directory(&dir, &mut Vec::new(), 0)?;
         walk.mark_shared();
         Ok(walk.snapshot)
     }
 }
 
-struct Walk {
+struct Walk<'a> {
     snapshot: Snapshot,
     /// Files with several names: device and inode to how many names they have, and which of them are in the tree.
     links: BTreeMap<(u64, u64), (u64, Vec<PathBytes>)>,
     looked_at: usize,
+    before: Option<&'a Snapshot>,
+    /// How many bytes may still be read.
+    left: u64,
 }
 
-impl Walk {
+impl Walk<'_> {
     fn directory(&mut self, dir: &OwnedFd, path: &mut PathBytes, depth: usize) -> io::Result<()> {
         if depth > DEPTH_MAX {
             return Err(io::Error::other(format!("directories are nested deeper than {DEPTH_MAX}")));
@@ -129,7 +147,7 @@ impl Walk {
             FileType::RegularFile => {
                 let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
                 let entry = match rustix::fs::openat(dir, name, flags, Mode::empty()) {
-                    Ok(file) => self.file(File::from(file), path),
+                    Ok(file) => self.file(File::from(file), path)?,
                     Err(_) => Entry::Unreadable,
                 };
                 self.add(path, entry);
@@ -145,24 +163,35 @@ impl Walk {
         Ok(())
     }
 
-    fn file(&mut self, mut file: File, path: &PathBytes) -> Entry {
-        let Ok(stat) = rustix::fs::fstat(&file) else { return Entry::Unreadable };
+    fn file(&mut self, mut file: File, path: &PathBytes) -> io::Result<Entry> {
+        let Ok(stat) = rustix::fs::fstat(&file) else { return Ok(Entry::Unreadable) };
         // What was listed as a file may have been replaced before it was opened.
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            return Entry::Special;
+            return Ok(Entry::Special);
         }
-        let Ok((sha256, size)) = digest(&mut file) else { return Entry::Unreadable };
+        let large = u64::try_from(stat.st_size).unwrap_or(0);
+        let was_so_large =
+            |before: &Snapshot| matches!(before.entries.get(path), Some(Entry::File { size, .. }) if *size == large);
+        let (sha256, size) = if large > FILE_BYTES_MAX && self.before.is_some_and(|before| !was_so_large(before)) {
+            (Sha256Digest::of(b""), large)
+        } else {
+            match digest(&mut file, &mut self.left) {
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::FileTooLarge => return Err(error),
+                Err(_) => return Ok(Entry::Unreadable),
+            }
+        };
         if stat.st_nlink > 1 {
             let place = self.links.entry((stat.st_dev, stat.st_ino)).or_insert_with(|| (stat.st_nlink, Vec::new()));
             place.1.push(path.clone());
         }
-        Entry::File {
+        Ok(Entry::File {
             executable: stat.st_mode & 0o100 != 0,
             special_bits: stat.st_mode & 0o7000 != 0,
             shared: false,
             sha256,
             size,
-        }
+        })
     }
 
     fn add(&mut self, path: &PathBytes, entry: Entry) {
@@ -183,7 +212,8 @@ impl Walk {
     }
 }
 
-fn digest(file: &mut impl io::Read) -> io::Result<(Sha256Digest, u64)> {
+/// Reads a file to its end, or until `left` bytes are read.
+fn digest(file: &mut impl io::Read, left: &mut u64) -> io::Result<(Sha256Digest, u64)> {
     let (mut hasher, mut buffer, mut size) = (Sha256::new(), [0; 64 << 10], 0);
     loop {
         match file.read(&mut buffer) {
@@ -191,6 +221,10 @@ fn digest(file: &mut impl io::Read) -> io::Result<(Sha256Digest, u64)> {
             Ok(read) => {
                 hasher.update(&buffer[..read]);
                 size += read as u64;
+                *left = left.checked_sub(read as u64).ok_or_else(|| {
+                    let gibibytes = BYTES_MAX >> 30;
+                    io::Error::new(io::ErrorKind::FileTooLarge, format!("the files hold more than {gibibytes} GiB"))
+                })?;
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
@@ -217,4 +251,27 @@ pub(crate) fn read_beneath(root: &Path, path: &[u8], most: u64) -> io::Result<Ve
         return Err(io::Error::other(format!("it is larger than {most} bytes")));
     }
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looking_at_files_comes_to_an_end_however_much_they_hold() {
+        let dir = tempfile::tempdir().unwrap();
+        let sparse = |name: &str, size| {
+            File::create(dir.path().join(name)).and_then(|file| file.set_len(size)).unwrap();
+        };
+        sparse("kept", 1 << 20);
+        let before = Snapshot::take(dir.path()).unwrap();
+        assert!(Snapshot::within(dir.path(), None, 1 << 19).unwrap_err().to_string().contains("more than"));
+        // New, and beyond what a diff may hold: told by its size, and not read.
+        for number in 0..64 {
+            sparse(&format!("hole-{number}"), 1 << 40);
+        }
+        let after = Snapshot::within(dir.path(), Some(&before), 1 << 20).unwrap();
+        assert!(matches!(after.entries[b"hole-9".as_slice()], Entry::File { size, .. } if size == 1 << 40));
+        assert_eq!(after.entries[b"kept".as_slice()], before.entries[b"kept".as_slice()]);
+    }
 }

@@ -3,7 +3,8 @@
 //! ```text
 //! <workspace>/
 //!   tree/        what the agent sees and changes, with a repository of its own in tree/.git
-//!   home/ tmp/   the agent's HOME and TMPDIR
+//!   home/ tmp/ shm/   the agent's HOME and TMPDIR, and what stands at /dev/shm for it
+//!   tests/N/     the same three for an acceptance command, empty when it starts
 //!   gate.git/    ours, never shown to the agent: the baseline's index, and the objects of what changed
 //!   rules/       the baseline's .gitignore files, by which new files are judged
 //!   stage/       copies of changed files on their way into gate.git
@@ -20,9 +21,10 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use cortexpilot_core::domain::id::Sha256Digest;
+use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags};
 
 use crate::contract::TaskContract;
-use crate::gate::{self, Change, ChangeKind, FILE_BYTES_MAX, Violation};
+use crate::gate::{self, Change, ChangeKind, FILE_BYTES_MAX, TOTAL_BYTES_MAX, Violation};
 use crate::git::{Git, GitProblem};
 use crate::record::private_dir;
 use crate::snapshot::{Entry, Snapshot, read_beneath};
@@ -93,6 +95,24 @@ pub struct Workspace {
     submodules: Vec<Vec<u8>>,
 }
 
+/// Directories beside the tree that a command may fill: its HOME, its TMPDIR, and what stands at `/dev/shm` for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Scratch {
+    pub(crate) home: PathBuf,
+    pub(crate) tmp: PathBuf,
+    pub(crate) shm: PathBuf,
+}
+
+impl Scratch {
+    fn in_dir(dir: &Path) -> Self {
+        Self { home: dir.join("home"), tmp: dir.join("tmp"), shm: dir.join("shm") }
+    }
+
+    fn make(&self) -> io::Result<()> {
+        [&self.home, &self.tmp, &self.shm].into_iter().try_for_each(|dir| private_dir(dir))
+    }
+}
+
 /// What came of the work.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diff {
@@ -133,9 +153,10 @@ impl Workspace {
         let format = source.line(["rev-parse", "--show-object-format"])?;
         let objects = PathBuf::from(source.line(["rev-parse", "--path-format=absolute", "--git-path", "objects"])?);
         let objects = borrowed(objects).map_err(io_problem("the repository's objects"))?;
-        for name in ["tree", "home", "tmp", "rules", "stage"] {
+        for name in ["tree", "rules", "stage"] {
             private_dir(&dir.join(name)).map_err(io_problem("the workspace"))?;
         }
+        Scratch::in_dir(dir).make().map_err(io_problem("the workspace"))?;
         let (tree, gate) = (dir.join("tree"), dir.join("gate.git"));
         let init = |at: &Path, kind: &[&str]| -> Result<(), WorkspaceProblem> {
             let mut args =
@@ -186,14 +207,17 @@ impl Workspace {
         self.dir.join("tree")
     }
 
-    /// The agent's HOME.
-    pub fn home(&self) -> PathBuf {
-        self.dir.join("home")
+    /// The agent's own.
+    pub(crate) fn scratch(&self) -> Scratch {
+        Scratch::in_dir(&self.dir)
     }
 
-    /// The agent's TMPDIR.
-    pub fn tmp(&self) -> PathBuf {
-        self.dir.join("tmp")
+    /// Empty ones for an acceptance command: what the agent left in its HOME would otherwise be the configuration of what
+    /// checks its work.
+    pub(crate) fn scratch_for_test(&self, index: usize) -> Result<Scratch, WorkspaceProblem> {
+        let scratch = Scratch::in_dir(&self.dir.join("tests").join(index.to_string()));
+        scratch.make().map_err(io_problem("a directory for an acceptance command"))?;
+        Ok(scratch)
     }
 
     /// Directories outside that the agent's repository reads its objects from.
@@ -212,7 +236,7 @@ impl Workspace {
     /// git or the file system refused; nothing is known about the work then.
     pub fn diff(&self, contract: &TaskContract) -> Result<Diff, WorkspaceProblem> {
         let tree = self.tree();
-        let mut after = Snapshot::take(&tree).map_err(io_problem("the workspace's files"))?;
+        let mut after = Snapshot::take_after(&tree, &self.before).map_err(io_problem("the workspace's files"))?;
         let ignored = self.ignored(&after)?;
         for path in &ignored {
             after.entries.remove(path);
@@ -292,10 +316,15 @@ impl Workspace {
         let gate = self.dir.join("gate.git");
         let git = Git::at(&self.git, &gate);
         let stage = self.dir.join("stage");
-        let (mut staged, mut names) = (BTreeMap::new(), Vec::new());
+        let (mut staged, mut names, mut total) = (BTreeMap::new(), Vec::new(), 0);
         for (number, change) in changes.iter().enumerate() {
             let bytes = match after.entries.get(&change.path) {
-                Some(Entry::File { sha256, size, .. }) if *size <= FILE_BYTES_MAX => {
+                // What is too large is a violation, alone or together, and is not copied: files with holes hold more than
+                // this disk does.
+                Some(Entry::File { sha256, size, .. })
+                    if *size <= FILE_BYTES_MAX && total + *size <= TOTAL_BYTES_MAX =>
+                {
+                    total += *size;
                     let read = read_beneath(&self.tree(), &change.path, FILE_BYTES_MAX);
                     let bytes = read.map_err(io_problem("a changed file"))?;
                     if Sha256Digest::of(&bytes) != *sha256 {
@@ -382,11 +411,45 @@ fn submodules(git: &Git<'_>, baseline: &str) -> Result<Vec<Vec<u8>>, WorkspacePr
     Ok(found)
 }
 
-fn remove(dir: &Path) {
+/// Removes everything. What cannot be removed is logged and left.
+pub(crate) fn remove(dir: &Path) {
     // The standard library removes beneath open directories and follows no link that is swapped in meanwhile.
-    if let Err(error) = std::fs::remove_dir_all(dir)
+    let mut removed = std::fs::remove_dir_all(dir);
+    if removed.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied) {
+        // Caches of some toolchains hold directories that not even their owner may write to.
+        open_up(dir);
+        removed = std::fs::remove_dir_all(dir);
+    }
+    if let Err(error) = removed
         && error.kind() != io::ErrorKind::NotFound
     {
         tracing::warn!(workspace = %dir.display(), %error, "a workspace could not be removed whole");
+    }
+}
+
+/// Lets the owner read and write every directory of a tree, as far as that goes; follows no link.
+fn open_up(dir: &Path) {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mut parents = vec![(rustix::fs::openat(CWD, dir, flags, Mode::empty()), 0)];
+    while let Some((parent, depth)) = parents.pop() {
+        let Ok(parent) = parent else { continue };
+        if rustix::fs::fchmod(&parent, Mode::RWXU).is_err() || depth > 200 {
+            continue;
+        }
+        for entry in Dir::read_from(&parent).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let is_directory = rustix::fs::statat(&parent, name, AtFlags::SYMLINK_NOFOLLOW)
+                .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory);
+            if !is_directory || matches!(name.to_bytes(), b"." | b"..") {
+                continue;
+            }
+            let open = || rustix::fs::openat(&parent, name, flags, Mode::empty());
+            let inner = open().or_else(|_| {
+                // Nothing else runs here any more that could put a link in its place between these two.
+                rustix::fs::chmodat(&parent, name, Mode::RWXU, AtFlags::empty())?;
+                open()
+            });
+            parents.push((inner, depth + 1));
+        }
     }
 }

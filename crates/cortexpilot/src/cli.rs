@@ -21,6 +21,7 @@ pub(crate) mod serve;
 pub(crate) mod session;
 pub(crate) mod token;
 pub(crate) mod words;
+pub(crate) mod worker;
 
 use crate::config::{Environment, Overrides, Settings};
 use crate::gendoc::Document;
@@ -91,6 +92,10 @@ pub(crate) enum Command {
     Runs(runs::Runs),
     #[command(subcommand)]
     Queue(queue::Queue),
+    Worker(worker::Worker),
+    RunNext(worker::RunNext),
+    #[command(subcommand)]
+    Workers(worker::Workers),
     #[command(subcommand)]
     Approval(approval::Approval),
     #[command(subcommand)]
@@ -156,6 +161,9 @@ impl Cli {
             | Command::Mcp(_)
             | Command::Runs(_)
             | Command::Queue(_)
+            | Command::Worker(_)
+            | Command::RunNext(_)
+            | Command::Workers(_)
             | Command::Approval(_)
             | Command::Gate(_)
             | Command::Token(_)
@@ -185,6 +193,9 @@ pub(crate) async fn run(command: Command, context: &Context) -> Result<Answer, S
         Command::Mcp(mcp) => mcp.run(context).await,
         Command::Runs(runs) => runs.run(context).await,
         Command::Queue(queue) => queue.run(context).await,
+        Command::Worker(worker) => worker.run(context).await,
+        Command::RunNext(next) => next.run(context).await,
+        Command::Workers(workers) => workers.run(context).await,
         Command::Approval(approval) => approval.run(context).await,
         Command::Gate(gate) => gate.run(context).await,
         Command::Token(token) => token.run(context).await,

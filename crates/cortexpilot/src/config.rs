@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use cortexpilot_core::domain::command::{ApprovalPolicy, Limits, MutationGate, Policy};
+use cortexpilot_core::domain::lease::Concurrency;
 use cortexpilot_core::domain::principal::{DEFAULT_ALLOWED_ROLES, KnownBy, Principal, PrincipalKind, Role, Roles};
 use cortexpilot_ledger::SegmentRule;
 use jiff::SignedDuration;
@@ -21,6 +22,7 @@ mod segments;
 mod sources;
 pub(crate) mod table;
 pub(crate) mod value;
+mod work;
 
 pub(crate) use approval::WebhookSettings;
 pub(crate) use environment::Environment;
@@ -129,6 +131,8 @@ pub(crate) struct Settings {
     /// Whom to tell of approval requests.
     pub(crate) webhook: Option<WebhookSettings>,
     pub(crate) limits: Limits,
+    /// How much of one thing is worked on at once.
+    pub(crate) concurrency: Concurrency,
     pub(crate) preview_ttl: SignedDuration,
     /// How often a server signs what is new; `None`: only for whoever asks.
     pub(crate) checkpoint_every: Option<SignedDuration>,
@@ -226,6 +230,7 @@ impl Settings {
         sources.show(&table::PRINCIPAL, principal.clone());
         let token = approval::token(sources, base);
         let limits = approval::limits(sources);
+        let concurrency = work::concurrency(sources);
         let preview_ttl = sources.parsed(&table::PREVIEW_TTL, value::duration).unwrap_or(SignedDuration::from_mins(15));
         sources.show(&table::PREVIEW_TTL, value::duration_text(preview_ttl));
         let approval_ttl = approval::ttl(sources);
@@ -259,6 +264,7 @@ impl Settings {
             token,
             webhook,
             limits,
+            concurrency,
             preview_ttl,
             checkpoint_every,
             log,
@@ -276,6 +282,7 @@ impl Settings {
             preview_ttl: self.preview_ttl,
             approval_ttl: self.approval_ttl,
             limits: self.limits,
+            concurrency: self.concurrency,
         }
     }
 
@@ -297,6 +304,17 @@ impl Settings {
             kind: PrincipalKind::Agent,
             roles: self.principal_roles.clone(),
             sponsor: Some(self.principal.clone()),
+            known_by: KnownBy::Process,
+        }
+    }
+
+    /// Whom a worker acts as that this process starts: it claims and completes, and may do nothing else.
+    pub(crate) fn worker(&self) -> Principal {
+        Principal {
+            id: format!("worker:{}", self.user),
+            kind: PrincipalKind::Worker,
+            roles: Roles::new(),
+            sponsor: None,
             known_by: KnownBy::Process,
         }
     }

@@ -1,5 +1,6 @@
 //! Demonstration runs for `up --demo`: made up, but shaped like real ones in every file, so that what is shown of them is
-//! what would be shown of yours. They live in a root of their own and are written only where they are missing.
+//! what would be shown of yours. They live in a root of their own, beside the repository that they are about, and are written
+//! only where they are missing. Their task contracts are real: a worker carries them out when somebody queues one again.
 
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -8,44 +9,79 @@ use std::path::Path;
 use cortexpilot_core::domain::id::hex;
 use cortexpilot_core::port::Ids;
 use cortexpilot_runs::fixture::RunFixture;
+use cortexpilot_work::tools::Tools;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
+mod shop;
 mod stories;
 
+use shop::BASELINE;
+pub(crate) use shop::repository;
 use stories::{Ending, STORIES, Story};
 
 /// The run that the demonstration previews: it succeeded, and nothing but the mutation gate stands in its way.
 pub(crate) const PREVIEWED: &str = "run_demo_quote_cache";
 
+/// The run that left its paths: queued again, it does so again, and the diff gate stops it.
+pub(crate) const STOPPED: &str = "run_demo_payment_timeout";
+
 /// The run that waits for a person of its own: its refusal can be looked at without causing one.
 pub(crate) const WAITING: &str = "run_demo_tls_upgrade";
 
-/// Writes the runs that are missing and says how many it wrote. A run that is there stays as it is.
+/// Who does these runs' tasks: the scenario in their contract, because nobody has an agent's credentials at first.
+const RUNNER: &str = "script";
+
+/// Writes the repository and the runs that are missing and says how many runs it wrote. A run that is there stays as it is,
+/// unless it is about another repository or another commit than those that are there now: one that an earlier version wrote,
+/// or whose directory was moved.
+///
+/// Where git is not installed there is no repository; the runs can be looked at all the same.
 ///
 /// # Errors
-/// Whatever the file system answers.
+/// Whatever the file system or git answers.
 pub(crate) fn write_missing(runs_root: &Path, now: Timestamp, ids: &dyn Ids) -> io::Result<usize> {
     // The runtime root may be made here, and it is private.
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(runs_root)?;
-    let missing: Vec<&Story> = STORIES.iter().filter(|story| !runs_root.join(story.run_id).exists()).collect();
-    if missing.is_empty() {
-        return Ok(0);
-    }
+    let private = |dir: &Path| std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
+    private(runs_root)?;
     // Beside the runs, so that a reader sees a run whole or not at all.
     let workshop = runs_root.with_file_name(format!(".making-{}", hex(&ids.bytes::<8>())));
-    let made = missing.iter().try_for_each(|story| {
-        let whole = story.run(now).write(&workshop)?;
-        std::fs::rename(whole, runs_root.join(story.run_id))
-    });
-    // Empty by now, or holding what could not be finished.
+    private(&workshop)?;
+    let made = make(runs_root, &workshop, now);
+    // Empty by now, or holding what could not be finished and what was replaced.
     let removed = std::fs::remove_dir_all(&workshop);
-    made.and(removed)?;
+    let made = made?;
+    removed?;
+    Ok(made)
+}
+
+fn make(runs_root: &Path, workshop: &Path, now: Timestamp) -> io::Result<usize> {
+    if let Ok(tools) = Tools::resolve() {
+        shop::make_missing(&tools.git, runs_root, workshop)?;
+    }
+    let repository = repository(runs_root);
+    let missing: Vec<&Story> =
+        STORIES.iter().filter(|story| !story.is_there(&runs_root.join(story.run_id), &repository)).collect();
+    for story in &missing {
+        let whole = story.run(&repository, now).write(workshop)?;
+        let place = runs_root.join(story.run_id);
+        if place.exists() {
+            std::fs::rename(&place, workshop.join(format!("earlier-{}", story.run_id)))?;
+        }
+        std::fs::rename(whole, place)?;
+    }
     Ok(missing.len())
 }
 
 impl Story {
-    fn run(&self, now: Timestamp) -> RunFixture {
+    /// Whether the run is there, and about this repository at the commit that it holds.
+    fn is_there(&self, dir: &Path, repository: &Path) -> bool {
+        let Ok(manifest) = std::fs::read(dir.join("manifest.json")) else { return false };
+        let manifest: Value = serde_json::from_slice(&manifest).unwrap_or_default();
+        manifest["repo"] == about(repository)
+    }
+
+    fn run(&self, repository: &Path, now: Timestamp) -> RunFixture {
         let started = now.saturating_sub(SignedDuration::from_mins(self.minutes_ago)).unwrap_or(now);
         let run = RunFixture::new(self.run_id)
             .created_at(started)
@@ -60,14 +96,30 @@ impl Story {
                 set("required_outputs", json!([{"name": self.changes[0].0, "type": "file", "acceptance": "changed"}]));
                 set("allowed_paths", json!(self.allowed_paths));
                 set("acceptance_tests", json!([{"name": "tests", "cmd": self.test_command, "must_pass": true}]));
-                set("timeout_retry", json!({"timeout_sec": self.timeout_s, "max_retries": 1, "retry_backoff_sec": 30}));
+                set(
+                    "tool_permissions",
+                    json!({"filesystem": "workspace-write", "shell": "never", "network": "deny", "mcp_tools": []}),
+                );
+                set("mcp_tool_set", json!([]));
+                set("timeout_retry", json!({"timeout_sec": self.timeout_s, "max_retries": 0, "retry_backoff_sec": 0}));
+                set("rollback", json!({"strategy": "worktree_drop", "baseline_ref": BASELINE}));
+                set("runtime_options", json!({"runner": RUNNER, "script": self.scenario()}));
             })
             .manifest(|manifest| {
-                manifest.insert("runner".into(), json!({"name": "codex", "mcp_only": true, "profile": "default"}));
-                manifest.insert("repo".into(), json!({"root": "/srv/demo/shop", "baseline_ref": BASELINE}));
+                manifest.insert("runner".into(), json!({"name": RUNNER, "profile": ""}));
+                manifest.insert("repo".into(), about(repository));
                 manifest.insert("policy_pack".into(), "low".into());
             });
         self.end(self.begin(run))
+    }
+
+    /// The work as steps, with a moment between them, so that whoever watches sees it go on.
+    fn scenario(&self) -> Vec<Value> {
+        let say = |text: &str| json!({"emit": {"type": "message", "text": text}});
+        let mut steps = vec![say(self.notes[0]), json!({"sleep_ms": 400})];
+        steps.extend(self.changes.iter().map(|(path, after)| json!({"write": {"path": path, "text": after}})));
+        steps.extend([json!({"sleep_ms": 400}), say(self.notes[1])]);
+        steps
     }
 
     /// What every run writes before its agent has done anything.
@@ -75,16 +127,13 @@ impl Story {
         run.event("POLICY_PACK_SELECTED", json!({"policy_pack": "low", "role": "WORKER"}))
             .event("STEP_STARTED", json!({"contract": "contract.json"}))
             .event("PROMPT_ARTIFACT_WRITTEN", json!({"path": "artifacts/prompt_artifact.json"}))
-            .event("WORKTREE_CREATED", json!({"path": format!("/srv/demo/worktrees/{}", self.run_id)}))
-            .event("INTEGRATED_GATE_RESULT", json!({"ok": true, "required": ["codex"], "missing": []}))
+            .event("WORKTREE_CREATED", json!({"baseline": BASELINE}))
+            .event("INTEGRATED_GATE_RESULT", json!({"ok": true, "required": [], "missing": []}))
             .event(
                 "NETWORK_GATE_RESULT",
                 json!({"ok": true, "policy": "deny", "requires_network": false, "reason": ""}),
             )
-            .event(
-                "MCP_TOOL_GATE_RESULT",
-                json!({"ok": true, "allowed": ["codex"], "required": ["codex"], "missing": []}),
-            )
+            .event("MCP_TOOL_GATE_RESULT", json!({"ok": true, "allowed": [], "required": [], "missing": []}))
             .file(
                 "meta.json",
                 pretty(&json!({"run_id": self.run_id, "task_id": self.task_id, "workflow_id": self.workflow_id})),
@@ -108,7 +157,7 @@ impl Story {
 
     fn working(&self, run: RunFixture) -> RunFixture {
         let mut run = run
-            .event("RUNNER_SELECTED", json!({"runner": "CodexRunner", "runner_name": "codex", "mcp_only": true}))
+            .event("RUNNER_SELECTED", json!({"runner": RUNNER, "network": false}))
             .event("AGENT_MESSAGE", json!({"text": self.notes[0]}));
         for (path, _) in self.changes {
             run = run.event("AGENT_FILE_CHANGED", json!({"path": path}));
@@ -122,8 +171,8 @@ impl Story {
     /// The agent's own work, with the change it made.
     fn worked(&self, run: RunFixture) -> RunFixture {
         let names: String = self.changes.iter().map(|(path, _)| format!("{path}\n")).collect();
-        let patch: String = self.changes.iter().map(|(_, patch)| *patch).collect();
-        run.event("RUNNER_SELECTED", json!({"runner": "CodexRunner", "runner_name": "codex", "mcp_only": true}))
+        let patch: String = self.changes.iter().map(|(path, after)| shop::patch(path, after)).collect();
+        run.event("RUNNER_SELECTED", json!({"runner": RUNNER, "network": false}))
             .event("AGENT_MESSAGE", json!({"text": self.notes[0]}))
             .event("AGENT_MESSAGE", json!({"text": self.notes[1]}))
             .event("AGENT_TASK_RESULT_SNAPSHOT", json!({"path": "artifacts/agent_task_result.json"}))
@@ -299,8 +348,10 @@ impl Story {
     }
 }
 
-/// The commit that every demonstration run started from.
-const BASELINE: &str = "4f1c9e07b2a84d3c9c5e6f7081920a3b4c5d6e7f";
+/// What the manifest says of the repository.
+fn about(repository: &Path) -> Value {
+    json!({"root": repository.to_string_lossy(), "baseline_ref": BASELINE})
+}
 
 fn pretty(value: &Value) -> String {
     serde_json::to_string_pretty(value).expect("invariant: a JSON value serialises")
@@ -373,8 +424,25 @@ mod tests {
         assert_eq!(write_missing(store.path(), later, &SeqIds::default()).unwrap(), 1);
         assert_eq!(write_missing(store.path(), later, &SeqIds::default()).unwrap(), 0);
         assert_eq!(std::fs::read(&kept).unwrap(), before);
-        let beside: Vec<_> =
+        let mut beside: Vec<_> =
             std::fs::read_dir(dir.path().join("demo")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-        assert_eq!(beside, ["runs"]);
+        beside.sort();
+        assert_eq!(beside, ["runs", "shop"]);
+    }
+
+    #[test]
+    fn a_run_about_another_repository_or_commit_is_made_anew() {
+        let (_dir, store) = written();
+        let now = "2026-02-01T00:00:00Z".parse().unwrap();
+        let file = store.path().join(PREVIEWED).join("manifest.json");
+        let written = std::fs::read_to_string(&file).unwrap();
+        for other in [written.replace("/shop\"", "/elsewhere\""), written.replace(BASELINE, "main"), "{".to_owned()] {
+            assert_ne!(other, written);
+            std::fs::write(&file, other).unwrap();
+            assert_eq!(write_missing(store.path(), now, &SeqIds::default()).unwrap(), 1);
+            let repo: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+            assert_eq!(repo["repo"], about(&repository(store.path())));
+        }
+        assert_eq!(write_missing(store.path(), now, &SeqIds::default()).unwrap(), 0);
     }
 }

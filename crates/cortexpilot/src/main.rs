@@ -9,6 +9,7 @@ mod processes;
 mod serve;
 mod stdio;
 mod webhook;
+mod worker;
 
 use std::process::ExitCode;
 
@@ -47,6 +48,9 @@ fn main() -> ExitCode {
         | Command::Mcp(_)
         | Command::Runs(_)
         | Command::Queue(_)
+        | Command::Worker(_)
+        | Command::RunNext(_)
+        | Command::Workers(_)
         | Command::Approval(_)
         | Command::Gate(_)
         | Command::Token(_)
@@ -71,6 +75,9 @@ fn main() -> ExitCode {
         | Command::Mcp(_)
         | Command::Runs(_)
         | Command::Queue(_)
+        | Command::Worker(_)
+        | Command::RunNext(_)
+        | Command::Workers(_)
         | Command::Approval(_)
         | Command::Gate(_)
         | Command::Token(_)
@@ -111,6 +118,9 @@ fn configured(cli: Cli, format: Format) -> Result<Answer, Stopped> {
         | Command::Mcp(_)
         | Command::Runs(_)
         | Command::Queue(_)
+        | Command::Worker(_)
+        | Command::RunNext(_)
+        | Command::Workers(_)
         | Command::Approval(_)
         | Command::Gate(_)
         | Command::Token(_)

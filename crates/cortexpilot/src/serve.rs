@@ -9,10 +9,11 @@ use anyhow::Context as _;
 use cortexpilot_core::app::govern::starts_with;
 use cortexpilot_core::app::{App, Failure, Reader};
 use cortexpilot_core::domain::command::{Command, MutationGate};
-use cortexpilot_core::domain::decide::Verdict;
+use cortexpilot_core::domain::decide::{JudgedBeat, Verdict};
 use cortexpilot_core::domain::gate::{EnqueueFacts, EnqueueQuery};
 use cortexpilot_core::domain::governance::{ApprovalFilter, GovernanceFacts, GovernanceQuery, Standing};
-use cortexpilot_core::domain::id::QueueItemId;
+use cortexpilot_core::domain::id::{QueueItemId, Sha256Digest};
+use cortexpilot_core::domain::lease::{Beat, ClaimQuery, ClaimStanding, HeartbeatAnswer, WorkerPresence};
 use cortexpilot_core::domain::listing::{QueueFilter, QueueListing};
 use cortexpilot_core::domain::principal::{Caller, KnownBy, Principal, PrincipalKind, Surface};
 use cortexpilot_core::domain::queue::QueueItem;
@@ -25,7 +26,7 @@ use cortexpilot_runs::RunStore;
 use cortexpilot_server::auth::{Auth, StaticToken};
 use cortexpilot_server::http::{self, AllowedHosts, HttpOptions};
 use cortexpilot_server::mcp::http::{McpLimits, McpService, PILOT_PATH, READONLY_PATH, mcp_router};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
@@ -99,6 +100,13 @@ pub(crate) fn writer(settings: &Settings, callers: Callers) -> Result<(App, Arc<
     Ok((app, store))
 }
 
+/// A further app over a store that is open already: for a worker beside a server.
+pub(crate) fn app_over(settings: &Settings, store: Arc<FileStore>) -> Result<App, Unopened> {
+    let key = load_or_make_key(&settings.runtime_root, &OsIds)?;
+    let runs = Arc::new(runs(settings)?);
+    Ok(App::new(store, runs, Arc::new(SystemClock), Arc::new(OsIds), settings.policy(), Some(key)))
+}
+
 /// The same for processes where requests for an approval can be made: whoever is configured to hear of them does.
 pub(crate) fn asking_writer(settings: &Settings, callers: Callers) -> Result<(App, Arc<FileStore>, Notices), Unopened> {
     let (app, store) = writer(settings, callers)?;
@@ -166,13 +174,56 @@ impl StoreRead for PreviewStore {
     fn lines_of<'a>(&'a self, id: &'a QueueItemId) -> BoxFuture<'a, Result<Vec<LedgerLine>, StoreError>> {
         self.0.lines_of(id)
     }
+
+    fn claims(&self) -> BoxFuture<'_, Result<Vec<ClaimStanding>, StoreError>> {
+        self.0.claims()
+    }
+
+    fn eligible<'a>(
+        &'a self,
+        query: &'a ClaimQuery,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<QueueItem>, StoreError>> {
+        self.0.eligible(query, limit)
+    }
+
+    fn overdue(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<QueueItemId>, StoreError>> {
+        self.0.overdue(now, limit)
+    }
+
+    fn pinned<'a>(&'a self, sha256: &'a Sha256Digest) -> BoxFuture<'a, Result<Option<Arc<[u8]>>, StoreError>> {
+        self.0.pinned(sha256)
+    }
+
+    fn beat<'a>(&'a self, id: &'a QueueItemId) -> BoxFuture<'a, Result<Option<Beat>, StoreError>> {
+        self.0.beat(id)
+    }
+
+    fn workers(&self) -> BoxFuture<'_, Result<Vec<WorkerPresence>, StoreError>> {
+        self.0.workers()
+    }
 }
 
 impl Store for PreviewStore {
     fn execute(&self, _: Command) -> BoxFuture<'_, Result<Verdict, StoreError>> {
-        let why = "this process was started to look, not to change".to_owned();
-        Box::pin(std::future::ready(Err(StoreError::Unavailable(why))))
+        Box::pin(std::future::ready(Err(only_looks())))
     }
+
+    fn write_beat(&self, _: JudgedBeat) -> BoxFuture<'_, Result<HeartbeatAnswer, StoreError>> {
+        Box::pin(std::future::ready(Err(only_looks())))
+    }
+
+    fn write_presence(&self, _: WorkerPresence) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(std::future::ready(Err(only_looks())))
+    }
+
+    fn remove_presence<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(std::future::ready(Err(only_looks())))
+    }
+}
+
+fn only_looks() -> StoreError {
+    StoreError::Unavailable("this process was started to look, not to change".to_owned())
 }
 
 /// Why a control plane is not started. Each says what to do.
@@ -302,7 +353,9 @@ pub(crate) async fn readonly_mcp(
     http::serve_with(listener, router, connections::limits(settings), stop).await.context("the server stopped")
 }
 
-/// Serves the control plane until `stop` is ready or a write failed; what was begun is carried to its end.
+/// Serves the control plane until `stop` is ready or a write failed; what was begun is carried to its end, and so is `last`,
+/// before the ledger is signed for the last time.
+#[expect(clippy::too_many_arguments, reason = "each is another part of the one process that is wired here")]
 pub(crate) async fn control_plane(
     settings: &Settings,
     listener: TcpListener,
@@ -311,6 +364,7 @@ pub(crate) async fn control_plane(
     store: Arc<FileStore>,
     beside: Beside,
     stop: impl Future<Output = ()> + Send + 'static,
+    last: impl Future<Output = ()> + Send,
 ) -> anyhow::Result<()> {
     let bound = listener.local_addr().context("the listener has no address")?;
     let mut options = HttpOptions::new(bound, env!("CARGO_PKG_VERSION"));
@@ -330,9 +384,14 @@ pub(crate) async fn control_plane(
     }
     let operator = Caller { principal: Some(settings.operator()), surface: Surface::Http };
     let stop = until_it_must_end(stop, store.clone());
-    let tasks = [scrub_now_and_then(store), background::expire_now_and_then(app.clone(), operator)];
+    let tasks = [
+        scrub_now_and_then(store),
+        background::expire_now_and_then(app.clone(), operator.clone()),
+        background::sweep_now_and_then(app.clone(), operator),
+    ];
     let limits = connections::limits(settings);
-    let served = http::serve_with(listener, http::router(app, auth, options), limits, stop).await;
+    let served = http::serve_with(listener, http::control_plane(app, auth, options), limits, stop).await;
+    last.await;
     tasks.iter().for_each(JoinHandle::abort);
     // Whatever was acknowledged is signed by the end of a clean stop.
     let stopped = tokio::task::spawn_blocking(move || keeper.stop()).await;
@@ -429,7 +488,7 @@ pub(crate) async fn ledger_words(store: &dyn StoreRead) -> (String, Option<Store
 }
 
 /// Now, for what is printed at start.
-pub(crate) fn now() -> jiff::Timestamp {
+pub(crate) fn now() -> Timestamp {
     SystemClock.now()
 }
 

@@ -10,13 +10,19 @@ use std::process::{Child, Command, Stdio};
 use cortexpilot_core::error::ErrorCode;
 use cortexpilot_core::error::ErrorRow;
 
-/// The heading under which README.md's blocks are run; the next heading of its level ends it.
+/// The heading under which README.md's blocks are run beside a demonstration; the next heading of its level ends it.
 const TOUR: &str = "## A tour";
 
-/// In the tour stands one sample item's id; whoever repeats the tour gets another one. In commands it stands for the
-/// newest item of the queue, in answers for any id.
+/// The heading of those that begin with an empty root.
+const SECOND_TOUR: &str = "## A second tour";
+
+/// In the tours stand sample ids; whoever repeats one gets others. In commands such an id stands for the newest item of the
+/// queue, or the newest run, and in answers for any.
 const NEWEST_ITEM: &str =
     "$(cortexpilot queue list --output json | sed -n 's/.*\"queue_id\": \"\\([0-9a-f]*\\)\".*/\\1/p' | tail -n 1)";
+
+const NEWEST_RUN: &str =
+    "$(cortexpilot runs list --output json | sed -n 's/.*\"run_id\": \"\\(run_[^\"]*\\)\".*/\\1/p' | head -n 1)";
 
 fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -58,9 +64,9 @@ struct Step<'a> {
     answer: Vec<&'a str>,
 }
 
-/// The commands in the tour's console blocks. A line that ends in `\\` goes on in the next, behind `> `.
-fn steps(readme: &str) -> Vec<Step<'_>> {
-    let tour = readme.split_once(TOUR).expect("README.md has its tour").1;
+/// The commands in the console blocks below a heading. A line that ends in `\\` goes on in the next, behind `> `.
+fn steps<'a>(readme: &'a str, heading: &str) -> Vec<Step<'a>> {
+    let tour = readme.split_once(heading).unwrap_or_else(|| panic!("README.md has no `{heading}`")).1;
     let tour = tour.split_once("\n## ").map_or(tour, |(tour, _)| tour);
     let mut steps: Vec<Step<'_>> = Vec::new();
     let mut inside = false;
@@ -109,9 +115,15 @@ fn page_for_trycmd(steps: &[Step<'_>]) -> String {
     page
 }
 
-/// 32 or 64 hexadecimal digits: ids and digests.
+/// 32, 40 or 64 hexadecimal digits: ids, commits and digests.
 fn is_id(word: &str) -> bool {
-    matches!(word.len(), 32 | 64) && word.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+    matches!(word.len(), 32 | 40 | 64) && word.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// `run_20261123_031500_` and 32 hexadecimal digits: a run that this program recorded.
+fn is_run(word: &str) -> bool {
+    word.strip_prefix("run_")
+        .is_some_and(|rest| rest.len() == 48 && rest.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f' | b'_')))
 }
 
 /// `2026-11-22T08:30:52Z`, with or without a fraction and an offset.
@@ -120,11 +132,11 @@ fn is_moment(word: &str) -> bool {
     bytes.len() >= 20 && bytes[..4].iter().all(u8::is_ascii_digit) && (bytes[4], bytes[10]) == (b'-', b'T')
 }
 
-/// `14m59s`, `3h10m`.
+/// `14m59s`, `3h10m`, `1d2h`.
 fn is_span(word: &str) -> bool {
     word.starts_with(|c: char| c.is_ascii_digit())
-        && word.ends_with(['s', 'm', 'h'])
-        && word.chars().all(|c| c.is_ascii_digit() || matches!(c, 's' | 'm' | 'h'))
+        && word.ends_with(['s', 'm', 'h', 'd'])
+        && word.chars().all(|c| c.is_ascii_digit() || matches!(c, 's' | 'm' | 'h' | 'd'))
 }
 
 /// Whether a word is another one for whoever repeats the tour: also who they are, where they are, and how long that makes
@@ -132,11 +144,23 @@ fn is_span(word: &str) -> bool {
 fn differs(word: &str) -> bool {
     let is_size = word.len() >= 3 && word.bytes().all(|b| b.is_ascii_digit());
     let is_place = word.starts_with('/') && word.contains("/.runtime-cache/");
-    is_id(word) || is_moment(word) || is_span(word) || is_size || is_place || word.starts_with("local:")
+    is_id(word)
+        || is_run(word)
+        || is_moment(word)
+        || is_span(word)
+        || is_size
+        || is_place
+        || word.starts_with("local:")
+        || word.starts_with("worker:")
 }
 
 fn with_the_newest_item(command: &str) -> String {
-    command.split(' ').map(|word| if is_id(word) { NEWEST_ITEM } else { word }).collect::<Vec<_>>().join(" ")
+    let words = command.split(' ').map(|word| match (is_run(word), is_id(word)) {
+        (true, _) => NEWEST_RUN,
+        (false, true) => NEWEST_ITEM,
+        (false, false) => word,
+    });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// A line of an answer with `[..]`, which matches anything, in place of what differs from time to time, and of the blanks
@@ -146,9 +170,16 @@ fn elided(line: &str) -> String {
         if cell == "now" || cell.strip_suffix(" ago").is_some_and(is_span) {
             return "[..]".to_owned();
         }
+        let mut before = "";
         let words = cell.split(' ').map(|word| {
-            let bare = word.trim_matches(|c: char| matches!(c, '(' | ')' | ',' | ';' | ':' | '.' | '`'));
-            if differs(bare) { word.replace(bare, "[..]") } else { word.to_owned() }
+            let bare = word.trim_matches(|c: char| matches!(c, '(' | ')' | ',' | ';' | ':' | '.' | '`' | '"'));
+            // A JSON member stands before its value: `"run_id":"run_…`.
+            let bare = bare.rsplit_once('"').map_or(bare, |(_, value)| value);
+            // `after 2 s`.
+            let is_time = std::mem::replace(&mut before, word) == "after"
+                && !bare.is_empty()
+                && bare.bytes().all(|b| b.is_ascii_digit());
+            if differs(bare) || is_time { word.replace(bare, "[..]") } else { word.to_owned() }
         });
         words.collect::<Vec<_>>().join(" ")
     });
@@ -170,12 +201,26 @@ fn the_tour_of_the_readme_is_what_the_program_says() {
     // trycmd runs the commands of `tour.md` in `tour.in`.
     let place = dir.path().join("tour.in");
     std::fs::create_dir(&place).expect("its directory");
-    let steps = steps(&readme);
+    let steps = steps(&readme, TOUR);
     assert!(steps.len() >= 10, "the tour shows only {} commands", steps.len());
     std::fs::write(&page, page_for_trycmd(&steps)).expect("the page");
     let _demo = Demo::start(&place);
     trycmd::TestCases::new().register_bin("env", Path::new("/usr/bin/env")).case(&page).run();
     println!("figure: {} commands of the tour answered as README.md says", steps.len());
+}
+
+#[test]
+fn the_second_tour_of_the_readme_begins_with_nothing_and_ends_with_a_run_of_a_run() {
+    let readme = read(&repository().join("README.md"));
+    let dir = tempfile::tempdir().expect("a directory of its own");
+    let page = dir.path().join("tour.md");
+    std::fs::create_dir(dir.path().join("tour.in")).expect("its directory");
+    let steps = steps(&readme, SECOND_TOUR);
+    assert!(steps.iter().any(|step| step.command.contains("run-next")), "an item is carried out");
+    assert!(steps.last().is_some_and(|step| step.answer.iter().any(|line| line.contains("2 deep"))));
+    std::fs::write(&page, page_for_trycmd(&steps)).expect("the page");
+    trycmd::TestCases::new().register_bin("env", Path::new("/usr/bin/env")).case(&page).run();
+    println!("figure: {} commands of the second tour answered as README.md says", steps.len());
 }
 
 /// One error page, as far as it repeats the table.
@@ -286,6 +331,9 @@ fn only_what_differs_from_time_to_time_is_elided() {
         ("  bytes  1322", "[..]bytes[..]"),
         ("  lines  2", "[..]lines[..]2"),
         ("refused: CODE — off; 9 of 9.", "refused: CODE — off; 9 of 9."),
+        ("\"run_id\":\"run_20261123_030942_7f88bc2be7c1b25662fa933102f87b1c\"", "\"run_id\":\"[..]\""),
+        ("SUCCESS 88efb4423d0c05808b3aa34dab5265a0 after 2 s", "SUCCESS [..] after [..] s"),
+        ("retry after_preview, acting as worker:alice", "retry after_preview, acting as [..]"),
         ("", ""),
     ] {
         assert_eq!(elided(line), wanted);

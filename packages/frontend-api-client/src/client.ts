@@ -14,6 +14,7 @@ import {
   Runs,
   Tests,
   Tokens,
+  Workers,
   Workflows,
   get,
 } from "./resources.js";
@@ -37,6 +38,8 @@ export class ControlPlaneClient {
   readonly workflows: Workflows;
   /** The queue, its items and their histories. */
   readonly queue: Queue;
+  /** Workers that said lately that they are there. */
+  readonly workers: Workers;
   /** Requests that people decide. */
   readonly approvals: Approvals;
   /** What was refused, asked, approved and decided. */
@@ -62,6 +65,7 @@ export class ControlPlaneClient {
     this.runs = new Runs(transport);
     this.workflows = new Workflows(transport);
     this.queue = new Queue(transport);
+    this.workers = new Workers(transport);
     this.approvals = new Approvals(transport);
     this.decisions = new Decisions(transport);
     this.ledger = new Ledger(transport);

@@ -28,6 +28,7 @@ export type {
   Runs,
   Tests,
   Tokens,
+  Workers,
   Workflows,
 } from "./resources.js";
 export type { RetryNotice, RetryOptions } from "./retry.js";

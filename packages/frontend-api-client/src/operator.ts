@@ -1,5 +1,5 @@
 /**
- * Decisions of people who operate the system: approve, reject, freeze, take a token back. For consoles, in which a person sits;
+ * Decisions of people who operate the system: approve, reject, freeze, pause, take a token back. For consoles, in which a person sits;
  * no program decides with these on a person's behalf, and the server refuses agents.
  *
  * Each is sent once. Where no answer comes (`outcomeUnknown`), look how it stands before sending it again.
@@ -46,6 +46,24 @@ export function unfreeze(
   options?: ReceiptOptions,
 ): Promise<AnswerOf<"gate_unfreeze">> {
   return send(client, "gate_unfreeze", {}, input, "once", options);
+}
+
+/** Lets no worker claim anything for a while, in every process; queueing goes on, and what is claimed is finished. */
+export function pauseClaims(
+  client: ControlPlaneClient,
+  input: { reason: string },
+  options?: ReceiptOptions,
+): Promise<AnswerOf<"gate_pause">> {
+  return send(client, "gate_pause", {}, input, "once", options);
+}
+
+/** Lets workers claim again. */
+export function resumeClaims(
+  client: ControlPlaneClient,
+  input: { reason: string },
+  options?: ReceiptOptions,
+): Promise<AnswerOf<"gate_resume">> {
+  return send(client, "gate_resume", {}, input, "once", options);
 }
 
 /** Takes a personal token back, in every process from its next request on. */

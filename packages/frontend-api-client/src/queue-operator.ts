@@ -1,5 +1,6 @@
 /**
- * Helpers for an operator of the queue: look at the one item that would be derived from a run, queue it, roll it back.
+ * Helpers for an operator of the queue: look at the one item that would be derived from a run, queue it, roll it back; and,
+ * once a worker has it, ask for its end or decide what becomes of it.
  *
  * These are operator helpers, not a public write promise. What CortexPilot ships to everybody is a read-only MCP contract; the
  * queue is one narrow, internal path that is shut unless an operator has opened it, and nothing here widens it.
@@ -78,6 +79,52 @@ export function cancelQueueItem(
   options?: ReceiptOptions,
 ): Promise<AnswerOf<"queue_cancel">> {
   return send(client, "queue_cancel", { queue_id: queueId }, input, "once", options);
+}
+
+/**
+ * Asks the worker of a claimed item to end its work; it hears of that with its next heartbeat. **Not a rollback**: what the work
+ * did until then is done. A pending item is cancelled instead.
+ */
+export function stopQueueItem(
+  client: ControlPlaneClient,
+  queueId: string,
+  input: { reason: string },
+  options?: ReceiptOptions,
+): Promise<AnswerOf<"queue_stop">> {
+  return send(client, "queue_stop", { queue_id: queueId }, input, "once", options);
+}
+
+/**
+ * Takes the lease of a claimed item away from a worker that is gone or must not go on; the item is held. Whatever that worker
+ * still sends is refused, and whatever it did is done: not a rollback either.
+ */
+export function revokeLease(
+  client: ControlPlaneClient,
+  queueId: string,
+  input: { reason: string },
+  options?: ReceiptOptions,
+): Promise<AnswerOf<"queue_revoke">> {
+  return send(client, "queue_revoke", { queue_id: queueId }, input, "once", options);
+}
+
+/** Lets a held item wait for a worker again. It may have been carried out in part: look before. */
+export function requeueItem(
+  client: ControlPlaneClient,
+  queueId: string,
+  input: { reason: string },
+  options?: ReceiptOptions,
+): Promise<AnswerOf<"queue_requeue">> {
+  return send(client, "queue_requeue", { queue_id: queueId }, input, "once", options);
+}
+
+/** Closes a held item as failed. */
+export function failItem(
+  client: ControlPlaneClient,
+  queueId: string,
+  input: { reason: string },
+  options?: ReceiptOptions,
+): Promise<AnswerOf<"queue_fail">> {
+  return send(client, "queue_fail", { queue_id: queueId }, input, "once", options);
 }
 
 export type { CallOptions, ReceiptOptions, WriteOptions };

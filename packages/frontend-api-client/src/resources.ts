@@ -264,6 +264,20 @@ export class Queue {
   }
 }
 
+/** Workers that said lately that they are there. Unverified, and for people to look at. */
+export class Workers {
+  readonly #transport: Transport;
+
+  constructor(transport: Transport) {
+    this.#transport = transport;
+  }
+
+  /** Workers by name. Operators only. */
+  list(query?: ListQuery<"workers_list">, options?: CallOptions): List<EntryOf<"workers_list">> {
+    return list(this.#transport, "workers_list", {}, query, options);
+  }
+}
+
 /** Requests that people decide. Deciding stands in the entry point `operator`. */
 export class Approvals {
   readonly #transport: Transport;

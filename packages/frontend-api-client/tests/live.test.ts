@@ -11,9 +11,33 @@ import {
   createControlPlaneClient,
   isControlPlaneError,
 } from "@cortexpilot/frontend-api-client";
-import { approveRequest, freeze, rejectRequest, revokeToken, unfreeze } from "@cortexpilot/frontend-api-client/operator";
-import { cancelQueueItem, enqueueFromRun, previewEnqueueFromRun } from "@cortexpilot/frontend-api-client/queue-operator";
-import { claimNext, completeItem } from "@cortexpilot/frontend-api-client/worker";
+import {
+  approveRequest,
+  freeze,
+  pauseClaims,
+  rejectRequest,
+  resumeClaims,
+  revokeToken,
+  unfreeze,
+} from "@cortexpilot/frontend-api-client/operator";
+import {
+  cancelQueueItem,
+  enqueueFromRun,
+  failItem,
+  previewEnqueueFromRun,
+  requeueItem,
+  revokeLease,
+  stopQueueItem,
+} from "@cortexpilot/frontend-api-client/queue-operator";
+import {
+  claimNext,
+  completeItem,
+  heartbeat,
+  nextItems,
+  pinnedContract,
+  releaseItem,
+  sayPresence,
+} from "@cortexpilot/frontend-api-client/worker";
 
 import { READS, WRITES } from "../dist/paths.js";
 import { OPERATOR, type Product, withProduct } from "./product.js";
@@ -125,19 +149,78 @@ test("a run is previewed, queued, followed and rolled back, and the proofs of th
   });
 });
 
-test("a worker claims and completes", async () => {
-  await withProduct({ gate: true }, async (product) => {
-    const item = await queued(as(product));
+test("a worker looks, claims what it may carry out, and says how it ended", async () => {
+  await withProduct({ gate: true, more: 1 }, async (product) => {
+    const operator = as(product);
+    const item = await queued(operator);
+    const other = await queued(operator, "run_more_0");
     const { token } = await product.token("worker", "w1");
     const worker = createControlPlaneClient({ baseUrl: product.url, token, fetch: noticing });
-    const claimed = await claimNext(worker, { worker: "w1" });
-    assert.deepEqual([claimed.ok, claimed.item?.queue_id], [true, item.queue_id]);
-    const done = await completeItem(worker, item.queue_id, {
-      lease_token: String(claimed.lease_token),
-      status: "SUCCESS",
-    });
+    await sayPresence(worker, { worker: "w1", slots: 1 });
+    assert.deepEqual((await operator.workers.list()).items.map((it) => [it.worker, it.principal]), [["w1", "worker:w1"]]);
+    const waiting = (await nextItems(worker, { limit: 5 })).items.map((it) => it.queue_id);
+    assert.deepEqual(waiting, [item.queue_id, other.queue_id]);
+    // Not the next one but the one that it chose.
+    const claimed = await claimNext(worker, { worker: "w1", queue_id: other.queue_id });
+    assert.deepEqual([claimed.ok, claimed.item?.queue_id], [true, other.queue_id]);
+    const lease_token = String(claimed.lease_token);
+    const contract = await pinnedContract(worker, other.queue_id, String(claimed.contract_sha256));
+    assert.equal(JSON.parse(new TextDecoder().decode(contract)).task_id, "task_run_more_0");
+    await assert.rejects(pinnedContract(worker, other.queue_id, "0".repeat(64)), /not 0+ as claimed/);
+    const beat = await heartbeat(worker, other.queue_id, { lease_token, progress: { stage: "tests" } });
+    assert.deepEqual([beat.ok, beat.stop], [true, null]);
+    const done = await completeItem(worker, other.queue_id, { lease_token, status: "SUCCESS" });
     assert.equal(done.status, "SUCCESS");
+    const again = await claimNext(worker, { worker: "w1" });
+    const back = await releaseItem(worker, item.queue_id, { lease_token: String(again.lease_token), started: false });
+    assert.deepEqual([back.status, back.queue_state, back.waiting_reason], ["PENDING", "waiting", "backing_off"]);
     assert.equal((await claimNext(worker)).ok, false);
+    assert.equal((await nextItems(worker)).items.length, 0);
+  });
+});
+
+test("an operator stops what is in work, and decides about what was lost; none of it is a rollback", async () => {
+  await withProduct({ gate: true }, async (product) => {
+    const operator = as(product);
+    const { queue_id } = await queued(operator);
+    await refused(stopQueueItem(operator, queue_id, { reason: "too early" }), "QUEUE_ITEM_NOT_STOPPABLE");
+    const { token } = await product.token("worker", "w1");
+    const worker = createControlPlaneClient({ baseUrl: product.url, token, fetch: noticing });
+    const claim = async (): Promise<string> => String((await claimNext(worker, { queue_id })).lease_token);
+    const first = await claim();
+    await refused(completeItem(worker, queue_id, { lease_token: first, status: "STOPPED" }), "STOP_NOT_REQUESTED");
+    await refused(cancelQueueItem(operator, queue_id), "QUEUE_ITEM_NOT_CANCELLABLE");
+    assert.equal((await stopQueueItem(operator, queue_id, { reason: "wrong branch" })).stop?.reason, "wrong branch");
+    assert.equal((await heartbeat(worker, queue_id, { lease_token: first })).stop?.reason, "wrong branch");
+    const lost = await revokeLease(operator, queue_id, { reason: "it does not listen" });
+    assert.deepEqual([lost.status, lost.queue_state, lost.held?.reason], ["LOST", "held", "it does not listen"]);
+    await refused(completeItem(worker, queue_id, { lease_token: first, status: "SUCCESS" }), "QUEUE_ITEM_NOT_CLAIMED");
+    assert.equal((await requeueItem(operator, queue_id, { reason: "nothing was done" })).status, "PENDING");
+    const second = await claim();
+    await refused(heartbeat(worker, queue_id, { lease_token: first }), "LEASE_INVALID");
+    await stopQueueItem(operator, queue_id, { reason: "once more" });
+    assert.equal((await completeItem(worker, queue_id, { lease_token: second, status: "STOPPED" })).status, "STOPPED");
+    const other = await queued(operator);
+    await claimNext(worker, { queue_id: other.queue_id });
+    await revokeLease(operator, other.queue_id, { reason: "gone" });
+    assert.equal((await failItem(operator, other.queue_id, { reason: "not worth it" })).status, "FAILURE");
+    await refused(failItem(operator, other.queue_id, { reason: "again" }), "QUEUE_ITEM_NOT_HELD");
+    await refused(stopQueueItem(worker, other.queue_id, { reason: "a worker decides nothing" }), "SCOPE_FORBIDDEN");
+  });
+});
+
+test("while operators pause, nothing is claimed, and no refusal is written", async () => {
+  await withProduct({ gate: true }, async (product) => {
+    const operator = as(product);
+    await queued(operator);
+    assert.equal((await pauseClaims(operator, { reason: "the disk is being moved" })).paused?.reason, "the disk is being moved");
+    const next = await nextItems(operator);
+    assert.deepEqual([next.items, next.reason], [[], "paused"]);
+    assert.deepEqual(await claimNext(operator), { ok: false, reason: "paused" });
+    assert.equal((await resumeClaims(operator, { reason: "moved" })).paused, null);
+    assert.equal((await nextItems(operator)).items.length, 1);
+    const decided = (await operator.decisions.list()).items.map((line) => line.event);
+    assert.deepEqual(decided, ["RESUMED", "PAUSED"]);
   });
 });
 

@@ -27,14 +27,19 @@ export const QUEUE_STATUS: Readonly<Record<QueueStatus, Look>> = {
   CLAIMED: { label: "Claimed", about: "A worker has taken it; cancelling is no way back any more.", tone: "active" },
   SUCCESS: { label: "Succeeded", about: "Its worker finished it and said that it worked.", tone: "good" },
   FAILURE: { label: "Failed", about: "Its worker finished it and said that it did not work.", tone: "bad" },
+  STOPPED: { label: "Stopped", about: "An operator asked for its end, and its worker stopped. What it had done is done: this is no rollback.", tone: "neutral" },
+  LOST: { label: "Lost", about: "Its worker fell silent, gave up or was cut off. It is held until an operator requeues or fails it.", tone: "attention" },
+  DEAD_LETTER: { label: "Out of tries", about: "Every try that its contract allows was lost. It is held until an operator requeues or fails it.", tone: "bad" },
+  EXPIRED: { label: "Expired", about: "Its deadline passed before any worker took it.", tone: "neutral" },
   CANCELLED: { label: "Cancelled", about: "It was rolled back before any worker took it.", tone: "neutral" },
 };
 
 /** What that means for claiming it. */
 export const QUEUE_STATE: Readonly<Record<QueueState, Look>> = {
   eligible: { label: "Ready", about: "The next worker may take it.", tone: "waiting" },
-  waiting: { label: "Scheduled", about: "It must not be claimed before its time.", tone: "neutral" },
+  waiting: { label: "Not yet", about: "It must not be claimed before its time: it is scheduled for later, or rests before another try.", tone: "neutral" },
   claimed: { label: "In work", about: "A worker holds it.", tone: "active" },
+  held: { label: "Held", about: "Its worker was lost; an operator decides what becomes of it.", tone: "attention" },
   closed: { label: "Closed", about: "Nothing more happens with it.", tone: "neutral" },
 };
 
@@ -43,10 +48,10 @@ export const SLA_STATE: Readonly<Record<SlaState, Look>> = {
   on_track: { label: "On track", about: "Its deadline is more than an hour away, or it has none.", tone: "good" },
   scheduled: { label: "Scheduled", about: "Its time has not come yet.", tone: "neutral" },
   at_risk: { label: "At risk", about: "Its deadline is within the hour.", tone: "attention" },
-  breached: { label: "Too late", about: "Its deadline has passed and nobody has taken it.", tone: "bad" },
+  breached: { label: "Too late", about: "Its deadline has passed and it is not finished.", tone: "bad" },
   in_progress: { label: "In progress", about: "A worker holds it.", tone: "active" },
   completed: { label: "Completed", about: "It ended well.", tone: "good" },
-  ended: { label: "Ended", about: "It ended otherwise: it failed or was cancelled.", tone: "neutral" },
+  ended: { label: "Ended", about: "It ended otherwise: it failed, was stopped, was cancelled or expired.", tone: "neutral" },
 };
 
 /** How a run ended. */
@@ -81,7 +86,7 @@ export const APPROVAL_POLICY: Readonly<Record<ApprovalPolicy, Look>> = {
 export const PRINCIPAL_KIND: Readonly<Record<PrincipalKind, Look>> = {
   operator: { label: "Operator", about: "A person who runs this system.", tone: "neutral" },
   agent: { label: "Agent", about: "A program that asks on somebody's behalf; it never approves.", tone: "neutral" },
-  worker: { label: "Worker", about: "A program that claims and completes items, and nothing else.", tone: "neutral" },
+  worker: { label: "Worker", about: "A program that carries out items, and changes nothing else.", tone: "neutral" },
   anonymous: { label: "Anybody here", about: "Whoever reaches a server without authentication, on this machine alone.", tone: "attention" },
 };
 

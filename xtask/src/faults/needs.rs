@@ -1,6 +1,6 @@
 //! What a campaign needs of the machine, and why it is not there.
 
-use crate::test::{mounted, traced};
+use crate::test::{clocked, mounted, traced};
 use crate::workspace::{Workspace, last_line};
 
 /// Something that not every machine has.
@@ -12,6 +12,8 @@ pub(super) enum Need {
     Prlimit,
     /// That a tmpfs may be mounted.
     Mount,
+    /// libfaketime, and that it moves a clock.
+    Faketime,
 }
 
 impl Need {
@@ -20,6 +22,7 @@ impl Need {
         match self {
             Self::Strace => traced::strace(workspace).err(),
             Self::Mount => mounted::may_mount(workspace).err(),
+            Self::Faketime => clocked::faketime(workspace).err(),
             Self::Prlimit => match workspace.command("prlimit").args(["--fsize=65536", "--", "true"]).output() {
                 Ok(ran) if ran.status.success() => None,
                 Ok(ran) => Some(format!("prlimit does not work here: {}", last_line(&ran.stderr))),

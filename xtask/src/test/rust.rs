@@ -4,15 +4,19 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::{Counts, Ran, counted, junit};
+use super::{Counts, Ran, counted, junit, sandbox};
 use crate::faults;
 use crate::workspace::{Workspace, has_cargo_subcommand, passes, show};
 
 /// Long enough for a cold build on two slow cores; a hanging test ends far earlier by nextest's own limit.
 const LIMIT: Duration = Duration::from_secs(60 * 60);
 
+/// What no other suite runs.
+pub(super) const EVERYTHING_ELSE: &str = "not binary(/^(traced|mounted)$/) & not test(/^(clocked_|sandboxed::)/)";
+
 /// Every test of the workspace that needs nothing but Rust, by nextest; by plain cargo where nextest is not installed. The
-/// tests of the binaries `traced` and `mounted`, all in modules `traced_…` and `mounted_…`, are the suites of those names.
+/// tests of the binaries `traced` and `mounted`, all in modules `traced_…` and `mounted_…`, are the suites of those names, and
+/// those in modules `clocked_…` and `sandboxed` the suites `clocked` and `sandbox`.
 pub(super) fn nextest(workspace: &Workspace) -> Result<Ran> {
     if !has_cargo_subcommand(workspace, "nextest") {
         println!(
@@ -20,12 +24,26 @@ pub(super) fn nextest(workspace: &Workspace) -> Result<Ran> {
         );
         let mut counts = by_cargo(
             workspace,
-            &["--workspace", "--lib", "--bins", "--tests", "--", "--skip", "traced_", "--skip", "mounted_"],
+            &[
+                "--workspace",
+                "--lib",
+                "--bins",
+                "--tests",
+                "--",
+                "--skip",
+                "traced_",
+                "--skip",
+                "mounted_",
+                "--skip",
+                "clocked_",
+                "--skip",
+                sandbox::MODULE,
+            ],
         )?;
         counts.remark = Some("by cargo test: cargo-nextest is not installed".to_owned());
         return Ok(Ran::Counted(counts));
     }
-    let (counts, _) = by_nextest(workspace, &["--workspace", "-E", "not binary(/^(traced|mounted)$/)"])?;
+    let (counts, _) = by_nextest(workspace, &["--workspace", "-E", EVERYTHING_ELSE])?;
     Ok(Ran::Counted(counts))
 }
 

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::{Counts, Ran, junit, rust};
+use super::{Counts, Ran, apt, junit, rust};
 use crate::workspace::{Workspace, has_cargo_subcommand, last_line};
 
 /// Where the product's tests are. Of the whole workspace, as the other tests are built: a package alone would be compiled
@@ -45,30 +45,9 @@ pub(crate) fn strace(workspace: &Workspace) -> Result<(), String> {
     let ran = match traces() {
         Ok(ran) => ran,
         Err(missing) => {
-            install(workspace).map_err(|why| format!("strace cannot be started ({missing}); {why}"))?;
+            apt::install(workspace, "strace").map_err(|why| format!("strace cannot be started ({missing}); {why}"))?;
             traces().map_err(|error| format!("strace was installed and cannot be started: {error}"))?
         }
     };
     if ran.status.success() { Ok(()) } else { Err(format!("strace may not trace here: {}", last_line(&ran.stderr))) }
-}
-
-fn install(workspace: &Workspace) -> Result<(), String> {
-    let root = workspace.command("id").arg("-u").output().is_ok_and(|id| id.stdout.trim_ascii() == b"0");
-    if !root {
-        return Err("only root can install it here: apt-get install strace".to_owned());
-    }
-    println!("installing strace");
-    // A fresh machine has no list of packages yet; where there is one, it is not fetched again.
-    apt_get(workspace, &["install", "-y", "--no-install-recommends", "strace"]).or_else(|_| {
-        apt_get(workspace, &["update"])?;
-        apt_get(workspace, &["install", "-y", "--no-install-recommends", "strace"])
-    })
-}
-
-fn apt_get(workspace: &Workspace, args: &[&str]) -> Result<(), String> {
-    match workspace.command("apt-get").args(args).env("DEBIAN_FRONTEND", "noninteractive").output() {
-        Ok(done) if done.status.success() => Ok(()),
-        Ok(done) => Err(format!("apt-get cannot install it: {}", last_line(&done.stderr))),
-        Err(error) => Err(format!("apt-get cannot be started: {error}")),
-    }
 }

@@ -102,8 +102,13 @@ impl App {
             | Verdict::AlreadyApplied(_)
             | Verdict::Cancelled(_)
             | Verdict::Claimed(_)
-            | Verdict::NothingToClaim
+            | Verdict::NothingToClaim(_)
             | Verdict::Completed(_)
+            | Verdict::LeaseEnded(_)
+            | Verdict::Expired(_)
+            | Verdict::StopRequested(_)
+            | Verdict::Settled(_)
+            | Verdict::Unchanged
             | Verdict::AwaitsApproval(_)
             | Verdict::Denied(_)) => Err(unexpected(other)),
         }
@@ -158,6 +163,22 @@ impl App {
     /// A denial, or the store's error.
     pub async fn unfreeze(&self, caller: &Caller, stating: Stating) -> Result<Standing, Failure> {
         standing_of(self.recorded(caller, stating, Decide::Unfreeze).await?)
+    }
+
+    /// Stops claims in every process; applies go on.
+    ///
+    /// # Errors
+    /// A denial, or the store's error.
+    pub async fn pause(&self, caller: &Caller, stating: Stating) -> Result<Standing, Failure> {
+        standing_of(self.recorded(caller, stating, Decide::Pause).await?)
+    }
+
+    /// Lets claims go on.
+    ///
+    /// # Errors
+    /// A denial, or the store's error.
+    pub async fn resume(&self, caller: &Caller, stating: Stating) -> Result<Standing, Failure> {
+        standing_of(self.recorded(caller, stating, Decide::Resume).await?)
     }
 
     /// Sets the policy that every process must have at least; where it takes two to lower it, proposes that first.

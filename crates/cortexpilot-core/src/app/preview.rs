@@ -180,6 +180,8 @@ fn item(request: &Request, basis: &Basis) -> QueueItem {
             provenance: None,
         }),
         line_hash: None,
+        attempts: 0,
+        not_before: None,
         state: ItemState::Pending,
     }
 }

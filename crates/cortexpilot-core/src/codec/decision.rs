@@ -52,6 +52,8 @@ pub fn encode(judged: &JudgedDecision, prev: &Sha256Digest) -> SealedLine {
         }
         DecisionEvent::Frozen(act) => acted("FROZEN", act),
         DecisionEvent::Unfrozen(act) => acted("UNFROZEN", act),
+        DecisionEvent::Paused(act) => acted("PAUSED", act),
+        DecisionEvent::Resumed(act) => acted("RESUMED", act),
         DecisionEvent::PolicySet(event) => policy("POLICY_SET", event),
         DecisionEvent::PolicyProposed(event) => policy("POLICY_PROPOSED", event),
         DecisionEvent::TokenMade(event) => token_made(event),

@@ -63,6 +63,14 @@ impl Object {
         self
     }
 
+    /// An integer member, left out when there is none.
+    pub(crate) fn number(self, name: &str, value: Option<impl Into<i128>>) -> Self {
+        match value {
+            Some(value) => self.integer(name, value),
+            None => self,
+        }
+    }
+
     /// A truth value.
     pub(crate) fn flag(mut self, name: &str, value: bool) -> Self {
         self.name(name);

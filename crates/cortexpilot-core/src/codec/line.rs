@@ -6,16 +6,18 @@
 mod outline;
 mod quick;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::json::{Object, clip};
 use crate::domain::decide::Judged;
 use crate::domain::id::{QueueItemId, Sha256Digest};
+use crate::domain::lease::HeldKind;
 use crate::domain::ledger;
 use crate::domain::queue::{
-    APPROVAL_MODE, Cancelled, Claimed, Done, Enqueued, PRIORITY_RANGE, Provenance, QueueEvent, QueueItem, When,
+    APPROVAL_MODE, Cancelled, Claimed, Done, Enqueued, Expired, Hold, PRIORITY_RANGE, Provenance, QueueEvent,
+    QueueItem, Requeued, StopRequested, When,
 };
 use crate::domain::time::ledger_text;
 
@@ -37,6 +39,10 @@ pub fn encode(judged: &Judged, prev: &Sha256Digest) -> SealedLine {
         QueueEvent::Cancelled(event) => cancel_body(event),
         QueueEvent::Claimed(event) => claim_body(event),
         QueueEvent::Done(event) => done_body(event),
+        QueueEvent::Held(event) => hold_body(event),
+        QueueEvent::Requeued(event) => requeue_body(event),
+        QueueEvent::Expired(event) => expire_body(event),
+        QueueEvent::StopRequested(event) => stop_body(event),
     };
     seal(prev, body)
 }
@@ -148,6 +154,7 @@ fn provenance_members(object: Object, provenance: &Provenance) -> Object {
         .text("approval_policy", &provenance.approval_policy)
         .list("approvals", &provenance.approvals)
         .present("approver_reason", provenance.approver_reason.as_deref())
+        .present("repository", provenance.repository.as_deref())
 }
 
 fn cancel_body(event: &Cancelled) -> String {
@@ -175,6 +182,7 @@ fn claim_body(event: &Claimed) -> String {
         .text("worker", &event.worker)
         .integer("attempt", event.attempt)
         .optional("lease_expires_at", event.lease_expires_at.map(ledger_text).as_deref())
+        .number("lease_s", event.lease.map(|lease| lease.as_secs()))
         .body()
 }
 
@@ -187,6 +195,58 @@ fn done_body(event: &Done) -> String {
         .text("completed_at", &ts)
         .text("queue_id", event.queue_id.as_str())
         .text("ts", &ts)
+        .number("attempt", event.attempt)
+        .present("reason", event.reason.as_deref())
+        .present("by", event.by.as_deref())
+        .body()
+}
+
+fn hold_body(event: &Hold) -> String {
+    Object::event("QUEUE_HOLD")
+        .text("status", event.kind.as_str())
+        .text("task_id", &event.task_id)
+        .text("queue_id", event.queue_id.as_str())
+        .text("run_id", &event.run_id)
+        .text("ts", &ledger_text(event.ts))
+        .integer("attempt", event.attempt)
+        .text("reason", &event.reason)
+        .present("by", event.by.as_deref())
+        .body()
+}
+
+fn requeue_body(event: &Requeued) -> String {
+    Object::event("QUEUE_REQUEUE")
+        .text("status", "PENDING")
+        .text("task_id", &event.task_id)
+        .text("queue_id", event.queue_id.as_str())
+        .text("ts", &ledger_text(event.ts))
+        .integer("attempt", event.attempt)
+        .present("not_before", event.not_before.map(ledger_text).as_deref())
+        .text("reason", &event.reason)
+        .present("by", event.by.as_deref())
+        .body()
+}
+
+fn expire_body(event: &Expired) -> String {
+    Object::event("QUEUE_EXPIRE")
+        .text("status", "EXPIRED")
+        .text("task_id", &event.task_id)
+        .text("queue_id", event.queue_id.as_str())
+        .text("ts", &ledger_text(event.ts))
+        .text("deadline_at", &ledger_text(event.deadline_at))
+        .body()
+}
+
+fn stop_body(event: &StopRequested) -> String {
+    Object::event("QUEUE_STOP")
+        .text("status", "CLAIMED")
+        .text("task_id", &event.task_id)
+        .text("queue_id", event.queue_id.as_str())
+        .text("run_id", &event.run_id)
+        .text("ts", &ledger_text(event.ts))
+        .integer("attempt", event.attempt)
+        .text("reason", &event.reason)
+        .text("by", &event.by)
         .body()
 }
 
@@ -253,6 +313,10 @@ struct Members {
     worker: Option<String>,
     attempt: Option<u32>,
     lease_expires_at: Option<String>,
+    lease_s: Option<u32>,
+    by: Option<String>,
+    not_before: Option<String>,
+    repository: Option<String>,
     damaged_sha256: Option<String>,
     kept_as: Option<String>,
     verified_lines: Option<u64>,
@@ -289,7 +353,16 @@ fn decode_any(line: &[u8]) -> Result<Line, LineProblem> {
 fn is_known(event: &str) -> bool {
     matches!(
         event,
-        "QUEUE_ENQUEUE" | "QUEUE_CANCEL" | "QUEUE_CLAIM" | "QUEUE_DONE" | "LEDGER_REPAIRED" | "LEDGER_ADOPTED"
+        "QUEUE_ENQUEUE"
+            | "QUEUE_CANCEL"
+            | "QUEUE_CLAIM"
+            | "QUEUE_DONE"
+            | "QUEUE_HOLD"
+            | "QUEUE_REQUEUE"
+            | "QUEUE_EXPIRE"
+            | "QUEUE_STOP"
+            | "LEDGER_REPAIRED"
+            | "LEDGER_ADOPTED"
     )
 }
 
@@ -343,6 +416,7 @@ impl Members {
                     Some(text) => Some(instant("lease_expires_at", Some(&text))?),
                     None => None,
                 },
+                lease: self.lease_s.map(lease),
                 ts,
             }),
             "QUEUE_DONE" => QueueEvent::Done(Done {
@@ -350,6 +424,46 @@ impl Members {
                 task_id: need("task_id", self.task_id)?,
                 run_id: need("run_id", self.run_id)?,
                 status: need("status", self.status)?,
+                ts,
+                attempt: self.attempt,
+                reason: self.reason,
+                by: self.by,
+            }),
+            "QUEUE_HOLD" => QueueEvent::Held(Hold {
+                queue_id,
+                task_id: need("task_id", self.task_id)?,
+                run_id: need("run_id", self.run_id)?,
+                kind: need("status", self.status.as_deref().and_then(HeldKind::parse))?,
+                attempt: need("attempt", self.attempt)?,
+                reason: need("reason", self.reason)?,
+                by: self.by,
+                ts,
+            }),
+            "QUEUE_REQUEUE" => QueueEvent::Requeued(Requeued {
+                queue_id,
+                task_id: need("task_id", self.task_id)?,
+                attempt: need("attempt", self.attempt)?,
+                not_before: match self.not_before {
+                    Some(text) => Some(instant("not_before", Some(&text))?),
+                    None => None,
+                },
+                reason: need("reason", self.reason)?,
+                by: self.by,
+                ts,
+            }),
+            "QUEUE_EXPIRE" => QueueEvent::Expired(Expired {
+                queue_id,
+                task_id: need("task_id", self.task_id)?,
+                deadline_at: instant("deadline_at", self.deadline_at.as_deref())?,
+                ts,
+            }),
+            "QUEUE_STOP" => QueueEvent::StopRequested(StopRequested {
+                queue_id,
+                task_id: need("task_id", self.task_id)?,
+                run_id: need("run_id", self.run_id)?,
+                attempt: need("attempt", self.attempt)?,
+                reason: need("reason", self.reason)?,
+                by: need("by", self.by)?,
                 ts,
             }),
             other => return Ok(Line::Unknown { event: other.to_owned() }),
@@ -382,9 +496,14 @@ impl Members {
                 approval_policy: need("approval_policy", self.approval_policy)?,
                 approvals: need("approvals", self.approvals)?,
                 approver_reason: self.approver_reason,
+                repository: self.repository,
             }),
         })
     }
+}
+
+fn lease(seconds: u32) -> SignedDuration {
+    SignedDuration::from_secs(i64::from(seconds))
 }
 
 fn need<T>(name: &str, value: Option<T>) -> Result<T, LineProblem> {
@@ -472,6 +591,7 @@ pub fn decode_legacy(line: &[u8]) -> Result<QueueEvent, LineProblem> {
             worker: text("worker"),
             attempt: 1,
             lease_expires_at: None,
+            lease: None,
             ts: at("claimed_at").unwrap_or(ts),
         }),
         "QUEUE_DONE" => QueueEvent::Done(Done {
@@ -480,6 +600,9 @@ pub fn decode_legacy(line: &[u8]) -> Result<QueueEvent, LineProblem> {
             run_id: text("run_id"),
             status: text("status"),
             ts: at("completed_at").unwrap_or(ts),
+            attempt: None,
+            reason: None,
+            by: None,
         }),
         other => return Err(LineProblem(format!("has the unknown event `{}`", other.escape_debug()))),
     })

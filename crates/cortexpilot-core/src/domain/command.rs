@@ -2,10 +2,13 @@
 //!
 //! Clock and randomness were read before, once; they are values here.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::approval::{ApprovalId, ElicitedAnswer};
 use super::id::{QueueItemId, RunId, Sha256Digest};
+use super::lease::{Concurrency, ProgressNote};
 use super::principal::{Caller, PrincipalKind, Roles, StatedRole};
 use super::queue::FinalStatus;
 use super::run::{RunFacts, RunProblem};
@@ -25,6 +28,18 @@ pub enum Command {
     Claim(Claim),
     /// Finish a claimed item.
     Complete(Complete),
+    /// Give a claimed item back.
+    Release(Release),
+    /// End a claim of which nothing was heard for as long as its lease.
+    Lose(Lose),
+    /// Close a pending item whose deadline has passed.
+    Expire(Expire),
+    /// Ask for the run of a claimed item to end.
+    Stop(Intervene),
+    /// Take the lease of a claimed item away.
+    Revoke(Intervene),
+    /// Let a held item wait again, or close it.
+    Settle(Settle),
     /// Decide what people are asked, or what holds for everybody.
     Govern(Box<Govern>),
 }
@@ -37,6 +52,11 @@ impl Command {
             Self::Cancel(command) => &command.caller,
             Self::Claim(command) => &command.caller,
             Self::Complete(command) => &command.caller,
+            Self::Release(command) => &command.caller,
+            Self::Lose(command) => &command.caller,
+            Self::Expire(command) => &command.caller,
+            Self::Stop(command) | Self::Revoke(command) => &command.caller,
+            Self::Settle(command) => &command.act.caller,
             Self::Govern(command) => &command.caller,
         }
     }
@@ -48,6 +68,11 @@ impl Command {
             Self::Cancel(command) => command.now,
             Self::Claim(command) => command.now,
             Self::Complete(command) => command.now,
+            Self::Release(command) => command.now,
+            Self::Lose(command) => command.now,
+            Self::Expire(command) => command.now,
+            Self::Stop(command) | Self::Revoke(command) => command.now,
+            Self::Settle(command) => command.act.now,
             Self::Govern(command) => command.now,
         }
     }
@@ -106,6 +131,8 @@ pub struct Policy {
     pub approval_ttl: SignedDuration,
     /// How much an agent may queue.
     pub limits: Limits,
+    /// How many items with something in common may be claimed at once.
+    pub concurrency: Concurrency,
 }
 
 /// How much one agent, or anybody through the queue pilot, may queue. Operators are not limited.
@@ -250,12 +277,16 @@ pub struct Claim {
     pub worker: Stated<WorkerName>,
     /// The run that will come out of it, minted by the caller's app.
     pub run_id: RunId,
-    /// How long the lease holds.
+    /// How long the lease holds without another word.
     pub lease: SignedDuration,
     /// The role stated.
     pub role: StatedRole,
     /// Roles that may claim, for principals that are no workers.
     pub allowed_roles: Roles,
+    /// Exactly this item, if it may be claimed now.
+    pub queue_id: Option<QueueItemId>,
+    /// How many items with something in common may be claimed at once.
+    pub concurrency: Concurrency,
 }
 
 /// Finish a claimed item.
@@ -271,12 +302,122 @@ pub struct Complete {
     pub lease_token: String,
     /// How it ended.
     pub status: FinalStatus,
+    /// In a sentence, if there is something to say.
+    pub reason: Stated<Reason>,
     /// Checks lease tokens.
     pub key: SealKey,
     /// The role stated.
     pub role: StatedRole,
     /// Roles that may complete, for principals that are no workers.
     pub allowed_roles: Roles,
+}
+
+/// Give a claimed item back.
+#[derive(Debug, Clone)]
+pub struct Release {
+    /// Who asks.
+    pub caller: Caller,
+    /// When.
+    pub now: Timestamp,
+    /// The item; `None` when the text sent was blank.
+    pub queue_id: Option<QueueItemId>,
+    /// The lease token that the claim answered.
+    pub lease_token: String,
+    /// Whether its run has begun: then what it did so far is not undone, and the item is as if its worker was lost.
+    pub started: bool,
+    /// Why.
+    pub reason: Stated<Reason>,
+    /// Checks lease tokens.
+    pub key: SealKey,
+    /// The role stated.
+    pub role: StatedRole,
+    /// Roles that may release, for principals that are no workers.
+    pub allowed_roles: Roles,
+}
+
+/// What a worker says while it works. No command: it changes no item.
+#[derive(Debug, Clone)]
+pub struct Heartbeat {
+    /// Who speaks.
+    pub caller: Caller,
+    /// When.
+    pub now: Timestamp,
+    /// The item; `None` when the text sent was blank.
+    pub queue_id: Option<QueueItemId>,
+    /// The lease token that the claim answered.
+    pub lease_token: String,
+    /// How far it is.
+    pub progress: Option<ProgressNote>,
+    /// Checks lease tokens.
+    pub key: SealKey,
+    /// The role stated.
+    pub role: StatedRole,
+    /// Roles that may, for principals that are no workers.
+    pub allowed_roles: Roles,
+}
+
+/// End a claim of which nothing was heard for as long as its lease. Whoever watched says what it saw; whether that still is
+/// so is judged.
+#[derive(Debug, Clone)]
+pub struct Lose {
+    /// Whose process watched.
+    pub caller: Caller,
+    /// When.
+    pub now: Timestamp,
+    /// The item.
+    pub queue_id: QueueItemId,
+    /// The claim that was watched.
+    pub attempt: u32,
+    /// How many beats it had all that time.
+    pub beat: u64,
+    /// For how long, on a clock that only goes forward.
+    pub silent_for: Duration,
+}
+
+/// Close a pending item whose deadline has passed.
+#[derive(Debug, Clone)]
+pub struct Expire {
+    /// Whose process looked.
+    pub caller: Caller,
+    /// When.
+    pub now: Timestamp,
+    /// The item.
+    pub queue_id: QueueItemId,
+}
+
+/// What an operator does about an item that a worker has, or had.
+#[derive(Debug, Clone)]
+pub struct Intervene {
+    /// Who.
+    pub caller: Caller,
+    /// When.
+    pub now: Timestamp,
+    /// The item; `None` when the text sent was blank.
+    pub queue_id: Option<QueueItemId>,
+    /// Why; needed.
+    pub reason: Stated<Reason>,
+    /// The role stated; the command line may leave it out.
+    pub role: StatedRole,
+    /// Roles that may.
+    pub allowed_roles: Roles,
+}
+
+/// Let a held item wait again, or close it.
+#[derive(Debug, Clone)]
+pub struct Settle {
+    /// Who, which and why.
+    pub act: Intervene,
+    /// What becomes of it.
+    pub how: HowSettled,
+}
+
+/// What becomes of a held item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HowSettled {
+    /// It waits to be claimed again.
+    Requeue,
+    /// It is over, as a failure.
+    Fail,
 }
 
 /// Decide what people are asked, or what holds for everybody.
@@ -324,6 +465,10 @@ pub enum Decide {
     Freeze,
     /// Let them go on.
     Unfreeze,
+    /// Stop claims; applies go on.
+    Pause,
+    /// Let claims go on.
+    Resume,
     /// Set the floor.
     SetPolicy(ApprovalPolicy),
     /// Make a token. Its text stays with whoever asked.
@@ -370,6 +515,8 @@ impl Decide {
             Self::Expire
             | Self::Freeze
             | Self::Unfreeze
+            | Self::Pause
+            | Self::Resume
             | Self::SetPolicy(_)
             | Self::CreateToken { .. }
             | Self::RotateToken { .. }

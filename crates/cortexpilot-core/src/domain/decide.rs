@@ -7,26 +7,31 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::approval::{ApprovalRequest, Approver};
-use super::command::{ApplyInputs, ApprovalPolicy, Cancel, Claim, Complete, Enqueue, Presented, Request};
+use super::command::{ApplyInputs, ApprovalPolicy, Cancel, Enqueue, Presented, Request};
 use super::gate::{self, Answer, Denial, EnqueueFacts, EnqueueQuery, GateId, Subject};
-use super::governance::{DecisionEvent, GovernanceFacts, Recorded, Standing};
+use super::governance::{DecisionEvent, GovernanceFacts, Recorded};
 use super::id::QueueItemId;
+use super::lease::Idle;
 use super::preview::Sealed;
 use super::principal::{Caller, Principal, PrincipalKind, Role, Roles, StatedRole, Surface};
-use super::queue::{Cancelled, Claimed, Done, Enqueued, ItemState, Provenance, QueueEvent, QueueItem, When};
+use super::queue::{Cancelled, Enqueued, ItemState, Provenance, QueueEvent, QueueItem, When};
 use super::run::{Pinned, RunFacts};
 use super::seal;
-use super::text::Stated;
 use super::time::to_micros;
 use super::token::TokenState;
 use crate::error::ErrorCode;
 
 mod approval;
 mod governance;
+mod lease;
+mod work;
 
 pub(crate) use approval::approval_query;
 pub use governance::starts_with;
 pub(crate) use governance::{decide_govern, governance_query};
+pub(crate) use lease::{decide_expire, decide_lose, decide_release, decide_revoke, decide_settle, decide_stop};
+pub use work::JudgedBeat;
+pub(crate) use work::{decide_claim, decide_complete, judge_beat, judge_presence};
 
 /// What was judged and may be appended: the only thing that a store can turn into a ledger line. It cannot be made,
 /// copied or read from bytes outside this module.
@@ -73,10 +78,20 @@ pub enum Verdict {
     Cancelled(QueueItem),
     /// The item was claimed.
     Claimed(QueueItem),
-    /// No item is eligible.
-    NothingToClaim,
+    /// There is nothing to claim, for this reason.
+    NothingToClaim(Idle),
     /// The item was finished.
     Completed(QueueItem),
+    /// The item's claim ended without a result: it waits again, or for an operator, as its contract says.
+    LeaseEnded(QueueItem),
+    /// The item's deadline had passed: it is closed. A claim that met it may be asked again.
+    Expired(QueueItem),
+    /// The item's run was asked to end.
+    StopRequested(QueueItem),
+    /// The held item waits again, or is closed.
+    Settled(QueueItem),
+    /// What was watched is not so any more: nothing was changed.
+    Unchanged,
     /// Every gate but the approval is open, and people are asked: this is the request. Nothing was queued.
     AwaitsApproval(Box<ApprovalRequest>),
     /// The last approval came, and is this item's line.
@@ -301,6 +316,7 @@ fn enqueued(wish: Wish<'_>, said: Said, facts: &EnqueueFacts, last: Last) -> Res
             pilot_source: request.caller.surface.pilot_source().to_owned(),
             principal: wish.principal.id.clone(),
             preview_digest: wish.basis.digest(),
+            repository: wish.run.repository.clone(),
             idempotency_key: wish.idempotency_key,
             depth: facts.depth(),
             approval_policy: wish.policy.as_str().to_owned(),
@@ -353,7 +369,10 @@ fn not_cancellable(item: &QueueItem) -> String {
         ItemState::Claimed(_) => {
             format!("queue item `{id}` is not pending: a worker has claimed it, so cancelling is no longer a rollback")
         }
-        ItemState::Pending | ItemState::Closed { .. } | ItemState::Cancelled { .. } => {
+        ItemState::Held(_) => {
+            format!("queue item `{id}` is not pending: its run was lost, and an operator requeues or fails it")
+        }
+        ItemState::Pending | ItemState::Closed { .. } | ItemState::Cancelled { .. } | ItemState::Expired { .. } => {
             format!("queue item `{id}` is not pending")
         }
     }
@@ -361,72 +380,6 @@ fn not_cancellable(item: &QueueItem) -> String {
 
 fn owns(principal: &str, item: &QueueItem) -> bool {
     item.enqueued.provenance.as_ref().is_some_and(|provenance| provenance.principal == principal)
-}
-
-/// Decides `claim` from the facts that the store loaded.
-pub(crate) fn decide_claim(claim: &Claim, next: Option<QueueItem>, standing: &Standing, last: Last) -> Decision {
-    let acting = match worker_scope(&claim.caller, &claim.role, &claim.allowed_roles) {
-        Ok(acting) => acting,
-        Err(denial) => return Decision::Deny(denial),
-    };
-    if let Err(denial) = gate::thawed(standing, "Nothing was claimed.") {
-        return Decision::Deny(denial);
-    }
-    if let Err(denial) = gate::text_accepted("worker", &claim.worker) {
-        return Decision::Deny(denial);
-    }
-    let Some(item) = next else { return Decision::Answer(Box::new(Verdict::NothingToClaim)) };
-    // The store finds the item, the rule stays here: whatever its index offers, nothing is claimed twice or too early.
-    if !item.eligible(claim.now) {
-        let reason = "The store offered an item that cannot be claimed now. Nothing was changed.";
-        return Decision::Deny(Denial::new(ErrorCode::Internal, reason));
-    }
-    let ts = stamp(claim.now, last.queue);
-    let worker = match &claim.worker {
-        Stated::Given(name) => name.to_string(),
-        Stated::Absent | Stated::Rejected(_) => acting.principal.id.clone(),
-    };
-    let event = Claimed {
-        queue_id: item.queue_id().clone(),
-        task_id: item.enqueued.task_id.clone(),
-        run_id: claim.run_id.to_string(),
-        worker,
-        attempt: 1,
-        lease_expires_at: ts.checked_add(claim.lease).ok().map(to_micros),
-        ts,
-    };
-    append(QueueEvent::Claimed(event), Verdict::Claimed)
-}
-
-/// Decides `complete` from the facts that the store loaded.
-pub(crate) fn decide_complete(complete: &Complete, item: Option<QueueItem>, last: Last) -> Decision {
-    if let Err(denial) = worker_scope(&complete.caller, &complete.role, &complete.allowed_roles) {
-        return Decision::Deny(denial);
-    }
-    let Some(item) = item else {
-        return Decision::Deny(Denial::new(ErrorCode::QueueItemNotFound, "There is no queue item with this id."));
-    };
-    let run_id = match &item.state {
-        ItemState::Claimed(claim) => claim.run_id.clone(),
-        ItemState::Pending | ItemState::Closed { .. } | ItemState::Cancelled { .. } => {
-            let reason = format!("queue item `{}` is not claimed", item.queue_id());
-            return Decision::Deny(Denial::new(ErrorCode::QueueItemNotClaimed, reason));
-        }
-    };
-    if !complete.key.lease_holds(&item, &complete.lease_token) {
-        return Decision::Deny(Denial::new(
-            ErrorCode::LeaseInvalid,
-            "The lease token is not the one of this item's claim.",
-        ));
-    }
-    let event = Done {
-        queue_id: item.queue_id().clone(),
-        task_id: item.enqueued.task_id.clone(),
-        run_id,
-        status: complete.status.as_str().to_owned(),
-        ts: stamp(complete.now, last.queue),
-    };
-    append(QueueEvent::Done(event), Verdict::Completed)
 }
 
 fn append(event: QueueEvent, verdict: fn(QueueItem) -> Verdict) -> Decision {

@@ -3,9 +3,7 @@
 //! Keyed by `queue_id`. The same fold serves every store, so a state cannot mean one thing in a file and another in a
 //! database.
 
-use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
-use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -13,12 +11,15 @@ use super::gate::{EnqueueFacts, EnqueueQuery, Usage};
 use super::governance::{DecisionEvent, Governance};
 use super::id::{QueueItemId, Sha256Digest};
 use super::listing::{QueueFilter, QueueListing};
-use super::queue::{Cancelled, Claim, ClaimKey, Claimed, Done, Enqueued, ItemState, QueueEvent, QueueItem};
+use super::queue::{QueueEvent, QueueItem};
 
 mod archive;
+mod change;
+mod claimable;
 mod usage;
 
-pub use archive::{Lines, item_of};
+pub use archive::{Lines, OtherLine, item_of};
+use claimable::Claimable;
 use usage::Used;
 
 /// What a store knows: the queue, and what operators decided. Two folds over two files, asked together.
@@ -107,7 +108,7 @@ impl State {
 /// Items and the ways to find them.
 ///
 /// All of them, unless a store keeps closed ones elsewhere: those it archives (see [`State::archive`]) are not here any
-/// more, and it completes the answers. Live items, pending or claimed, are always here.
+/// more, and it completes the answers. Live items, pending, claimed or held, are always here.
 #[derive(Debug, Default)]
 pub struct Queue {
     items: BTreeMap<u64, Slot>,
@@ -121,8 +122,11 @@ pub struct Queue {
     claimed_by_task: HashMap<String, VecDeque<u64>>,
     // How many those are.
     claimed: usize,
-    ready: BTreeSet<ClaimKey>,
-    waiting: BTreeSet<(Timestamp, ClaimKey)>,
+    // How many items wait for an operator.
+    to_settle: usize,
+    claimable: Claimable,
+    // Pending items that have a deadline.
+    deadlines: BTreeSet<(Timestamp, u64)>,
     live_pins: HashMap<Sha256Digest, usize>,
     by_principal: HashMap<String, Used>,
     // Closed items in the order in which they were closed.
@@ -170,6 +174,10 @@ impl Queue {
             QueueEvent::Cancelled(event) => self.cancel(event, at),
             QueueEvent::Claimed(event) => self.claim(event, at),
             QueueEvent::Done(event) => self.done(event, line_hash.is_none(), at),
+            QueueEvent::Held(event) => self.hold(event, at),
+            QueueEvent::Requeued(event) => self.requeue(event, at),
+            QueueEvent::Expired(event) => self.expire(event, at),
+            QueueEvent::StopRequested(event) => self.stop(event, at),
         }
     }
 
@@ -237,8 +245,12 @@ impl Queue {
     ///
     /// Asked after every commit, so nothing is counted for it.
     pub fn live(&self) -> (usize, usize) {
-        // A pending item is filed under exactly one of these.
-        (self.ready.len() + self.waiting.len(), self.claimed)
+        (self.claimable.len(), self.claimed)
+    }
+
+    /// How many items are held, for an operator to settle.
+    pub fn to_settle(&self) -> usize {
+        self.to_settle
     }
 
     /// Pending items derived from this run, in enqueue order.
@@ -246,27 +258,7 @@ impl Queue {
         self.pending_by_run.get(source_run_id).into_iter().flatten().map(|seq| self.item(*seq))
     }
 
-    /// The item to claim next, and nothing changes.
-    pub fn next_eligible(&self, now: Timestamp) -> Option<&QueueItem> {
-        let ready = self.ready.iter().find(|key| key.ready(now));
-        // Items whose time has come since they were filed are few between two promotions; see `promote`.
-        let due = self.waiting.range(..).take_while(|(at, _)| *at <= now).map(|(_, key)| key).min();
-        let next = match (ready, due) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        }?;
-        self.items.get(&next.seq()).map(|slot| &slot.item)
-    }
-
-    /// Moves items whose scheduled time has come into claim order. Only speed depends on it, never an answer.
-    pub fn promote(&mut self, now: Timestamp) {
-        while let Some(first) = self.waiting.first().copied().filter(|(at, _)| *at <= now) {
-            self.waiting.remove(&first);
-            self.ready.insert(first.1);
-        }
-    }
-
-    /// Whether a live (pending or claimed) item rests on the pinned contract of this digest.
+    /// Whether a live (pending, claimed or held) item rests on the pinned contract of this digest.
     pub fn pin_is_live(&self, sha256: &Sha256Digest) -> bool {
         self.live_pins.contains_key(sha256)
     }
@@ -274,154 +266,5 @@ impl Queue {
     /// Digests of the pinned contracts that live items rest on.
     pub fn live_pins(&self) -> impl Iterator<Item = &Sha256Digest> {
         self.live_pins.keys()
-    }
-
-    fn enqueue(&mut self, event: &Arc<Enqueued>, line_hash: Option<Sha256Digest>, at: u64) -> Result<(), Oddity> {
-        let seq = self.next_seq;
-        match self.by_id.entry(event.queue_id.clone()) {
-            Entry::Occupied(_) => return Err(Oddity::DuplicateId),
-            Entry::Vacant(free) => free.insert(seq),
-        };
-        self.next_seq += 1;
-        let item = QueueItem { seq, enqueued: event.clone(), line_hash, state: ItemState::Pending };
-        self.pending_by_run.entry(event.source_run_id.clone()).or_default().insert(seq);
-        if let Some(provenance) = &event.provenance {
-            if let Some(key) = &provenance.idempotency_key {
-                self.by_key.insert((provenance.principal.clone(), key.clone()), seq);
-            }
-            // What people approved was counted when it was asked for.
-            let asked = !provenance.approvals.is_empty();
-            match self.by_principal.get_mut(&provenance.principal) {
-                Some(used) => used.applied(event.ts, asked),
-                None => self.by_principal.entry(provenance.principal.clone()).or_default().applied(event.ts, asked),
-            }
-            self.newest = self.newest.max(Some(event.ts));
-            *self.live_pins.entry(provenance.contract_sha256).or_default() += 1;
-        }
-        let key = item.claim_key();
-        match item.scheduled_at() {
-            Some(scheduled) => self.waiting.insert((scheduled, key)),
-            None => self.ready.insert(key),
-        };
-        let lines = Lines { enqueued: at, claimed: None, ended: None };
-        self.items.insert(seq, Slot { item, lines });
-        Ok(())
-    }
-
-    fn cancel(&mut self, event: &Cancelled, at: u64) -> Result<(), Oddity> {
-        let seq = *self.by_id.get(&event.queue_id).ok_or(Oddity::UnknownItem)?;
-        if !self.item(seq).is_pending() {
-            return Err(Oddity::WrongState);
-        }
-        self.leave_pending(seq);
-        self.release_pin(seq);
-        let state = ItemState::Cancelled { at: event.ts, by: event.cancelled_by.clone(), reason: event.reason.clone() };
-        self.close(seq, state, at);
-        Ok(())
-    }
-
-    fn claim(&mut self, event: &Claimed, at: u64) -> Result<(), Oddity> {
-        let seq = *self.by_id.get(&event.queue_id).ok_or(Oddity::UnknownItem)?;
-        if !self.item(seq).is_pending() {
-            return Err(Oddity::WrongState);
-        }
-        self.leave_pending(seq);
-        self.claimed_by_task.entry(self.item(seq).enqueued.task_id.clone()).or_default().push_back(seq);
-        self.claimed += 1;
-        if !event.run_id.is_empty() {
-            self.by_run.insert(event.run_id.clone(), (seq, at));
-        }
-        let slot = self.slot(seq);
-        slot.lines.claimed = Some(at);
-        slot.item.state = ItemState::Claimed(Claim {
-            run_id: event.run_id.clone(),
-            claimed_at: event.ts,
-            worker: event.worker.clone(),
-            attempt: event.attempt,
-            lease_expires_at: event.lease_expires_at,
-        });
-        Ok(())
-    }
-
-    fn done(&mut self, event: &Done, is_legacy: bool, at: u64) -> Result<(), Oddity> {
-        let named = self.by_id.get(&event.queue_id).copied();
-        // Our own lines name the item that they close; one that does not is no word about another.
-        let seq = named.or_else(|| self.claimed_of_task(&event.task_id).filter(|_| is_legacy));
-        let seq = seq.ok_or(Oddity::UnknownItem)?;
-        let claim = match &self.item(seq).state {
-            ItemState::Pending => None,
-            ItemState::Claimed(claim) => Some(claim.clone()),
-            ItemState::Closed { .. } | ItemState::Cancelled { .. } => return Err(Oddity::WrongState),
-        };
-        if self.item(seq).is_pending() {
-            self.leave_pending(seq);
-        }
-        self.leave_claimed(seq);
-        self.release_pin(seq);
-        let run_id = match (&claim, event.run_id.is_empty()) {
-            (Some(claim), true) => claim.run_id.clone(),
-            (Some(_) | None, _) => event.run_id.clone(),
-        };
-        if !run_id.is_empty() {
-            self.by_run.insert(run_id.clone(), (seq, at));
-        }
-        let state = ItemState::Closed { status: event.status.clone(), claim, run_id, completed_at: event.ts };
-        self.close(seq, state, at);
-        Ok(())
-    }
-
-    fn close(&mut self, seq: u64, state: ItemState, at: u64) {
-        let slot = self.slot(seq);
-        slot.item.state = state;
-        slot.lines.ended = Some(at);
-        self.closed.push_back(seq);
-    }
-
-    /// The original's command line closes an item under a fresh queue id; its task id then says which one it meant. With
-    /// several claimed items of one task it meant the one claimed first.
-    fn claimed_of_task(&self, task_id: &str) -> Option<u64> {
-        self.claimed_by_task.get(task_id).and_then(|claimed| claimed.front()).copied()
-    }
-
-    fn leave_claimed(&mut self, seq: u64) {
-        let Some(Slot { item, .. }) = self.items.get(&seq) else { return };
-        let task_id = &item.enqueued.task_id;
-        if let Some(claimed) = self.claimed_by_task.get_mut(task_id) {
-            let held_before = claimed.len();
-            claimed.retain(|held| *held != seq);
-            self.claimed -= held_before - claimed.len();
-            if claimed.is_empty() {
-                self.claimed_by_task.remove(task_id);
-            }
-        }
-    }
-
-    fn leave_pending(&mut self, seq: u64) {
-        let Some(Slot { item, .. }) = self.items.get(&seq) else { return };
-        if let Some(used) = item.enqueued.provenance.as_ref().and_then(|by| self.by_principal.get_mut(&by.principal)) {
-            used.pending -= 1;
-        }
-        let key = item.claim_key();
-        self.ready.remove(&key);
-        if let Some(scheduled) = item.scheduled_at() {
-            self.waiting.remove(&(scheduled, key));
-        }
-        if let Some(of_run) = self.pending_by_run.get_mut(&item.enqueued.source_run_id) {
-            of_run.remove(&seq);
-            if of_run.is_empty() {
-                self.pending_by_run.remove(&item.enqueued.source_run_id);
-            }
-        }
-    }
-
-    fn release_pin(&mut self, seq: u64) {
-        let Some(Slot { item, .. }) = self.items.get(&seq) else { return };
-        let Some(provenance) = &item.enqueued.provenance else { return };
-        if let Some(count) = self.live_pins.get_mut(&provenance.contract_sha256) {
-            *count -= 1;
-            if *count == 0 {
-                self.live_pins.remove(&provenance.contract_sha256);
-            }
-        }
     }
 }

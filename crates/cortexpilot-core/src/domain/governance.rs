@@ -36,6 +36,10 @@ pub enum DecisionEvent {
     Frozen(Act),
     /// They go on (`UNFROZEN`).
     Unfrozen(Act),
+    /// Claims stop, applies go on (`PAUSED`).
+    Paused(Act),
+    /// Claims go on (`RESUMED`).
+    Resumed(Act),
     /// The floor was set (`POLICY_SET`).
     PolicySet(PolicySet),
     /// The first of two operators wants the floor lower (`POLICY_PROPOSED`).
@@ -55,7 +59,7 @@ impl DecisionEvent {
             Self::Approved(event) | Self::Rejected(event) => event.act.at,
             Self::Expired(event) => event.at,
             Self::Elicited(event) => event.at,
-            Self::Frozen(act) | Self::Unfrozen(act) => act.at,
+            Self::Frozen(act) | Self::Unfrozen(act) | Self::Paused(act) | Self::Resumed(act) => act.at,
             Self::PolicySet(event) | Self::PolicyProposed(event) => event.act.at,
             Self::TokenMade(event) => event.record.created_at,
             Self::TokenRevoked(event) => event.act.at,
@@ -173,7 +177,7 @@ pub struct TokenRevoked {
     pub act: Act,
 }
 
-/// Applies and claims are stopped.
+/// Applies and claims are stopped, or claims alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Freeze {
     /// Since when.
@@ -200,6 +204,8 @@ pub struct Lowering {
 pub struct Standing {
     /// Applies and claims are stopped.
     pub frozen: Option<Freeze>,
+    /// Claims are stopped, applies are not.
+    pub paused: Option<Freeze>,
     /// The policy that every process must have at least.
     pub floor: ApprovalPolicy,
     /// Who set it, and when; nobody has where it is the default.
@@ -210,7 +216,7 @@ pub struct Standing {
 
 impl Default for Standing {
     fn default() -> Self {
-        Self { frozen: None, floor: ApprovalPolicy::Declared, floor_set: None, lowering: None }
+        Self { frozen: None, paused: None, floor: ApprovalPolicy::Declared, floor_set: None, lowering: None }
     }
 }
 
@@ -327,6 +333,15 @@ impl Governance {
             }
             DecisionEvent::Unfrozen(_) => {
                 self.standing.frozen = None;
+                Ok(())
+            }
+            DecisionEvent::Paused(act) => {
+                let (by, reason) = (act.by.to_string(), act.reason.clone());
+                self.standing.paused = Some(Freeze { since: act.at, by, reason });
+                Ok(())
+            }
+            DecisionEvent::Resumed(_) => {
+                self.standing.paused = None;
                 Ok(())
             }
             DecisionEvent::PolicySet(event) => {

@@ -15,11 +15,13 @@ pub enum QueueState {
     Eligible,
     /// Its time has not come.
     Waiting,
+    /// An operator is to settle it.
+    Held,
 }
 
 impl QueueState {
     /// Every state.
-    pub const ALL: [Self; 4] = [Self::Claimed, Self::Closed, Self::Eligible, Self::Waiting];
+    pub const ALL: [Self; 5] = [Self::Claimed, Self::Closed, Self::Eligible, Self::Waiting, Self::Held];
 
     /// The word of the item view.
     pub fn as_str(self) -> &'static str {
@@ -28,6 +30,7 @@ impl QueueState {
             Self::Closed => "closed",
             Self::Eligible => "eligible",
             Self::Waiting => "waiting",
+            Self::Held => "held",
         }
     }
 

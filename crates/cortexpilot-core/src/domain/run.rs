@@ -28,14 +28,27 @@ pub struct RunFacts {
     pub awaits_approval: bool,
     /// What executing the contract would do.
     pub effect: Effect,
+    /// Absolute path of the repository that the run worked on (`manifest.repo.root`), where the manifest names one that
+    /// [can be kept](is_repository).
+    pub repository: Option<String>,
 }
 
 /// Longest `task_id`, `owner` and `workflow_id` of an item, in characters.
 pub const DERIVED_TEXT_MAX: usize = 1024;
 
 /// Longest contract path of an item, in bytes: Linux's `PATH_MAX` (4096), less what the longest reasons of whoever asks and
-/// of whoever agrees need beside it in one line.
-pub const CONTRACT_PATH_MAX: usize = 3584;
+/// of whoever agrees, and the longest repository, need beside it in one line.
+pub const CONTRACT_PATH_MAX: usize = 3328;
+
+/// Longest repository of an item, in bytes: what a line has room for beside everything else.
+pub const REPOSITORY_MAX: usize = 1024;
+
+/// Whether a text is kept as an item's repository: an absolute path of at most [`REPOSITORY_MAX`] bytes without a
+/// character that is not seen, that reorders what is read, or that a line would have to escape.
+pub fn is_repository(path: &str) -> bool {
+    let odd = |c: char| c == '"' || c == '\\' || super::text::is_forbidden(c);
+    path.starts_with('/') && path.len() <= REPOSITORY_MAX && !path.chars().any(odd)
+}
 
 impl RunFacts {
     /// The member that is too long to be queued, if any. With these bounds every event fits into one ledger line, whatever

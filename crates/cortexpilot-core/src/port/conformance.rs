@@ -8,6 +8,8 @@ use crate::codec::decision::Decision;
 
 mod enqueue;
 mod governance;
+mod hands;
+mod leases;
 mod limits;
 mod reading;
 mod refusals;
@@ -16,6 +18,8 @@ mod work;
 
 pub use enqueue::*;
 pub use governance::*;
+pub use hands::*;
+pub use leases::*;
 pub use limits::*;
 pub use reading::*;
 pub use refusals::*;
@@ -98,6 +102,24 @@ macro_rules! conformance {
             a_refused_decision_is_recorded_with_its_request
             decisions_never_go_back_in_time
             requests_and_tokens_are_listed_in_order
+            a_token_is_worth_nothing_after_its_claim_ended
+            a_lost_item_waits_for_an_operator_unless_its_contract_says_otherwise
+            what_is_lost_is_repeated_as_often_as_its_contract_says
+            a_lease_ends_only_for_what_is_still_silent
+            no_clock_ends_a_lease
+            a_stop_is_asked_for_told_and_acknowledged
+            an_item_is_given_back_before_or_after_its_run_began
+            a_passed_deadline_closes_what_nobody_claimed
+            limits_hold_among_items_that_have_something_in_common
+            a_claim_that_names_an_item_takes_that_one_or_none
+            a_pause_stops_claims_and_a_freeze_lets_work_end
+            only_operators_stop_revoke_requeue_and_fail
+            a_claim_ends_once
+            a_heartbeat_leaves_no_line_and_is_known_to_everybody
+            a_watch_finds_what_is_silent_for_a_whole_lease
+            what_may_be_claimed_is_shown_in_claim_order
+            an_item_that_was_claimed_often_keeps_all_its_lines
+            workers_are_known_while_they_say_that_they_are_there
         }
     };
     ($make:expr; $($promise:ident)+) => {

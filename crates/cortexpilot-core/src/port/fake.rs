@@ -1,8 +1,9 @@
 //! Stand-ins for the ports, for tests of every crate: a store in memory held to the same promises as the real ones, runs
 //! from a map, a clock moved by hand, identifiers that count.
 
-use std::sync::Mutex;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -11,11 +12,12 @@ use super::{ApprovalListing, BoxFuture, Clock, Ids, Store, StoreError, StoreHeal
 use crate::codec::line::{SealedLine, encode};
 use crate::codec::{decision, line};
 use crate::domain::command::Command;
-use crate::domain::decide::{Judged, JudgedDecision, Verdict};
+use crate::domain::decide::{Judged, JudgedBeat, JudgedDecision, Verdict};
 use crate::domain::fold::State;
 use crate::domain::gate::{EnqueueFacts, EnqueueQuery};
 use crate::domain::governance::{ApprovalFilter, GovernanceFacts, GovernanceQuery};
 use crate::domain::id::{QueueItemId, Sha256Digest};
+use crate::domain::lease::{Beat, ClaimQuery, ClaimStanding, HeartbeatAnswer, Next, WorkerPresence};
 use crate::domain::listing::{QueueFilter, QueueListing};
 use crate::domain::queue::QueueItem;
 use crate::domain::refusal::{Record, Refusal, RefusalMeter};
@@ -75,6 +77,9 @@ struct Memory {
     last_ts: Option<Timestamp>,
     last_decision_ts: Option<Timestamp>,
     meter: RefusalMeter,
+    pins: HashMap<Sha256Digest, Arc<[u8]>>,
+    beats: HashMap<QueueItemId, Beat>,
+    workers: BTreeMap<String, WorkerPresence>,
 }
 
 impl MemStore {
@@ -126,9 +131,16 @@ impl Turn for Memory {
         ready(Ok(self.state.queue.get(id).cloned()))
     }
 
-    fn next_eligible(&mut self, now: Timestamp) -> BoxFuture<'_, Result<Option<QueueItem>, StoreError>> {
-        self.state.queue.promote(now);
-        ready(Ok(self.state.queue.next_eligible(now).cloned()))
+    fn next_eligible<'a>(&'a mut self, query: &'a ClaimQuery) -> BoxFuture<'a, Result<Next, StoreError>> {
+        ready(Ok(self.state.queue.next(query)))
+    }
+
+    fn beat<'a>(&'a mut self, id: &'a QueueItemId) -> BoxFuture<'a, Result<Option<Beat>, StoreError>> {
+        ready(Ok(self.beats.get(id).cloned()))
+    }
+
+    fn pinned<'a>(&'a mut self, sha256: &'a Sha256Digest) -> BoxFuture<'a, Result<Option<Arc<[u8]>>, StoreError>> {
+        ready(Ok(self.pins.get(sha256).cloned()))
     }
 
     fn stage(&mut self, judged: Judged) -> BoxFuture<'_, Result<QueueItem, StoreError>> {
@@ -144,6 +156,14 @@ impl Turn for Memory {
         self.state.apply(&event, Some(sealed.hash)).expect("invariant: a judged event fits the state it was judged on");
         self.last_ts = Some(event.ts());
         self.lines.push(sealed);
+        if let Some(pin) = judged.pin() {
+            self.pins.insert(pin.sha256(), pin.bytes().into());
+        }
+        let Self { state, pins, beats, .. } = self;
+        pins.retain(|sha256, _| state.queue.pin_is_live(sha256));
+        if state.queue.get(event.queue_id()).is_some_and(|item| item.claim().is_none()) {
+            beats.remove(event.queue_id());
+        }
         let item = self.state.queue.get(event.queue_id()).cloned().expect("invariant: an applied event has its item");
         ready(Ok(item))
     }
@@ -209,6 +229,7 @@ impl StoreRead for MemStore {
             last_ts: memory.last_ts,
             pending,
             claimed,
+            held: memory.state.queue.to_settle(),
             refuses_writes: None,
             problems: Vec::new(),
         }))
@@ -247,6 +268,41 @@ impl StoreRead for MemStore {
         });
         ready(Ok(numbered.filter(|line| line.said().queue_id() == Some(id)).collect()))
     }
+
+    fn claims(&self) -> BoxFuture<'_, Result<Vec<ClaimStanding>, StoreError>> {
+        let memory = self.lock();
+        let standing = |item: &QueueItem| {
+            let attempt = item.claim().map(|claim| claim.attempt);
+            let beat = memory.beats.get(item.queue_id()).filter(|beat| Some(beat.attempt) == attempt).cloned();
+            ClaimStanding { item: item.clone(), beat }
+        };
+        ready(Ok(memory.state.queue.claimed().into_iter().map(standing).collect()))
+    }
+
+    fn eligible<'a>(
+        &'a self,
+        query: &'a ClaimQuery,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<QueueItem>, StoreError>> {
+        ready(Ok(self.lock().state.queue.eligible(query, limit)))
+    }
+
+    fn overdue(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<QueueItemId>, StoreError>> {
+        let memory = self.lock();
+        ready(Ok(memory.state.queue.overdue(now, limit).into_iter().map(|item| item.queue_id().clone()).collect()))
+    }
+
+    fn pinned<'a>(&'a self, sha256: &'a Sha256Digest) -> BoxFuture<'a, Result<Option<Arc<[u8]>>, StoreError>> {
+        ready(Ok(self.lock().pins.get(sha256).cloned()))
+    }
+
+    fn beat<'a>(&'a self, id: &'a QueueItemId) -> BoxFuture<'a, Result<Option<Beat>, StoreError>> {
+        ready(Ok(self.lock().beats.get(id).cloned()))
+    }
+
+    fn workers(&self) -> BoxFuture<'_, Result<Vec<WorkerPresence>, StoreError>> {
+        ready(Ok(self.lock().workers.values().cloned().collect()))
+    }
 }
 
 impl Store for MemStore {
@@ -254,6 +310,22 @@ impl Store for MemStore {
         use futures_util::FutureExt as _;
         let verdict = crate::judge(&mut *self.lock(), &command).now_or_never();
         ready(verdict.expect("invariant: a turn in memory never waits"))
+    }
+
+    fn write_beat(&self, judged: JudgedBeat) -> BoxFuture<'_, Result<HeartbeatAnswer, StoreError>> {
+        let beat = judged.beat().clone();
+        self.lock().beats.insert(beat.queue_id.clone(), beat);
+        ready(Ok(judged.answer().clone()))
+    }
+
+    fn write_presence(&self, presence: WorkerPresence) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.lock().workers.insert(presence.worker.clone(), presence);
+        ready(Ok(()))
+    }
+
+    fn remove_presence<'a>(&'a self, worker: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.lock().workers.remove(worker);
+        ready(Ok(()))
     }
 
     fn execute_all(&self, commands: Vec<Command>) -> BoxFuture<'_, Vec<Result<Verdict, StoreError>>> {

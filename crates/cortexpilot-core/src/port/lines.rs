@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use crate::codec::decision::{self, Decision};
 use crate::codec::line::{self, Adopted, Line, Repaired};
 use crate::domain::id::{QueueItemId, Sha256Digest};
+use crate::domain::lease::{Held, StopRequest};
 use crate::domain::ledger::LINE_MAX;
 use crate::domain::queue::{Claim, Claimed, Done, ItemState, QueueEvent, QueueItem};
 
@@ -183,6 +184,10 @@ impl Said {
             Self::Queue(QueueEvent::Cancelled(_)) => "QUEUE_CANCEL",
             Self::Queue(QueueEvent::Claimed(_)) => "QUEUE_CLAIM",
             Self::Queue(QueueEvent::Done(_)) => "QUEUE_DONE",
+            Self::Queue(QueueEvent::Held(_)) => "QUEUE_HOLD",
+            Self::Queue(QueueEvent::Requeued(_)) => "QUEUE_REQUEUE",
+            Self::Queue(QueueEvent::Expired(_)) => "QUEUE_EXPIRE",
+            Self::Queue(QueueEvent::StopRequested(_)) => "QUEUE_STOP",
             Self::Decision(decision) => &decision.event,
             Self::Repaired(_) => "LEDGER_REPAIRED",
             Self::Adopted(_) => "LEDGER_ADOPTED",
@@ -204,7 +209,7 @@ impl Said {
     }
 
     /// Whose doing it was, as the line says: the principal of an enqueue, a cancel (with its role), a refusal or a decision;
-    /// of a claim, the worker as it names itself.
+    /// of a claim, the worker as it names itself; of what ended a claim or settled it, the principal, unless it was time.
     pub fn by(&self) -> Option<&str> {
         let by = match self {
             Self::Queue(QueueEvent::Enqueued(event)) => {
@@ -212,7 +217,11 @@ impl Said {
             }
             Self::Queue(QueueEvent::Cancelled(event)) => event.cancelled_by.as_deref(),
             Self::Queue(QueueEvent::Claimed(event)) => Some(event.worker.as_str()),
-            Self::Queue(QueueEvent::Done(_)) => None,
+            Self::Queue(QueueEvent::Done(event)) => event.by.as_deref(),
+            Self::Queue(QueueEvent::Held(event)) => event.by.as_deref(),
+            Self::Queue(QueueEvent::Requeued(event)) => event.by.as_deref(),
+            Self::Queue(QueueEvent::StopRequested(event)) => Some(event.by.as_str()),
+            Self::Queue(QueueEvent::Expired(_)) => None,
             Self::Decision(decision) => Some(decision.principal.as_str()),
             Self::Repaired(repaired) => Some(repaired.principal.as_str()),
             Self::Adopted(adopted) => Some(adopted.principal.as_str()),
@@ -228,7 +237,11 @@ impl Said {
                 event.provenance.as_ref().map(|stamps| stamps.approval_reason.as_str())
             }
             Self::Queue(QueueEvent::Cancelled(event)) => event.reason.as_deref(),
-            Self::Queue(QueueEvent::Claimed(_) | QueueEvent::Done(_)) => None,
+            Self::Queue(QueueEvent::Done(event)) => event.reason.as_deref(),
+            Self::Queue(QueueEvent::Held(event)) => Some(event.reason.as_str()),
+            Self::Queue(QueueEvent::Requeued(event)) => Some(event.reason.as_str()),
+            Self::Queue(QueueEvent::StopRequested(event)) => Some(event.reason.as_str()),
+            Self::Queue(QueueEvent::Claimed(_) | QueueEvent::Expired(_)) => None,
             Self::Decision(decision) => decision.reason.as_deref(),
             Self::Repaired(repaired) => Some(repaired.reason.as_str()),
             Self::Adopted(adopted) => Some(adopted.reason.as_str()),
@@ -260,20 +273,39 @@ impl Said {
 }
 
 /// The item as it stood behind the line of this event, given how it stands now; `None` where the event is not one of its
-/// own. An item's lines are few and none repeats, so what it is now and the line say it all.
+/// own. What the line and the item do not say any more (who had a claim that ended long ago, and since when) is left empty.
 pub fn item_behind(now: &QueueItem, event: &QueueEvent) -> Option<QueueItem> {
     if now.queue_id() != event.queue_id() {
         return None;
     }
-    let state = match event {
-        QueueEvent::Enqueued(_) => ItemState::Pending,
+    let (attempts, not_before, state) = match event {
+        QueueEvent::Enqueued(_) => (0, None, ItemState::Pending),
         QueueEvent::Cancelled(event) => {
-            ItemState::Cancelled { at: event.ts, by: event.cancelled_by.clone(), reason: event.reason.clone() }
+            let (by, reason) = (event.cancelled_by.clone(), event.reason.clone());
+            (now.attempts, now.not_before, ItemState::Cancelled { at: event.ts, by, reason })
         }
-        QueueEvent::Claimed(event) => ItemState::Claimed(claim_of(event)),
-        QueueEvent::Done(event) => closed_by(now, event),
+        QueueEvent::Claimed(event) => (event.attempt, None, ItemState::Claimed(claim_of(event))),
+        QueueEvent::Done(event) => (now.attempts, None, closed_by(now, event)),
+        QueueEvent::Held(event) => {
+            let held = Held {
+                kind: event.kind,
+                claim: claim_at(now, event.attempt, &event.run_id, event.ts),
+                at: event.ts,
+                by: event.by.clone(),
+                reason: event.reason.clone(),
+            };
+            (event.attempt, None, ItemState::Held(Box::new(held)))
+        }
+        QueueEvent::Requeued(event) => (event.attempt, event.not_before, ItemState::Pending),
+        QueueEvent::Expired(event) => (now.attempts, now.not_before, ItemState::Expired { at: event.ts }),
+        QueueEvent::StopRequested(event) => {
+            let (by, reason) = (event.by.clone(), event.reason.clone());
+            let claim = claim_at(now, event.attempt, &event.run_id, event.ts);
+            let stop = Some(StopRequest { by, reason, at: event.ts });
+            (event.attempt, None, ItemState::Claimed(Claim { stop, ..claim }))
+        }
     };
-    Some(QueueItem { state, ..now.clone() })
+    Some(QueueItem { attempts, not_before, state, ..now.clone() })
 }
 
 fn claim_of(event: &Claimed) -> Claim {
@@ -283,20 +315,41 @@ fn claim_of(event: &Claimed) -> Claim {
         worker: event.worker.clone(),
         attempt: event.attempt,
         lease_expires_at: event.lease_expires_at,
+        lease: event.lease,
+        stop: None,
     }
 }
 
+fn last_claim(now: &QueueItem) -> Option<&Claim> {
+    match &now.state {
+        ItemState::Claimed(claim) => Some(claim),
+        ItemState::Held(held) => Some(&held.claim),
+        ItemState::Closed { claim, .. } => claim.as_ref(),
+        ItemState::Pending | ItemState::Cancelled { .. } | ItemState::Expired { .. } => None,
+    }
+}
+
+/// The claim of this attempt, as far as the item still says.
+fn claim_at(now: &QueueItem, attempt: u32, run_id: &str, by_then: Timestamp) -> Claim {
+    last_claim(now).filter(|claim| claim.attempt == attempt).cloned().unwrap_or_else(|| Claim {
+        run_id: run_id.to_owned(),
+        claimed_at: by_then,
+        worker: String::new(),
+        attempt,
+        lease_expires_at: None,
+        lease: None,
+        stop: None,
+    })
+}
+
 fn closed_by(now: &QueueItem, event: &Done) -> ItemState {
-    let claim = match &now.state {
-        ItemState::Claimed(claim) => Some(claim.clone()),
-        ItemState::Closed { claim, .. } => claim.clone(),
-        ItemState::Pending | ItemState::Cancelled { .. } => None,
-    };
+    let claim = last_claim(now).cloned();
     let run_id = match (&claim, event.run_id.is_empty()) {
         (Some(claim), true) => claim.run_id.clone(),
         (Some(_) | None, _) => event.run_id.clone(),
     };
-    ItemState::Closed { status: event.status.clone(), claim, run_id, completed_at: event.ts }
+    let (reason, by) = (event.reason.clone(), event.by.clone());
+    ItemState::Closed { status: event.status.clone(), claim, run_id, completed_at: event.ts, reason, by }
 }
 
 /// A page of lines, in the direction that was asked for.

@@ -24,6 +24,14 @@ pub enum LineOf {
     Claimed(QueueItemId),
     /// The line that finished it.
     Completed(QueueItemId),
+    /// The last line after which it waited for an operator.
+    Held(QueueItemId),
+    /// The last line after which it waited again.
+    Requeued(QueueItemId),
+    /// The line of its deadline.
+    Expired(QueueItemId),
+    /// The last line that asked its run to end.
+    StopRequested(QueueItemId),
     /// The last decision about a request: that it was asked, joined, approved in part, rejected, or expired. The last yes
     /// that is needed is no decision line; it is the item's [`LineOf::Enqueued`].
     Request(ApprovalId),
@@ -31,6 +39,10 @@ pub enum LineOf {
     Frozen,
     /// The last end of a freeze.
     Unfrozen,
+    /// The last pause.
+    Paused,
+    /// The last end of a pause.
+    Resumed,
     /// The last time that the policy floor was set, or a lower one proposed.
     Policy,
     /// The last line about a personal token.

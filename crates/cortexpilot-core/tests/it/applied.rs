@@ -11,7 +11,9 @@ use cortexpilot_core::error::ErrorCode;
 use cortexpilot_core::port::fake::run_facts;
 use jiff::SignedDuration;
 
-use crate::support::{World, ask, caller, denial, now, policy, principal, queued, role, schedule, seconds, usual, yes};
+use crate::support::{
+    World, ask, asking, caller, denial, now, policy, principal, queued, role, schedule, seconds, usual, yes,
+};
 
 fn with_token(world: &World, who: &Caller) -> ApplyRequest {
     ApplyRequest { preview_token: Some(world.preview(who, "run_ok").token), ..yes() }
@@ -217,7 +219,7 @@ const MEANWHILE: [(&str, &str, Happening); 9] = [
     }),
     ("a worker finished it", "FAILURE", |w, _| {
         let (id, lease) = claim(w);
-        now(w.app.complete(&worker(), &id, &lease, FinalStatus::Failure, StatedRole::Absent)).expect("claimed");
+        now(w.app.complete(&worker(), &id, &lease, FinalStatus::Failure.into(), StatedRole::Absent)).expect("claimed");
     }),
 ];
 
@@ -226,8 +228,8 @@ fn worker() -> Caller {
 }
 
 fn claim(world: &World) -> (String, String) {
-    let claimed = now(world.app.claim(&worker(), Stated::Absent, seconds(60), StatedRole::Absent));
-    let claimed = claimed.expect("workers may claim").expect("one is eligible");
+    let claimed = now(world.app.claim(&worker(), asking(Stated::Absent, seconds(60), StatedRole::Absent)));
+    let claimed = claimed.expect("workers may claim").claimed().expect("one is eligible");
     (claimed.item.queue_id().to_string(), claimed.lease_token)
 }
 
@@ -322,8 +324,8 @@ fn an_item_knows_how_deep_it_stands() {
     for depth in 1..=4 {
         let item = world.enqueue(&who, &run_id).item;
         assert_eq!(item.enqueued.provenance.as_ref().expect("ours").depth, depth);
-        let claimed = now(world.app.claim(&worker(), Stated::Absent, seconds(60), StatedRole::Absent));
-        let claimed = claimed.expect("workers may claim").expect("one is eligible");
+        let claimed = now(world.app.claim(&worker(), asking(Stated::Absent, seconds(60), StatedRole::Absent)));
+        let claimed = claimed.expect("workers may claim").claimed().expect("one is eligible");
         assert_eq!(claimed.item.queue_id(), &item.enqueued.queue_id);
         run_id = claimed.item.run_id().to_owned();
         world.runs.set(run_facts(&run_id));

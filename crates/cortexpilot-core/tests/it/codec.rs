@@ -10,11 +10,12 @@ use cortexpilot_core::domain::decide::{Judged, JudgedDecision, Verdict};
 use cortexpilot_core::domain::gate::{EnqueueFacts, EnqueueQuery};
 use cortexpilot_core::domain::governance::{GovernanceFacts, GovernanceQuery};
 use cortexpilot_core::domain::id::{QueueItemId, RunId, Sha256Digest};
+use cortexpilot_core::domain::lease::{Beat, ClaimQuery, Concurrency, Next};
 use cortexpilot_core::domain::ledger::{LINE_MAX, verify};
 use cortexpilot_core::domain::principal::{Caller, PrincipalKind, StatedRole, Surface};
 use cortexpilot_core::domain::queue::{Enqueued, FinalStatus, ItemState, QueueItem};
 use cortexpilot_core::domain::refusal::Refusal;
-use cortexpilot_core::domain::run::{CONTRACT_PATH_MAX, DERIVED_TEXT_MAX, RunFacts};
+use cortexpilot_core::domain::run::{CONTRACT_PATH_MAX, DERIVED_TEXT_MAX, REPOSITORY_MAX, RunFacts};
 use cortexpilot_core::domain::text::{IdempotencyKey, Reason, Stated};
 use cortexpilot_core::error::ErrorCode;
 use cortexpilot_core::port::fake::run_facts;
@@ -22,7 +23,7 @@ use cortexpilot_core::port::{BoxFuture, StoreError, Turn};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::support::{
-    World, ask, caller, denial, now, policy, principal, queued, role, schedule, seconds, start, usual, yes,
+    World, ask, asking, caller, denial, now, policy, principal, queued, role, schedule, seconds, start, usual, yes,
 };
 
 /// The hash that the wire contract asks for, written out.
@@ -68,14 +69,15 @@ fn the_four_events_are_written_exactly_so() {
     let second = world.enqueue(&usual(Surface::Http), "run_ok").item;
     world.clock.advance(seconds(1));
     let worker = caller(Surface::Http, principal("token:worker", PrincipalKind::Worker, ""));
-    let claimed = now(world.app.claim(&worker, Stated::read(Some("worker-7")), seconds(900), StatedRole::Absent));
-    let claimed = claimed.expect("a worker may").expect("one is due");
+    let claimed =
+        now(world.app.claim(&worker, asking(Stated::read(Some("worker-7")), seconds(900), StatedRole::Absent)));
+    let claimed = claimed.expect("a worker may").claimed().expect("one is due");
     let run_id = claimed.item.run_id().to_owned();
     now(world.app.complete(
         &worker,
         first.queue_id().as_str(),
         &claimed.lease_token,
-        FinalStatus::Success,
+        FinalStatus::Success.into(),
         StatedRole::Absent,
     ))
     .expect("its lease");
@@ -116,7 +118,7 @@ fn the_four_events_are_written_exactly_so() {
         concat!(
             r#"{{"event": "QUEUE_CLAIM", "status": "CLAIMED", "task_id": "Aufräumen\u0001", "run_id": "{run_id}", "#,
             r#""ts": "2026-11-22T08:30:53.000001+00:00", "queue_id": "{id}", "claimed_at": "2026-11-22T08:30:53.000001+00:00", "#,
-            r#""worker": "worker-7", "attempt": 1, "lease_expires_at": "2026-11-22T08:45:53.000001+00:00""#,
+            r#""worker": "worker-7", "attempt": 1, "lease_expires_at": "2026-11-22T08:45:53.000001+00:00", "lease_s": 900"#,
         ),
         run_id = run_id,
         id = first.queue_id(),
@@ -124,7 +126,8 @@ fn the_four_events_are_written_exactly_so() {
     let done = format!(
         concat!(
             r#"{{"event": "QUEUE_DONE", "status": "SUCCESS", "task_id": "Aufräumen\u0001", "run_id": "{run_id}", "#,
-            r#""completed_at": "2026-11-22T08:30:53.000001+00:00", "queue_id": "{id}", "ts": "2026-11-22T08:30:53.000001+00:00""#,
+            r#""completed_at": "2026-11-22T08:30:53.000001+00:00", "queue_id": "{id}", "ts": "2026-11-22T08:30:53.000001+00:00", "#,
+            r#""attempt": 1"#,
         ),
         run_id = run_id,
         id = first.queue_id(),
@@ -191,6 +194,7 @@ fn the_longest_item_that_can_be_queued_fits_into_a_line() {
         owner: WORST_RUN_TEXT.repeat(DERIVED_TEXT_MAX),
         workflow_id: WORST_RUN_TEXT.repeat(DERIVED_TEXT_MAX),
         contract_path: WORST_RUN_TEXT.repeat(CONTRACT_PATH_MAX),
+        repository: Some(format!("/{}", "x".repeat(REPOSITORY_MAX - 1))),
         ..run_facts(&run_id)
     });
     let longest_role = "R".repeat(64);
@@ -266,8 +270,16 @@ impl Turn for Chosen {
         Box::pin(std::future::ready(Ok(self.item.clone())))
     }
 
-    fn next_eligible(&mut self, _now: Timestamp) -> BoxFuture<'_, Result<Option<QueueItem>, StoreError>> {
-        Box::pin(std::future::ready(Ok(self.item.clone())))
+    fn next_eligible<'a>(&'a mut self, _query: &'a ClaimQuery) -> BoxFuture<'a, Result<Next, StoreError>> {
+        Box::pin(std::future::ready(Ok(Next { item: self.item.clone(), at_capacity: false })))
+    }
+
+    fn beat<'a>(&'a mut self, _id: &'a QueueItemId) -> BoxFuture<'a, Result<Option<Beat>, StoreError>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
+    fn pinned<'a>(&'a mut self, _sha256: &'a Sha256Digest) -> BoxFuture<'a, Result<Option<Arc<[u8]>>, StoreError>> {
+        Box::pin(std::future::ready(Ok(None)))
     }
 
     fn stage(&mut self, judged: Judged) -> BoxFuture<'_, Result<QueueItem, StoreError>> {
@@ -298,6 +310,8 @@ fn legacy_item(state: ItemState) -> QueueItem {
             provenance: None,
         }),
         line_hash: None,
+        attempts: 0,
+        not_before: None,
         state,
     }
 }
@@ -322,6 +336,8 @@ fn claim_by(caller: Caller) -> Command {
         lease: seconds(60),
         role: StatedRole::Absent,
         allowed_roles,
+        queue_id: None,
+        concurrency: Concurrency::NONE,
     })
 }
 

@@ -1,5 +1,7 @@
 //! Lines of `decisions.jsonl`: every decision byte for byte, there and back, and the longest there can be.
 
+use std::sync::Arc;
+
 use cortexpilot_core::codec::decision::{Line, decode, encode, read};
 use cortexpilot_core::codec::line::SealedLine;
 use cortexpilot_core::domain::approval::{ApprovalId, ApprovalRequest, ElicitedAnswer};
@@ -12,6 +14,7 @@ use cortexpilot_core::domain::governance::{
     DecisionEvent, Freeze, GovernanceFacts, GovernanceQuery, Lowering, Standing,
 };
 use cortexpilot_core::domain::id::{QueueItemId, Sha256Digest};
+use cortexpilot_core::domain::lease::{Beat, ClaimQuery, Next};
 use cortexpilot_core::domain::ledger::{LINE_MAX, verify};
 use cortexpilot_core::domain::preview::Basis;
 use cortexpilot_core::domain::principal::{
@@ -63,7 +66,15 @@ impl Turn for Chosen {
         ready(None)
     }
 
-    fn next_eligible(&mut self, _now: Timestamp) -> BoxFuture<'_, Result<Option<QueueItem>, StoreError>> {
+    fn next_eligible<'a>(&'a mut self, _query: &'a ClaimQuery) -> BoxFuture<'a, Result<Next, StoreError>> {
+        ready(Next::default())
+    }
+
+    fn beat<'a>(&'a mut self, _id: &'a QueueItemId) -> BoxFuture<'a, Result<Option<Beat>, StoreError>> {
+        ready(None)
+    }
+
+    fn pinned<'a>(&'a mut self, _sha256: &'a Sha256Digest) -> BoxFuture<'a, Result<Option<Arc<[u8]>>, StoreError>> {
         ready(None)
     }
 
@@ -273,10 +284,13 @@ fn every_decision(parts: &Parts) -> Vec<(&'static str, DecisionEvent, SealedLine
     turn.governance.overdue = Some(request);
     note("EXPIRED", &mut turn, &parts.govern(Decide::Expire));
     note("FROZEN", &mut turn, &parts.govern(Decide::Freeze));
+    note("PAUSED", &mut turn, &parts.govern(Decide::Pause));
     note("POLICY_SET", &mut turn, &parts.govern(Decide::SetPolicy(ApprovalPolicy::Operator)));
     let frozen = Some(Freeze { since: parts.now, by: parts.who.clone(), reason: None });
-    turn.governance.standing = Standing { frozen, floor: ApprovalPolicy::TwoPerson, ..Standing::default() };
+    let (paused, floor) = (frozen.clone(), ApprovalPolicy::TwoPerson);
+    turn.governance.standing = Standing { frozen, paused, floor, ..Standing::default() };
     note("UNFROZEN", &mut turn, &parts.govern(Decide::Unfreeze));
+    note("RESUMED", &mut turn, &parts.govern(Decide::Resume));
     note("POLICY_PROPOSED", &mut turn, &parts.govern(Decide::SetPolicy(ApprovalPolicy::Declared)));
     let lowering = Lowering { to: ApprovalPolicy::Declared, by: parts.who.clone(), at: parts.now };
     turn.governance.standing.lowering = Some(lowering);

@@ -7,9 +7,11 @@ use cortexpilot_core::domain::command::Limits;
 use cortexpilot_core::domain::fold::{Oddity, Queue, State, item_of};
 use cortexpilot_core::domain::gate::{EnqueueQuery, Usage};
 use cortexpilot_core::domain::id::{QueueItemId, Sha256Digest};
+use cortexpilot_core::domain::lease::{ClaimQuery, Concurrency, HeldKind};
 use cortexpilot_core::domain::listing::QueueFilter;
 use cortexpilot_core::domain::queue::{
-    Cancelled, Claimed, Done, Enqueued, ItemState, Provenance, QueueEvent, QueueItem, When,
+    Cancelled, Claimed, Done, Enqueued, Expired, Hold, ItemState, Provenance, QueueEvent, QueueItem, Requeued,
+    StopRequested, When,
 };
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
@@ -38,6 +40,7 @@ fn provenance(principal: u8, key: Option<u8>, contract: u8) -> Provenance {
         approval_policy: "declared".into(),
         approvals: Vec::new(),
         approver_reason: None,
+        repository: None,
     }
 }
 
@@ -72,13 +75,61 @@ fn cancel(number: u8) -> QueueEvent {
 }
 
 fn claim(number: u8) -> QueueEvent {
+    claim_as(number, 1)
+}
+
+fn claim_as(number: u8, attempt: u32) -> QueueEvent {
+    let again = if attempt > 1 { format!("_{attempt}") } else { String::new() };
     QueueEvent::Claimed(Claimed {
         queue_id: id(number),
         task_id: "task".into(),
-        run_id: format!("run_of_{number}"),
+        run_id: format!("run_of_{number}{again}"),
         worker: "w".into(),
-        attempt: 1,
+        attempt,
         lease_expires_at: None,
+        lease: Some(seconds(60)),
+        ts: start(),
+    })
+}
+
+fn hold(number: u8, attempt: u32) -> QueueEvent {
+    QueueEvent::Held(Hold {
+        queue_id: id(number),
+        task_id: "task".into(),
+        run_id: "run".into(),
+        kind: HeldKind::Lost,
+        attempt,
+        reason: "silent".into(),
+        by: None,
+        ts: start(),
+    })
+}
+
+fn requeue(number: u8, attempt: u32, not_before: Option<Timestamp>) -> QueueEvent {
+    QueueEvent::Requeued(Requeued {
+        queue_id: id(number),
+        task_id: "task".into(),
+        attempt,
+        not_before,
+        reason: "again".into(),
+        by: None,
+        ts: start(),
+    })
+}
+
+fn expire(number: u8) -> QueueEvent {
+    let (queue_id, task_id) = (id(number), "task".into());
+    QueueEvent::Expired(Expired { queue_id, task_id, deadline_at: start(), ts: start() })
+}
+
+fn stop(number: u8, attempt: u32) -> QueueEvent {
+    QueueEvent::StopRequested(StopRequested {
+        queue_id: id(number),
+        task_id: "task".into(),
+        run_id: "run".into(),
+        attempt,
+        reason: "enough".into(),
+        by: "p (OPS)".into(),
         ts: start(),
     })
 }
@@ -90,38 +141,67 @@ fn done(number: u8, task: &str, run_id: &str) -> QueueEvent {
         run_id: run_id.into(),
         status: "SUCCESS".into(),
         ts: start(),
+        attempt: None,
+        reason: None,
+        by: None,
     })
 }
 
-/// Each state of item 1, how it is reached, and what cancelling, claiming, finishing and enqueuing it again give there:
-/// the status after it, or the oddity.
+/// Each state of item 1, how it is reached, and what each event gives there: the status after it, or the oddity.
 #[test]
 fn every_state_takes_every_event_as_the_table_says() {
     use Oddity::{DuplicateId, UnknownItem, WrongState};
-    type Want = [Result<&'static str, Oddity>; 4];
-    let table: [(&str, Vec<QueueEvent>, Want); 6] = [
-        ("unknown", vec![], [Err(UnknownItem), Err(UnknownItem), Err(UnknownItem), Ok("PENDING")]),
-        ("pending", vec![enqueue(1)], [Ok("CANCELLED"), Ok("CLAIMED"), Ok("SUCCESS"), Err(DuplicateId)]),
-        ("claimed", vec![enqueue(1), claim(1)], [Err(WrongState), Err(WrongState), Ok("SUCCESS"), Err(DuplicateId)]),
+    // Enqueue, cancel, claim, done, hold, requeue, expire, stop; of the second claim.
+    type Want = [Result<&'static str, Oddity>; 8];
+    let no = Err(WrongState);
+    let closed: Want = [Err(DuplicateId), no, no, no, no, no, no, no];
+    let again = || vec![enqueue(1), claim(1), requeue(1, 1, None), claim_as(1, 2)];
+    let with = |mut history: Vec<QueueEvent>, event: QueueEvent| {
+        history.push(event);
+        history
+    };
+    let unknown = Err(UnknownItem);
+    let table: [(&str, Vec<QueueEvent>, Want); 11] = [
+        ("unknown", vec![], [Ok("PENDING"), unknown, unknown, unknown, unknown, unknown, unknown, unknown]),
         (
-            "finished",
-            vec![enqueue(1), claim(1), done(1, "task", "")],
-            [Err(WrongState), Err(WrongState), Err(WrongState), Err(DuplicateId)],
+            "pending",
+            vec![enqueue(1)],
+            [Err(DuplicateId), Ok("CANCELLED"), Ok("CLAIMED"), Ok("SUCCESS"), no, no, Ok("EXPIRED"), no],
+        ),
+        ("claimed once", vec![enqueue(1), claim(1)], [Err(DuplicateId), no, no, Ok("SUCCESS"), no, no, no, no]),
+        (
+            "claimed twice",
+            again(),
+            [Err(DuplicateId), no, no, Ok("SUCCESS"), Ok("LOST"), Ok("PENDING"), no, Ok("CLAIMED")],
         ),
         (
-            "finished, never claimed",
-            vec![enqueue(1), done(1, "task", "r")],
-            [Err(WrongState), Err(WrongState), Err(WrongState), Err(DuplicateId)],
+            "asked to stop",
+            with(again(), stop(1, 2)),
+            [Err(DuplicateId), no, no, Ok("SUCCESS"), Ok("LOST"), Ok("PENDING"), no, no],
         ),
+        ("held", with(again(), hold(1, 2)), [Err(DuplicateId), no, no, Ok("SUCCESS"), no, Ok("PENDING"), no, no]),
         (
-            "cancelled",
-            vec![enqueue(1), cancel(1)],
-            [Err(WrongState), Err(WrongState), Err(WrongState), Err(DuplicateId)],
+            "requeued",
+            with(again(), requeue(1, 2, None)),
+            [Err(DuplicateId), Ok("CANCELLED"), Ok("CLAIMED"), Ok("SUCCESS"), no, no, Ok("EXPIRED"), no],
         ),
+        ("finished", vec![enqueue(1), claim(1), done(1, "task", "")], closed),
+        ("finished, never claimed", vec![enqueue(1), done(1, "task", "r")], closed),
+        ("cancelled", vec![enqueue(1), cancel(1)], closed),
+        ("expired", vec![enqueue(1), expire(1)], closed),
     ];
     let mut pairs = 0;
     for (state, history, want) in table {
-        let events = [cancel(1), claim(1), done(1, "task", "other_run"), enqueue(1)];
+        let events = [
+            enqueue(1),
+            cancel(1),
+            claim_as(1, 2),
+            done(1, "task", "other_run"),
+            hold(1, 2),
+            requeue(1, 2, None),
+            expire(1),
+            stop(1, 2),
+        ];
         for (event, want) in events.iter().zip(want) {
             let mut queue = Queue::default();
             for past in &history {
@@ -192,6 +272,24 @@ struct Row {
     event: Enqueued,
     status: &'static str,
     run_id: String,
+    attempt: u32,
+    stopping: bool,
+    not_before: Option<Timestamp>,
+}
+
+impl Row {
+    fn scheduled(&self) -> Option<Timestamp> {
+        self.event.scheduled.as_ref().and_then(|when| when.at)
+    }
+
+    fn ready(&self, now: Timestamp) -> bool {
+        let backs_off = |at: Timestamp| at > now && at <= now + HOUR;
+        self.scheduled().is_none_or(|at| at <= now) && !self.not_before.is_some_and(backs_off)
+    }
+
+    fn repository(&self) -> Option<&str> {
+        self.event.provenance.as_ref().and_then(|by| by.repository.as_deref())
+    }
 }
 
 impl Naive {
@@ -205,7 +303,14 @@ impl Naive {
                 if self.find(&event.queue_id).is_some() {
                     return false;
                 }
-                self.items.push(Row { event: (**event).clone(), status: "PENDING", run_id: String::new() });
+                self.items.push(Row {
+                    event: (**event).clone(),
+                    status: "PENDING",
+                    run_id: String::new(),
+                    attempt: 0,
+                    stopping: false,
+                    not_before: None,
+                });
             }
             QueueEvent::Cancelled(event) => match self.find(&event.queue_id) {
                 Some(at) if self.items[at].status == "PENDING" => self.items[at].status = "CANCELLED",
@@ -213,8 +318,9 @@ impl Naive {
             },
             QueueEvent::Claimed(event) => match self.find(&event.queue_id) {
                 Some(at) if self.items[at].status == "PENDING" => {
-                    self.items[at].status = "CLAIMED";
-                    self.items[at].run_id.clone_from(&event.run_id);
+                    let row = &mut self.items[at];
+                    (row.status, row.attempt, row.stopping, row.not_before) = ("CLAIMED", event.attempt, false, None);
+                    row.run_id.clone_from(&event.run_id);
                     self.claims.push(at);
                     self.runs.push((event.run_id.clone(), at));
                 }
@@ -227,19 +333,55 @@ impl Naive {
                     self.claims.iter().filter(held).find(task).copied()
                 };
                 match self.find(&event.queue_id).or_else(of_task) {
-                    Some(at) if matches!(self.items[at].status, "PENDING" | "CLAIMED") => {
-                        self.items[at].status = "SUCCESS";
+                    Some(at) if matches!(self.items[at].status, "PENDING" | "CLAIMED" | "LOST") => {
                         // A line that names no run means the claim's. Of several items that name one run the last counts.
+                        let row = &mut self.items[at];
+                        if row.status == "PENDING" {
+                            row.run_id.clear();
+                        }
+                        row.status = "SUCCESS";
                         if !event.run_id.is_empty() {
-                            self.items[at].run_id.clone_from(&event.run_id);
+                            row.run_id.clone_from(&event.run_id);
                         }
                         self.runs.push((self.items[at].run_id.clone(), at));
                     }
                     Some(_) | None => return false,
                 }
             }
+            QueueEvent::Held(event) => match self.find(&event.queue_id) {
+                Some(at) if self.is_worked(at, event.attempt) => {
+                    self.items[at].status = "LOST";
+                    self.claims.retain(|claim| *claim != at);
+                }
+                Some(_) | None => return false,
+            },
+            QueueEvent::Requeued(event) => match self.find(&event.queue_id) {
+                Some(at)
+                    if matches!(self.items[at].status, "CLAIMED" | "LOST")
+                        && self.items[at].attempt == event.attempt =>
+                {
+                    self.items[at].status = "PENDING";
+                    self.items[at].not_before = event.not_before;
+                    self.claims.retain(|claim| *claim != at);
+                }
+                Some(_) | None => return false,
+            },
+            QueueEvent::Expired(event) => match self.find(&event.queue_id) {
+                Some(at) if self.items[at].status == "PENDING" => self.items[at].status = "EXPIRED",
+                Some(_) | None => return false,
+            },
+            QueueEvent::StopRequested(event) => match self.find(&event.queue_id) {
+                Some(at) if self.is_worked(at, event.attempt) && !self.items[at].stopping => {
+                    self.items[at].stopping = true;
+                }
+                Some(_) | None => return false,
+            },
         }
         true
+    }
+
+    fn is_worked(&self, at: usize, attempt: u32) -> bool {
+        self.items[at].status == "CLAIMED" && self.items[at].attempt == attempt
     }
 
     fn pending(&self) -> impl Iterator<Item = (usize, &Row)> {
@@ -247,10 +389,22 @@ impl Naive {
     }
 
     fn next(&self, now: Timestamp) -> Option<&QueueItemId> {
-        let instant = |row: &Row| row.event.scheduled.as_ref().and_then(|when| when.at);
+        self.next_within(now, Concurrency::NONE)
+    }
+
+    fn next_within(&self, now: Timestamp, limits: Concurrency) -> Option<&QueueItemId> {
+        let claimed =
+            |same: &dyn Fn(&Row) -> bool| self.items.iter().filter(|row| row.status == "CLAIMED" && same(row)).count();
+        let below = |most: u32, count: usize| most == 0 || count < most as usize;
+        let fits = |row: &Row| {
+            let workflow = claimed(&|other| other.event.workflow_id == row.event.workflow_id);
+            let repository = claimed(&|other| other.repository() == row.repository());
+            (row.event.workflow_id.is_empty() || below(limits.per_workflow, workflow))
+                && (row.repository().is_none() || below(limits.per_repository, repository))
+        };
         self.pending()
-            .filter(|(_, row)| instant(row).is_none_or(|at| at <= now))
-            .min_by_key(|(at, row)| (-row.event.priority, instant(row), *at))
+            .filter(|(_, row)| row.ready(now) && fits(row))
+            .min_by_key(|(at, row)| (-row.event.priority, row.scheduled().max(row.not_before), *at))
             .map(|(_, row)| &row.event.queue_id)
     }
 
@@ -284,7 +438,7 @@ impl Naive {
     }
 
     fn live_pins(&self) -> BTreeSet<Sha256Digest> {
-        let live = |row: &&Row| matches!(row.status, "PENDING" | "CLAIMED");
+        let live = |row: &&Row| matches!(row.status, "PENDING" | "CLAIMED" | "LOST");
         self.items
             .iter()
             .filter(live)
@@ -315,8 +469,9 @@ fn in_time(steps: &mut [Step], seconds_between: &[i64]) {
 
 fn an_enqueue() -> impl Strategy<Value = QueueEvent> {
     let who = prop::option::weighted(0.8, (0..2_u8, prop::option::of(0..3_u8), 0..3_u8));
-    (0..12_u8, 0..3_u8, 0..3_u8, -2..=2_i64, prop::option::of(0..20_i64), who).prop_map(
-        |(number, task, run, priority, scheduled, who)| {
+    let keys = (0..3_u8, 0..3_u8, prop::option::weighted(0.3, -5..25_i64));
+    (0..12_u8, 0..3_u8, keys, -2..=2_i64, prop::option::of(0..20_i64), who).prop_map(
+        |(number, task, (run, repository, deadline), priority, scheduled, who)| {
             let scheduled = scheduled.map(|at| {
                 // One legacy text that names no instant: it waits for nothing.
                 let at = (at > 0).then(|| start() + seconds(at));
@@ -325,9 +480,16 @@ fn an_enqueue() -> impl Strategy<Value = QueueEvent> {
             QueueEvent::Enqueued(Arc::new(Enqueued {
                 task_id: format!("task_{task}"),
                 source_run_id: format!("run_{run}"),
+                workflow_id: if run == 0 { String::new() } else { format!("workflow_{run}") },
                 priority,
                 scheduled,
-                provenance: who.map(|(principal, key, contract)| provenance(principal, key, contract)),
+                deadline: deadline
+                    .map(|by| start() + seconds(by))
+                    .map(|at| When { text: at.to_string(), at: Some(at) }),
+                provenance: who.map(|(principal, key, contract)| Provenance {
+                    repository: (repository > 0).then(|| format!("/srv/{repository}")),
+                    ..provenance(principal, key, contract)
+                }),
                 ..enqueued(number)
             }))
         },
@@ -339,7 +501,14 @@ fn a_step() -> impl Strategy<Value = Step> {
     prop_oneof![
         5 => an_enqueue().prop_map(Step::Event),
         2 => number.clone().prop_map(|number| Step::Event(cancel(number))),
-        3 => number.clone().prop_map(|number| Step::Event(claim(number))),
+        4 => (number.clone(), 1..3_u32).prop_map(|(number, attempt)| Step::Event(claim_as(number, attempt))),
+        1 => (number.clone(), 1..3_u32).prop_map(|(number, attempt)| Step::Event(hold(number, attempt))),
+        // Soon, or said by a clock that was hours ahead.
+        2 => (number.clone(), 1..3_u32, prop::option::of(prop_oneof![-5..25_i64, Just(7200_i64)])).prop_map(
+            |(number, attempt, wait)| Step::Event(requeue(number, attempt, wait.map(|wait| start() + seconds(wait))))
+        ),
+        1 => number.clone().prop_map(|number| Step::Event(expire(number))),
+        1 => (number.clone(), 1..3_u32).prop_map(|(number, attempt)| Step::Event(stop(number, attempt))),
         3 => (number, 0..3_u8, 0..3_u8).prop_map(|(number, task, run)| {
             let run_id = if run == 0 { String::new() } else { format!("run_of_{run}") };
             Step::Event(done(number, &format!("task_{task}"), &run_id))
@@ -355,6 +524,7 @@ proptest! {
     fn the_indexes_always_say_what_a_walk_over_the_items_would(
         mut steps in prop::collection::vec(a_step(), 0..60),
         moments in prop::collection::vec(-5..25_i64, 1..6),
+        limited in any::<bool>(),
         seconds_between in prop::collection::vec(prop_oneof![Just(0), 1..2000_i64], 60),
         hours in prop::collection::vec((-1000..9000_i64, 0..5_u32), 1..6),
     ) {
@@ -369,8 +539,30 @@ proptest! {
             for at in &moments {
                 let now = start() + seconds(*at);
                 prop_assert_eq!(state.queue.next_eligible(now).map(QueueItem::queue_id), naive.next(now), "at {}", at);
+                for (per_workflow, per_repository) in [(0, 0), (1, 0), (0, 1), (2, 1)] {
+                    let concurrency = Concurrency { per_workflow, per_repository };
+                    let query = ClaimQuery { now, concurrency, queue_id: None };
+                    let want = naive.next_within(now, concurrency);
+                    let peeked = state.queue.peek_next(&query).item;
+                    prop_assert_eq!(peeked.as_ref().map(QueueItem::queue_id), want);
+                    if limited {
+                        let next = state.queue.next(&query);
+                        prop_assert_eq!(next.item.as_ref().map(QueueItem::queue_id), want, "{:?}", query);
+                        prop_assert_eq!(next.at_capacity, want.is_none() && naive.next(now).is_some());
+                    }
+                }
+                let overdue: Vec<_> = state.queue.overdue(now, 99).into_iter().map(|item| item.seq).collect();
+                let deadline = |row: &Row| row.event.deadline.as_ref().and_then(|when| when.at).filter(|at| *at <= now);
+                let mut want: Vec<_> = naive.pending().filter_map(|(at, row)| Some((deadline(row)?, at as u64))).collect();
+                want.sort_unstable();
+                prop_assert_eq!(overdue, want.into_iter().map(|(_, at)| at).collect::<Vec<_>>());
             }
         }
+        prop_assert_eq!(state.queue.to_settle(), naive.items.iter().filter(|row| row.status == "LOST").count());
+        prop_assert_eq!(
+            state.queue.claimed().iter().map(|item| item.seq).collect::<Vec<_>>(),
+            (0..).zip(&naive.items).filter(|(_, row)| row.status == "CLAIMED").map(|(at, _)| at).collect::<Vec<u64>>()
+        );
         let statuses: Vec<&str> = state.queue.held().map(QueueItem::status).collect();
         prop_assert_eq!(statuses, naive.items.iter().map(|row| row.status).collect::<Vec<_>>());
         let count = |status: &str| naive.items.iter().filter(|row| row.status == status).count();
@@ -384,7 +576,7 @@ proptest! {
         for (principal, key) in (0..3).flat_map(|p| (0..4).map(move |k| (format!("p{p}"), format!("k{k}")))) {
             prop_assert_eq!(state.queue.by_key(&principal, &key).map(QueueItem::queue_id), naive.by_key(&principal, &key));
         }
-        for run in (0..14).map(|run| format!("run_of_{run}")) {
+        for run in (0..14).flat_map(|run| [format!("run_of_{run}"), format!("run_of_{run}_2")]) {
             prop_assert_eq!(state.queue.by_run(&run).map(QueueItem::queue_id), naive.by_run(&run));
         }
         prop_assert_eq!(state.queue.live_pins().copied().collect::<BTreeSet<_>>(), naive.live_pins());
@@ -546,6 +738,7 @@ fn a_deep_backlog_is_claimed_in_order_without_walking_it() {
         queue.next_eligible(start() + SignedDuration::from_hours(1)).map(|item| item.queue_id().clone())
     {
         let event = Claimed {
+            lease: None,
             queue_id: next.clone(),
             task_id: "task".into(),
             run_id: String::new(),

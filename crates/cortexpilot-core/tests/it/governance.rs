@@ -11,7 +11,7 @@ use cortexpilot_core::error::ErrorCode;
 use cortexpilot_core::port::fake::run_facts;
 
 use crate::support::{
-    World, agent_of, applied, ask, caller, denial, human, now, person, policy, principal, queued, role, saying,
+    World, agent_of, applied, ask, asking, caller, denial, human, now, person, policy, principal, queued, role, saying,
     seconds, start, usual, yes,
 };
 
@@ -82,8 +82,10 @@ fn while_frozen_nothing_is_queued_approved_or_claimed_and_everything_else_goes_o
     let pending = world.enqueue(&usual(Surface::Cli), "run_ok").item;
     world.runs.set(run_facts("run_held"));
     world.enqueue(&usual(Surface::Cli), "run_held");
-    let claimed =
-        now(world.app.claim(&worker(), Stated::Absent, seconds(60), StatedRole::Absent)).expect("due").expect("one");
+    let claimed = now(world.app.claim(&worker(), asking(Stated::Absent, seconds(60), StatedRole::Absent)))
+        .expect("due")
+        .claimed()
+        .expect("one");
     world.app = world.process(human(Operator));
     world.runs.set(run_facts("run_wished"));
     let wished = world.asks(&agent_of("alice"), "run_wished");
@@ -97,7 +99,7 @@ fn while_frozen_nothing_is_queued_approved_or_claimed_and_everything_else_goes_o
     }
     assert_eq!(denial(world.approve(&person("bob"), &wished)).code, ErrorCode::Frozen);
     for who in [worker(), caller(Surface::Http, principal("token:op", PrincipalKind::Operator, "OPS"))] {
-        let answer = now(world.app.claim(&who, Stated::Absent, seconds(60), StatedRole::Absent));
+        let answer = now(world.app.claim(&who, asking(Stated::Absent, seconds(60), StatedRole::Absent)));
         assert_eq!(denial(answer.map(|_| ())).code, ErrorCode::Frozen);
     }
     // A shut gate names the denial before a freeze does.
@@ -108,7 +110,7 @@ fn while_frozen_nothing_is_queued_approved_or_claimed_and_everything_else_goes_o
     );
 
     let id = claimed.item.queue_id().as_str();
-    now(world.app.complete(&worker(), id, &claimed.lease_token, FinalStatus::Success, StatedRole::Absent))
+    now(world.app.complete(&worker(), id, &claimed.lease_token, FinalStatus::Success.into(), StatedRole::Absent))
         .expect("its lease");
     let first = if claimed.item.queue_id() == pending.queue_id() { None } else { Some(pending.queue_id().as_str()) };
     if let Some(id) = first {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use cortexpilot_core::domain::id::QueueItemId;
+use cortexpilot_core::domain::lease::{Held, HeldKind};
 use cortexpilot_core::domain::queue::{Claim, Enqueued, ItemState, QueueItem, When};
 use cortexpilot_core::domain::time::Schedule;
 use jiff::{SignedDuration, Timestamp};
@@ -27,16 +28,37 @@ fn item(state: ItemState, scheduled: Option<Timestamp>, deadline: Option<Timesta
             provenance: None,
         }),
         line_hash: None,
+        attempts: 0,
+        not_before: None,
         state,
     }
 }
 
 fn held() -> Claim {
-    Claim { run_id: "run_1".into(), claimed_at: start(), worker: "w".into(), attempt: 1, lease_expires_at: None }
+    Claim {
+        run_id: "run_1".into(),
+        claimed_at: start(),
+        worker: "w".into(),
+        attempt: 1,
+        lease_expires_at: None,
+        lease: None,
+        stop: None,
+    }
 }
 
 fn closed(status: &str) -> ItemState {
-    ItemState::Closed { status: status.into(), claim: Some(held()), run_id: "run_1".into(), completed_at: start() }
+    ItemState::Closed {
+        status: status.into(),
+        claim: Some(held()),
+        run_id: "run_1".into(),
+        completed_at: start(),
+        reason: None,
+        by: None,
+    }
+}
+
+fn lost(kind: HeldKind) -> ItemState {
+    ItemState::Held(Box::new(Held { kind, claim: held(), at: start(), by: None, reason: "silent".into() }))
 }
 
 fn cancelled() -> ItemState {
@@ -89,6 +111,8 @@ fn every_other_state_has_its_words_whatever_the_clock_says() {
         // A legacy line's spelling is shown as it is and understood in any case.
         (closed(" success"), " success", "completed", "closed"),
         (cancelled(), "CANCELLED", "ended", "closed"),
+        (closed("STOPPED"), "STOPPED", "ended", "closed"),
+        (ItemState::Expired { at: start() }, "EXPIRED", "ended", "closed"),
     ];
     let hour = SignedDuration::from_hours(1);
     for (state, status, sla, queue) in rows {
@@ -101,6 +125,42 @@ fn every_other_state_has_its_words_whatever_the_clock_says() {
     // A status that nobody knows is closed, and stands against its deadline.
     assert_eq!(item(closed("PAUSED"), None, None).sla_state(start()), "on_track");
     assert_eq!(item(closed("PAUSED"), None, Some(start())).sla_state(start()), "breached");
+}
+
+#[test]
+fn a_held_item_is_unfinished_and_stands_against_its_deadline() {
+    let hour = SignedDuration::from_hours(1);
+    for kind in HeldKind::ALL {
+        for (deadline, sla) in [(None, "on_track"), (Some(start() + hour), "at_risk"), (Some(start()), "breached")] {
+            let item = item(lost(kind), None, deadline);
+            assert_eq!((item.status(), item.sla_state(start())), (kind.as_str(), sla));
+            assert_eq!((item.queue_state(start()), item.waiting_reason(start())), ("held", ""));
+            assert!(item.is_live() && !item.eligible(start()) && item.claim().is_none());
+            assert_eq!(item.run_id(), "run_1");
+        }
+    }
+}
+
+#[test]
+fn a_wait_after_a_claim_that_came_to_nothing_is_an_hour_at_most() {
+    let (tick, hour) = (SignedDuration::from_nanos(1), SignedDuration::from_hours(1));
+    // Scheduled, not before; then the words of the view.
+    let rows: [(Option<SignedDuration>, SignedDuration, &str, &str); 6] = [
+        (None, SignedDuration::ZERO, "eligible", ""),
+        (None, tick, "waiting", "backing_off"),
+        (None, hour, "waiting", "backing_off"),
+        // Said by a clock that was far ahead, and has been set back since.
+        (None, hour + tick, "eligible", ""),
+        (Some(tick), tick, "waiting", "scheduled_for_future"),
+        (Some(hour * 9), hour + tick, "waiting", "scheduled_for_future"),
+    ];
+    for (scheduled, not_before, queue, waiting) in rows {
+        let mut item = item(ItemState::Pending, scheduled.map(|by| start() + by), None);
+        item.not_before = Some(start() + not_before);
+        let got = (item.queue_state(start()), item.waiting_reason(start()));
+        assert_eq!(got, (queue, waiting), "{scheduled:?} {not_before:?}");
+        assert_eq!(item.eligible(start()), queue == "eligible");
+    }
 }
 
 #[test]

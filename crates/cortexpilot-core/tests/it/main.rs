@@ -11,6 +11,7 @@ mod fold;
 mod gates;
 mod governance;
 mod item_states;
+mod leases;
 mod limits;
 mod model;
 mod preview;

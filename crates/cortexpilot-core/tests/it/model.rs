@@ -14,7 +14,7 @@ use cortexpilot_core::port::fake::run_facts;
 use proptest::prelude::*;
 use serde_json::Value;
 
-use crate::support::{World, agent_of, ask, caller, human, now, person, principal, role, saying, seconds, yes};
+use crate::support::{World, agent_of, ask, asking, caller, human, now, person, principal, role, saying, seconds, yes};
 
 const RUNS: [&str; 2] = ["run_0", "run_1"];
 
@@ -315,7 +315,7 @@ impl Story {
             }
             Deed::Claim => {
                 let stated = if by.kind == PrincipalKind::Worker { StatedRole::Absent } else { role("OPS") };
-                drop(now(app.claim(&who, Stated::Absent, seconds(60), stated)));
+                drop(now(app.claim(&who, asking(Stated::Absent, seconds(60), stated))));
             }
             Deed::Expire => drop(now(app.expire_one(&who))),
             Deed::Wait(by) => self.world.clock.advance(seconds(*by)),

@@ -5,18 +5,19 @@ use std::sync::Arc;
 use cortexpilot_core::app::govern::{Approved, NewToken, Stating};
 use cortexpilot_core::app::identity::Identity;
 use cortexpilot_core::app::preview::Preview;
-use cortexpilot_core::app::{App, Applied, ApplyRequest, Failure, Outcome, RunRequest};
+use cortexpilot_core::app::{App, Applied, ApplyRequest, ClaimAsk, Failure, Outcome, RunRequest};
 use cortexpilot_core::codec::decision::{self, Decision};
 use cortexpilot_core::domain::approval::ApprovalRequest;
 use cortexpilot_core::domain::command::{ApprovalPolicy, Limits, MutationGate, Parameters, Policy};
 use cortexpilot_core::domain::gate::Denial;
 use cortexpilot_core::domain::governance::Standing;
+use cortexpilot_core::domain::lease::Concurrency;
 use cortexpilot_core::domain::principal::{
     Caller, DEFAULT_ALLOWED_ROLES, KnownBy, Principal, PrincipalKind, Role, StatedRole, Surface, parse_roles,
 };
 use cortexpilot_core::domain::queue::QueueItem;
 use cortexpilot_core::domain::seal::SealKey;
-use cortexpilot_core::domain::text::Stated;
+use cortexpilot_core::domain::text::{Stated, WorkerName};
 use cortexpilot_core::domain::time::Schedule;
 use cortexpilot_core::domain::token::TokenName;
 use cortexpilot_core::port::Store;
@@ -54,7 +55,13 @@ pub(crate) fn policy(mutation_gate: MutationGate) -> Policy {
         preview_ttl: SignedDuration::from_mins(15),
         approval_ttl: SignedDuration::from_hours(24),
         limits: Limits::NONE,
+        concurrency: Concurrency::NONE,
     }
+}
+
+/// A claim of whatever is next.
+pub(crate) fn asking(worker: Stated<WorkerName>, lease: SignedDuration, role: StatedRole) -> ClaimAsk {
+    ClaimAsk { worker, lease, role, queue_id: None }
 }
 
 pub(crate) fn principal(id: &str, kind: PrincipalKind, roles: &str) -> Principal {
@@ -276,8 +283,8 @@ impl World {
     /// What a worker gets to do next.
     pub(crate) fn claim(&self) -> QueueItem {
         let worker = caller(Surface::Http, principal("token:worker", PrincipalKind::Worker, ""));
-        let claimed = now(self.app.claim(&worker, Stated::Absent, seconds(60), StatedRole::Absent));
-        claimed.expect("claimed").expect("an item").item
+        let claimed = now(self.app.claim(&worker, asking(Stated::Absent, seconds(60), StatedRole::Absent)));
+        claimed.expect("claimed").claimed().expect("an item").item
     }
 
     pub(crate) fn decisions(&self) -> Vec<Decision> {

@@ -14,7 +14,7 @@ use cortexpilot_core::error::ErrorCode;
 use jiff::SignedDuration;
 
 use crate::support::{
-    World, agent_of, ask, caller, denial, now, person, principal, queued, role, saying, seconds, start, yes,
+    World, agent_of, ask, asking, caller, denial, now, person, principal, queued, role, saying, seconds, start, yes,
 };
 
 fn new(kind: PrincipalKind, name: &str, roles: &str) -> NewToken {
@@ -221,8 +221,8 @@ fn attempts(world: &World, who: &Caller) -> Vec<(&'static str, Result<(), Failur
         ("preview", now(app.preview(who, ask(surface, "run_ok"))).map(|_| ())),
         ("apply", queued(app.enqueue(who, ask(surface, "run_ok"), ApplyRequest { ..yes() })).map(|_| ())),
         ("cancel", now(app.cancel(who, some_id, Stated::Absent, role("OPS"))).map(|_| ())),
-        ("claim", now(app.claim(who, Stated::Absent, seconds(60), role("OPS"))).map(|_| ())),
-        ("complete", now(app.complete(who, some_id, "x", FinalStatus::Success, role("OPS"))).map(|_| ())),
+        ("claim", now(app.claim(who, asking(Stated::Absent, seconds(60), role("OPS")))).map(|_| ())),
+        ("complete", now(app.complete(who, some_id, "x", FinalStatus::Success.into(), role("OPS"))).map(|_| ())),
         ("approve", now(app.approve(who, &format!("apr_{some_id}"), saying("Yes."))).map(|_| ())),
         ("reject", now(app.reject(who, &format!("apr_{some_id}"), saying("No."))).map(|_| ())),
         ("review", now(app.review(who, &format!("apr_{some_id}"))).map(|_| ())),

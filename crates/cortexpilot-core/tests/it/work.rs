@@ -1,6 +1,6 @@
 //! Cancelling, claiming and completing: who may, what each state allows, and time that goes back.
 
-use cortexpilot_core::app::{Claimed, Failure};
+use cortexpilot_core::app::{Claimed, Failure, Took};
 use cortexpilot_core::codec::decision;
 use cortexpilot_core::domain::command::MutationGate;
 use cortexpilot_core::domain::principal::{Caller, Principal, PrincipalKind, StatedRole, Surface};
@@ -12,8 +12,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::support::{
-    World, ask, assert_tells_nothing, caller, denial, now, policy, principal, queued, role, schedule, seconds, start,
-    usual, yes,
+    World, ask, asking, assert_tells_nothing, caller, denial, now, policy, principal, queued, role, schedule, seconds,
+    start, usual, yes,
 };
 
 fn worker() -> Caller {
@@ -29,11 +29,11 @@ fn cancel(world: &World, who: &Caller, id: &str) -> Result<QueueItem, Failure> {
 }
 
 fn claim(world: &World) -> Result<Option<Claimed>, Failure> {
-    now(world.app.claim(&worker(), Stated::Absent, seconds(60), StatedRole::Absent))
+    now(world.app.claim(&worker(), asking(Stated::Absent, seconds(60), StatedRole::Absent))).map(Took::claimed)
 }
 
 fn complete(world: &World, id: &str, lease: &str) -> Result<QueueItem, Failure> {
-    now(world.app.complete(&worker(), id, lease, FinalStatus::Success, StatedRole::Absent))
+    now(world.app.complete(&worker(), id, lease, FinalStatus::Success.into(), StatedRole::Absent))
 }
 
 /// A word for an answer: the item's status, or the code.
@@ -195,11 +195,11 @@ fn who_may_claim_is_a_table() {
     ];
     for (who, stated, want) in rows {
         let (world, id, lease) = in_state("pending");
-        let got = now(world.app.claim(&who, Stated::Absent, seconds(60), stated.clone()));
-        let got = got.map(|claimed| claimed.expect("one is eligible").item);
+        let got = now(world.app.claim(&who, asking(Stated::Absent, seconds(60), stated.clone())));
+        let got = got.map(|claimed| claimed.claimed().expect("one is eligible").item);
         assert_eq!(word(got), want, "{who:?} claims");
         if want != "CLAIMED" {
-            let got = now(world.app.complete(&who, &id, &lease, FinalStatus::Success, stated));
+            let got = now(world.app.complete(&who, &id, &lease, FinalStatus::Success.into(), stated));
             assert_eq!(word(got), want, "{who:?} completes");
         }
     }
@@ -229,8 +229,8 @@ fn a_claim_names_its_worker_its_run_and_its_end() {
     world.enqueue(&usual(Surface::Cli), "run_ok");
     world.clock.advance(SignedDuration::from_nanos(1_234_567_891));
     let name = Stated::read(Some("worker-7"));
-    let claimed = now(world.app.claim(&worker(), name, SignedDuration::from_hours(99), StatedRole::Absent));
-    let item = claimed.expect("a worker may").expect("one").item;
+    let claimed = now(world.app.claim(&worker(), asking(name, SignedDuration::from_hours(99), StatedRole::Absent)));
+    let item = claimed.expect("a worker may").claimed().expect("one").item;
     let ItemState::Claimed(claim) = &item.state else { panic!("claimed") };
     assert_eq!((claim.worker.as_str(), claim.attempt), ("worker-7", 1));
     assert_eq!(
@@ -242,14 +242,15 @@ fn a_claim_names_its_worker_its_run_and_its_end() {
     assert!(claim.run_id.starts_with("run_20261122_083053_"), "{}", claim.run_id);
 
     let (world, _, _) = in_state("pending");
-    let unnamed = now(world.app.claim(&worker(), Stated::Absent, SignedDuration::ZERO, StatedRole::Absent));
-    let item = unnamed.expect("a worker may").expect("one").item;
+    let unnamed = now(world.app.claim(&worker(), asking(Stated::Absent, SignedDuration::ZERO, StatedRole::Absent)));
+    let item = unnamed.expect("a worker may").claimed().expect("one").item;
     let ItemState::Claimed(claim) = &item.state else { panic!("claimed") };
     assert_eq!(claim.worker, "token:worker", "a worker without a name of its own is its principal");
     assert_eq!(claim.lease_expires_at, Some(claim.claimed_at + seconds(1)), "and no shorter than a second");
     assert_eq!(
         word(
-            now(world.app.claim(&worker(), Stated::read(Some("a\u{7}")), seconds(1), StatedRole::Absent)).map(|_| item)
+            now(world.app.claim(&worker(), asking(Stated::read(Some("a\u{7}")), seconds(1), StatedRole::Absent)))
+                .map(|_| item)
         ),
         "METADATA_REJECTED"
     );
@@ -317,8 +318,8 @@ fn a_clock_that_goes_back_does_not_take_the_ledger_with_it() {
     assert_eq!(claimed.queue_id(), first.queue_id());
     assert_eq!(
         (held.claimed_at, held.lease_expires_at),
-        (start(), Some(start() + seconds(60))),
-        "the lease from the line's time"
+        (start(), Some(start() - SignedDuration::from_hours(1) + seconds(60))),
+        "the line's time, and the lease by the clock of whoever claimed, for people"
     );
     world.clock.advance(SignedDuration::from_hours(2));
     world.enqueue(&who, "run_2");

@@ -1,5 +1,6 @@
 //! The cases: each measures on a runtime root of its own and gives its figures.
 
+mod claimers;
 mod lone;
 mod open;
 mod pending;
@@ -21,6 +22,7 @@ pub(crate) const CASES: &[Case] = &[
     Case { name: "thread", run: thread::run },
     Case { name: "receipt", run: receipt::run },
     Case { name: "work", run: work::run },
+    Case { name: "claimers", run: claimers::run },
     Case { name: "pending", run: pending::run },
     Case { name: "processes", run: processes::run },
     Case { name: "open", run: open::run },

@@ -106,12 +106,18 @@ pub(crate) fn work(store: &dyn Store, workers: usize, calls: usize) {
     block_on(join_all((0..workers).map(worker)));
 }
 
-fn item(verdict: Verdict) -> QueueItem {
+/// The item of a verdict that is what was asked for.
+pub(crate) fn item(verdict: Verdict) -> QueueItem {
     match verdict {
         Verdict::Enqueued(item) | Verdict::Claimed(item) | Verdict::Completed(item) | Verdict::Cancelled(item) => item,
         Verdict::AlreadyApplied(_)
         | Verdict::Denied(_)
-        | Verdict::NothingToClaim
+        | Verdict::NothingToClaim(_)
+        | Verdict::LeaseEnded(_)
+        | Verdict::Expired(_)
+        | Verdict::StopRequested(_)
+        | Verdict::Settled(_)
+        | Verdict::Unchanged
         | Verdict::AwaitsApproval(_)
         | Verdict::Approved(_)
         | Verdict::Recorded(_) => panic!("not what was asked for: {verdict:?}"),

@@ -32,7 +32,7 @@ struct Options {
 }
 
 /// Every case of `cargo xtask bench ledger`, whichever of its programs has it: for whoever got a name wrong.
-const NAMES: &str = "lone, producers, receipt, work, pending, processes, open, verify, http and stdio";
+const NAMES: &str = "lone, producers, receipt, work, claimers, pending, processes, open, verify, http and stdio";
 
 /// Runs those of the cases that the words ask for.
 pub(crate) fn run(cases: &[Case], words: Vec<String>) -> ExitCode {

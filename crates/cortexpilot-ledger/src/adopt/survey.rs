@@ -246,6 +246,8 @@ impl Reading {
             QueueEvent::Cancelled(_) => survey.cancelled += 1,
             QueueEvent::Claimed(_) => survey.claimed += 1,
             QueueEvent::Done(_) => survey.done += 1,
+            // None of these is an event of the original.
+            QueueEvent::Held(_) | QueueEvent::Requeued(_) | QueueEvent::Expired(_) | QueueEvent::StopRequested(_) => {}
         }
         if holds_a_line_break_of_the_original(line) {
             survey.split_by_the_original.add(number, "");

@@ -1,8 +1,9 @@
 //! The census agrees with the fold.
 
 use cortexpilot_core::domain::fold::State;
+use cortexpilot_core::domain::lease::HeldKind;
 use cortexpilot_core::domain::queue::{
-    Cancelled, Claimed, Done, Enqueued, ItemState, Provenance, QueueEvent, QueueItem, When,
+    Cancelled, Claimed, Done, Enqueued, Expired, Hold, Provenance, QueueEvent, Requeued, StopRequested, When,
 };
 use jiff::Timestamp;
 use proptest::prelude::*;
@@ -11,7 +12,7 @@ use super::*;
 
 /// An event: what happens, to which of a few items, of which of a few tasks, resting on which of a few contracts.
 fn event() -> impl Strategy<Value = QueueEvent> {
-    (0..4_u8, 0..6_u8, 0..3_u8, prop::option::of(0..3_u8)).prop_map(|(what, item, task, pin)| {
+    (0..9_u8, 0..6_u8, 0..3_u8, prop::option::of(0..3_u8), 1..3_u32).prop_map(|(what, item, task, pin, attempt)| {
         let ids = ["0123456789abcdef0123456789abcdef", "0123456789ABCDEF0123456789abcdef", "a", "q-2", "é", "b"];
         let queue_id = QueueItemId::parse(ids[usize::from(item)]).expect("an id");
         let (task_id, run_id, ts) = (format!("t{task}"), String::new(), Timestamp::UNIX_EPOCH);
@@ -22,11 +23,28 @@ fn event() -> impl Strategy<Value = QueueEvent> {
                 task_id,
                 run_id,
                 worker: String::new(),
-                attempt: 1,
+                attempt,
                 lease_expires_at: None,
+                lease: None,
                 ts,
             }),
-            2 => QueueEvent::Done(Done { queue_id, task_id, run_id, status: String::new(), ts }),
+            2 => {
+                let (status, attempt, reason, by) = (String::new(), None, None, None);
+                QueueEvent::Done(Done { queue_id, task_id, run_id, status, ts, attempt, reason, by })
+            }
+            3 => {
+                let (kind, reason, by) = (HeldKind::Lost, String::new(), None);
+                QueueEvent::Held(Hold { queue_id, task_id, run_id, kind, attempt, reason, by, ts })
+            }
+            4 | 5 => {
+                let (not_before, reason, by) = (None, String::new(), None);
+                QueueEvent::Requeued(Requeued { queue_id, task_id, attempt, not_before, reason, by, ts })
+            }
+            6 => QueueEvent::Expired(Expired { queue_id, task_id, deadline_at: ts, ts }),
+            7 => {
+                let (reason, by) = (String::new(), String::new());
+                QueueEvent::StopRequested(StopRequested { queue_id, task_id, run_id, attempt, reason, by, ts })
+            }
             _ => QueueEvent::Cancelled(Cancelled { queue_id, task_id, reason: None, cancelled_by: None, ts }),
         }
     })
@@ -58,14 +76,14 @@ fn enqueued(queue_id: QueueItemId, task_id: String, pin: Option<u8>) -> Enqueued
             approval_policy: text(),
             approvals: Vec::new(),
             approver_reason: None,
+            repository: None,
         }),
     }
 }
 
 fn pins_of(state: &State) -> BTreeMap<Sha256Digest, Vec<QueueItemId>> {
     let mut pins: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    let live = |item: &&QueueItem| matches!(item.state, ItemState::Pending | ItemState::Claimed(_));
-    for item in state.queue.held().filter(live) {
+    for item in state.queue.held().filter(|item| item.is_live()) {
         if let Some(stamps) = &item.enqueued.provenance {
             pins.entry(stamps.contract_sha256).or_default().push(item.queue_id().clone());
         }

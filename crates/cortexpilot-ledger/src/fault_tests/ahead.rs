@@ -121,7 +121,7 @@ fn what_writes_nothing_waits_for_the_line_it_rests_on() {
             })
             .collect();
         assert_eq!(ids, [a.queue_id(), b.queue_id()]);
-        assert!(matches!(nothing.await, Ok(Verdict::NothingToClaim)));
+        assert!(matches!(nothing.await, Ok(Verdict::NothingToClaim(_))));
     });
 }
 
@@ -187,7 +187,7 @@ fn when_nothing_could_be_written_what_is_being_flushed_is_still_waited_for() {
         hold.release();
         assert!(matches!(block_on(unpinned), Err(StoreError::Unavailable(_))));
         match block_on(nothing) {
-            Ok(Verdict::NothingToClaim) if !flush_fails => {}
+            Ok(Verdict::NothingToClaim(_)) if !flush_fails => {}
             Err(StoreError::Unavailable(_)) if flush_fails => {}
             other => panic!("{other:?}"),
         }

@@ -5,7 +5,7 @@
 //! acknowledged, and none whose command was answered as not carried out. The checker says what is wrong instead of
 //! panicking, so that the controls can show that it does.
 
-use cortexpilot_core::port::conformance::{complete, lease};
+use cortexpilot_core::port::conformance::{complete, lease, lose, release};
 
 use super::*;
 
@@ -34,7 +34,8 @@ struct Run {
 const NAMES: [&str; 2] = ["queue.jsonl", "decisions.jsonl"];
 
 impl Run {
-    /// Enqueue; then enqueue, a refusal, claim, complete, cancel, a request, its approval, freeze and unfreeze.
+    /// Enqueue; then enqueue, a refusal, claim, an end of the claim, cancel, a request, its approval, freeze and unfreeze, or
+    /// pause and resume.
     fn of(appends: usize) -> Self {
         let root = Root::new();
         let store = root.sound();
@@ -50,15 +51,25 @@ impl Run {
             run.deed(&root, &store, Ask::of(&name("x")).at(base + 2).unseen());
             let claimed = run.deed(&root, &store, claim(soon(base + 3)));
             let Verdict::Claimed(claimed) = claimed else { panic!("{claimed:?}") };
-            run.deed(&root, &store, complete(claimed.queue_id(), &lease(&claimed), soon(base + 4)));
+            let (id, token, at) = (claimed.queue_id(), lease(&claimed), soon(base + 4));
+            let end = match round % 3 {
+                0 => complete(id, &token, at),
+                1 => lose(&claimed, 0, 900, at),
+                _ => release(id, &token, false, at),
+            };
+            run.deed(&root, &store, end);
             assert_ne!(claimed.queue_id(), second.queue_id(), "the oldest is claimed first");
             run.deed(&root, &store, cancel(second.queue_id(), soon(base + 5)));
             let ask = Ask::of(&name("c")).by(agent("alice")).under(ApprovalPolicy::Operator).at(base + 6);
             let wished = run.deed(&root, &store, apply(ask, &store));
             let Verdict::AwaitsApproval(wished) = wished else { panic!("{wished:?}") };
             run.deed(&root, &store, approve(&person("bob"), &wished, soon(base + 7)));
-            run.deed(&root, &store, govern(&person("ops"), soon(base + 8), Decide::Freeze));
-            run.deed(&root, &store, govern(&person("ops"), soon(base + 9), Decide::Unfreeze));
+            let (halt, go) = match round % 2 {
+                0 => (Decide::Freeze, Decide::Unfreeze),
+                _ => (Decide::Pause, Decide::Resume),
+            };
+            run.deed(&root, &store, govern(&person("ops"), soon(base + 8), halt));
+            run.deed(&root, &store, govern(&person("ops"), soon(base + 9), go));
         }
         drop(store);
         assert_eq!(verify(&root.path).unwrap().verdict, Sound::Sound);

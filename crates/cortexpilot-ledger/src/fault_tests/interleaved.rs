@@ -214,7 +214,7 @@ fn an_answer_that_rests_on_a_line_in_doubt_is_given_when_it_is_durable() {
     hold.wait_until_held();
     let before = beside.syncs();
     // It writes no line of its own, and says that nothing is left, because the other has claimed it.
-    assert!(matches!(block_on(second.execute(claim(soon(2)))), Ok(Verdict::NothingToClaim)));
+    assert!(matches!(block_on(second.execute(claim(soon(2)))), Ok(Verdict::NothingToClaim(_))));
     assert_eq!(beside.syncs() - before, 1, "it made the other's claim durable before it relied on it");
     assert_eq!(lines(&beside.kept(&root.path.join("queue.jsonl"))), 2);
     hold.release();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::search::runs_of;
 use super::snapshot::{Header, Live, LogPart, Part, nanos};
-use super::table::{Ending, Record, Row, Section, mark, run_to_seq, to_seq, workflow_mark};
+use super::table::{Ending, Record, Row, SECTIONS, Section, mark, other_of, run_to_seq, to_seq, workflow_mark};
 use super::{Broken, Index};
 use crate::chain::{FileKind, LEGACY_LINE_MAX, Position};
 use crate::disk::ReadAt;
@@ -21,7 +21,7 @@ pub(super) struct Capture {
     pub(super) live: Vec<Live>,
     pub(super) changes: Vec<u64>,
     /// Items that were closed since the last snapshot, as records of each section, in order.
-    pub(super) fresh: [Vec<Record>; 4],
+    pub(super) fresh: [Vec<Record>; SECTIONS],
     /// What has the others.
     pub(super) base: Option<Arc<Index>>,
     pub(super) queue_file: Joined,
@@ -50,7 +50,11 @@ impl Capture {
         header.usage = usage.collect::<Option<_>>().ok_or_else(|| Broken::new("a time is out of range"))?;
         header.asked = state.closed_after_asking().map(ToString::to_string).collect();
         let held = state.queue.held_lines().filter(|(item, _)| item.is_live());
-        let live = held.map(|(item, lines)| Live { seq: item.seq, enqueued: lines.enqueued, claimed: lines.claimed });
+        let live = held.flat_map(|(item, lines)| {
+            let others = lines.others.iter().map(|other| other.at);
+            let all = std::iter::once(lines.enqueued).chain(lines.claimed).chain(others);
+            all.map(|at| Live { seq: item.seq, at })
+        });
         Ok(Some(Self {
             position: queue.chain.position(),
             header,
@@ -72,8 +76,8 @@ fn part(shared: &Shared, kind: FileKind) -> Option<Part> {
     Part::of(&file.chain, file.repaired.is_some(), file.adopted.is_some(), &file.odd, file.odd_total)
 }
 
-fn fresh(shared: &Shared) -> Result<[Vec<Record>; 4], Broken> {
-    let mut records: [Vec<Record>; 4] = Default::default();
+fn fresh(shared: &Shared) -> Result<[Vec<Record>; SECTIONS], Broken> {
+    let mut records: [Vec<Record>; SECTIONS] = Default::default();
     for (item, lines) in shared.state.queue.closed() {
         let Some(ended) = lines.ended else { continue };
         let row = Row {
@@ -82,6 +86,7 @@ fn fresh(shared: &Shared) -> Result<[Vec<Record>; 4], Broken> {
             claimed: lines.claimed,
             ended,
             ending: Ending::of(item.status()),
+            others: !lines.others.is_empty(),
             workflow: workflow_mark(&item.enqueued.workflow_id),
         };
         if !row.fits() {
@@ -96,6 +101,12 @@ fn fresh(shared: &Shared) -> Result<[Vec<Record>; 4], Broken> {
         }
         for (run, line) in runs_of(item, &row) {
             push(Section::Runs, run_to_seq(mark(Section::Runs, &[run]), line, item.seq));
+        }
+        for other in &lines.others {
+            push(Section::Others, other_of(item.seq, other.at));
+            if let Some(run) = &other.run {
+                push(Section::Runs, run_to_seq(mark(Section::Runs, &[run.as_str()]), other.at, item.seq));
+            }
         }
     }
     for section in &mut records {

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use cortexpilot_core::domain::fold::State;
+use cortexpilot_core::domain::queue::QueueEvent;
 
 use super::lines::{Lines, Window};
 use super::snapshot::{Part, Snapshot};
@@ -138,20 +139,15 @@ fn replay(snapshot: &Snapshot, queue_file: &Tracked, decisions_file: &Tracked) -
     let header = &snapshot.header;
     let mut state = State::default();
     state.resume(snapshot.asked()?);
-    // The offset of a line, and of an enqueue the position of its item.
-    let mut places: Vec<(u64, Option<u64>)> = Vec::with_capacity(snapshot.live.len() * 2);
-    for live in &snapshot.live {
-        places.push((live.enqueued, Some(live.seq)));
-        places.extend(live.claimed.map(|at| (at, None)));
-    }
+    let mut places: Vec<(u64, u64)> = snapshot.live.iter().map(|live| (live.at, live.seq)).collect();
     places.sort_unstable();
     let lines = lines_of(queue_file, &header.queue)?;
     let mut window = Window::wide();
     for (at, seq) in places {
-        if let Some(seq) = seq {
+        let Entry::Event(event, hash) = lines.read(&mut window, at)? else { return Err(other_line()) };
+        if matches!(event, QueueEvent::Enqueued(_)) {
             state.queue.skip_to(seq);
         }
-        let Entry::Event(event, hash) = lines.read(&mut window, at)? else { return Err(other_line()) };
         let applied = state.apply_at(&event, hash, at);
         applied.map_err(|oddity| Broken::new(format!("the line of a live item {oddity}")))?;
     }

@@ -2,14 +2,14 @@
 
 use std::ops::ControlFlow;
 
-use cortexpilot_core::domain::fold::{Lines as Places, Queue, item_of};
+use cortexpilot_core::domain::fold::{Lines as Places, OtherLine, Queue, item_of};
 use cortexpilot_core::domain::id::QueueItemId;
 use cortexpilot_core::domain::listing::{QueueFilter, QueueListing};
 use cortexpilot_core::domain::queue::{ItemState, QueueEvent, QueueItem};
 use cortexpilot_core::port::StoreError;
 
 use super::lines::Window;
-use super::table::{Cursor, Row, Section, Table, mark, offset_in, seq_in, workflow_mark};
+use super::table::{Cursor, Row, Section, Table, mark, offset_in, other_in, seq_bytes, seq_in, workflow_mark};
 use super::{Broken, Index};
 use crate::chain::{Chain, Entry, FileKind};
 use crate::follow::{End, follow};
@@ -34,7 +34,10 @@ impl Index {
 
     /// Where the lines of the closed item of this id stand.
     pub(crate) fn lines_of(&self, id: &QueueItemId) -> Result<Option<Places>, StoreError> {
-        self.ask_any(|| self.find_places(id), |queue| queue.lines_of(id).filter(|places| places.ended.is_some()))
+        self.ask_any(
+            || self.find_places(id),
+            |queue| queue.lines_of(id).filter(|places| places.ended.is_some()).cloned(),
+        )
     }
 
     fn ask(
@@ -87,7 +90,9 @@ impl Index {
         let Some(item) = self.find_id(id)? else { return Ok(None) };
         for table in &self.tables {
             if let Some(row) = table.row(item.seq)? {
-                return Ok(Some(Places { enqueued: row.enqueued, claimed: row.claimed, ended: Some(row.ended) }));
+                let others = others_of(table, &row)?.into_iter().map(|at| OtherLine { at, run: None }).collect();
+                let (enqueued, claimed, ended) = (row.enqueued, row.claimed, Some(row.ended));
+                return Ok(Some(Places { enqueued, claimed, ended, others }));
             }
         }
         Err(Broken::new("a table names an item that no table has"))
@@ -119,7 +124,7 @@ impl Index {
                 if found.as_ref().is_some_and(|found| found.seq >= seq) {
                     return Ok(ControlFlow::Break(()));
                 }
-                let item = self.read_item(&row(table, seq)?)?;
+                let item = self.read_item(table, &row(table, seq)?)?;
                 if !wanted(&item) {
                     return Ok(ControlFlow::Continue(()));
                 }
@@ -144,8 +149,9 @@ impl Index {
                     return Ok(ControlFlow::Break(()));
                 }
                 let row = row(table, seq_in(Section::Runs, record))?;
-                let item = self.read_item(&row)?;
-                if !runs_of(&item, &row).any(|(run, line)| run == run_id && line == at) {
+                let item = self.read_item(table, &row)?;
+                let named = runs_of(&item, &row).any(|(run, line)| run == run_id && line == at);
+                if !named && !self.was_claimed_as(table, &row, run_id, at)? {
                     return Ok(ControlFlow::Continue(()));
                 }
                 found = Some((item, at));
@@ -156,11 +162,14 @@ impl Index {
     }
 
     /// An item out of its lines.
-    fn read_item(&self, row: &Row) -> Result<QueueItem, Broken> {
+    fn read_item(&self, table: &Table, row: &Row) -> Result<QueueItem, Broken> {
         let mut window = Window::narrow();
-        let places = [Some(row.enqueued), row.claimed, Some(row.ended)];
-        let mut events: Vec<(QueueEvent, _)> = Vec::with_capacity(3);
-        for at in places.into_iter().flatten() {
+        let mut places = vec![row.enqueued, row.ended];
+        places.extend(row.claimed);
+        places.append(&mut others_of(table, row)?);
+        places.sort_unstable();
+        let mut events: Vec<(QueueEvent, _)> = Vec::with_capacity(places.len());
+        for at in places {
             match self.lines.read(&mut window, at)? {
                 Entry::Event(event, hash) => events.push((event, hash)),
                 Entry::Brief(_)
@@ -178,6 +187,15 @@ impl Index {
             return Err(Broken::new("a row leads to an item that is not closed"));
         }
         Ok(item)
+    }
+
+    /// Whether an earlier claim of the item, whose line stands here, was for this run.
+    fn was_claimed_as(&self, table: &Table, row: &Row, run_id: &str, at: u64) -> Result<bool, Broken> {
+        if !others_of(table, row)?.contains(&at) {
+            return Ok(false);
+        }
+        let entry = self.lines.read(&mut Window::narrow(), at)?;
+        Ok(matches!(entry, Entry::Event(QueueEvent::Claimed(claim), _) if claim.run_id == run_id))
     }
 
     /// Lists the items that the fold holds together with the closed ones, in enqueue order.
@@ -205,12 +223,26 @@ pub(super) fn runs_of<'a>(item: &'a QueueItem, row: &Row) -> impl Iterator<Item 
         ItemState::Closed { claim: None, .. }
         | ItemState::Pending
         | ItemState::Claimed(_)
+        | ItemState::Held(_)
+        | ItemState::Expired { .. }
         | ItemState::Cancelled { .. } => None,
     };
     let last = (item.run_id(), row.ended);
     // The same run twice is found by the later line.
     let claim = claim.filter(|(run, _)| *run != last.0);
     claim.into_iter().chain([last]).filter(|(run, _)| !run.is_empty())
+}
+
+/// Where the other lines of an item stand.
+fn others_of(table: &Table, row: &Row) -> Result<Vec<u64>, Broken> {
+    let mut others = Vec::new();
+    if row.others {
+        table.find(Section::Others, &seq_bytes(row.seq), |record| {
+            others.push(other_in(record));
+            Ok(ControlFlow::Continue(()))
+        })?;
+    }
+    Ok(others)
 }
 
 fn row(table: &Table, seq: u64) -> Result<Row, Broken> {
@@ -226,7 +258,8 @@ struct Closed<'a> {
 }
 
 impl Closed<'_> {
-    fn next_row(&mut self) -> Result<Option<Row>, Broken> {
+    /// The next row, with the number of its table.
+    fn next_row(&mut self) -> Result<Option<(usize, Row)>, Broken> {
         let mut least: Option<(usize, Row)> = None;
         for (at, cursor) in self.cursors.iter_mut().enumerate() {
             let Some(record) = cursor.peek()? else { continue };
@@ -237,7 +270,7 @@ impl Closed<'_> {
         }
         Ok(least.map(|(at, row)| {
             self.cursors[at].advance();
-            row
+            (at, row)
         }))
     }
 
@@ -249,9 +282,9 @@ impl Closed<'_> {
     }
 
     fn next_item(&mut self) -> Result<Option<QueueItem>, Broken> {
-        while let Some(row) = self.next_row()? {
+        while let Some((table, row)) = self.next_row()? {
             if self.may_fit(&row) {
-                let item = self.index.read_item(&row)?;
+                let item = self.index.read_item(&self.index.tables[table], &row)?;
                 if self.filter.accepts(&item) {
                     return Ok(Some(item));
                 }

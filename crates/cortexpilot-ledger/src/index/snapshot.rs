@@ -1,7 +1,7 @@
 //! The snapshot: everything that a process must know of the lines before a position in order to go on behind it.
 //!
 //! One file, replaced as a whole. It begins with a line that names the format, then the length of a JSON header in eight
-//! bytes, the header, the live items with the offsets of their lines, and the offsets of the lines that changed what
+//! bytes, the header, the live items with the offsets of their lines (a pair for each line), and the offsets of the lines that changed what
 //! operators decided; at its end stands the SHA-256 of all that. Numbers outside the header are big-endian.
 
 use std::io::Read as _;
@@ -21,19 +21,17 @@ use crate::log::Frontier;
 /// The file's name in the index's directory.
 pub(super) const NAME: &str = "snapshot";
 
-const MAGIC: &[u8] = b"cortexpilot ledger index 1\n";
+const MAGIC: &[u8] = b"cortexpilot ledger index 2\n";
 const DIGEST: usize = 32;
 
-/// A live item: its position, the offset of the line that enqueued it, and of the one that claimed it.
+/// A live item: its position, and the offset of a line of it. Each has as many of these as it has lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Live {
     pub(super) seq: u64,
-    pub(super) enqueued: u64,
-    pub(super) claimed: Option<u64>,
+    pub(super) at: u64,
 }
 
-const LIVE: usize = 24;
-const NONE: u64 = u64::MAX;
+const LIVE: usize = 16;
 
 #[derive(Debug, Clone)]
 pub(super) struct Snapshot {
@@ -184,7 +182,7 @@ impl Snapshot {
         bytes.extend_from_slice(&(header.len() as u64).to_be_bytes());
         bytes.extend_from_slice(&header);
         for live in &self.live {
-            for number in [live.seq, live.enqueued, live.claimed.unwrap_or(NONE)] {
+            for number in [live.seq, live.at] {
                 bytes.extend_from_slice(&number.to_be_bytes());
             }
         }
@@ -211,11 +209,7 @@ impl Snapshot {
         let lives = usize::try_from(header.live).ok().and_then(|live| live.checked_mul(LIVE)).ok_or_else(broken)?;
         let (live, changes) = body.split_at_checked(lives).ok_or_else(broken)?;
         let number = |bytes: &[u8]| bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
-        let live = live.chunks_exact(LIVE).map(|live| Live {
-            seq: number(&live[..8]),
-            enqueued: number(&live[8..16]),
-            claimed: Some(number(&live[16..])).filter(|offset| *offset != NONE),
-        });
+        let live = live.chunks_exact(LIVE).map(|live| Live { seq: number(&live[..8]), at: number(&live[8..]) });
         let snapshot = Self { live: live.collect(), changes: changes.chunks_exact(8).map(number).collect(), header };
         let as_said = snapshot.changes.len() as u64 == snapshot.header.changes && changes.len() % 8 == 0;
         if as_said { Ok(snapshot) } else { Err(broken()) }

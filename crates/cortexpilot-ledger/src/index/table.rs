@@ -1,14 +1,17 @@
 //! Tables: closed items by position, id, key and run. A table is written once and never changed.
 //!
-//! A table has four sections of records of one width each, sorted as byte strings, so that looking up is a binary search
+//! A table has five sections of records of one width each, sorted as byte strings, so that looking up is a binary search
 //! and merging tables is merging sorted lists. Numbers are big-endian. A record begins with what it is found by:
 //!
 //! | section | record | bytes |
 //! |---|---|---|
-//! | rows | position 5, offsets of the lines that enqueued, claimed and closed the item 6 each, ending 1, workflow 3 | 27 |
+//! | rows | position 5, offsets of the lines that enqueued, last claimed and closed the item 6 each, ending 1, workflow 3 | 27 |
 //! | ids | hash of the item's id 6, position 5 | 11 |
 //! | keys | hash of principal and idempotency key 6, position 5 | 11 |
 //! | runs | hash of the run 6, offset of the line that names it 6, position 5 | 17 |
+//! | others | position 5, offset of another line of the item 6 | 11 |
+//!
+//! An ending with its highest bit set says that there are others.
 //!
 //! Records stand in blocks of 2,048 bytes, none across two. Behind the sections stand the first records of all their
 //! blocks, which are kept in memory: every look-up then reads one block. Each block ends in eight bytes of a SHA-256 over
@@ -36,10 +39,11 @@ pub(super) enum Section {
     Ids,
     Keys,
     Runs,
+    Others,
 }
 
 impl Section {
-    pub(super) const ALL: [Self; 4] = [Self::Rows, Self::Ids, Self::Keys, Self::Runs];
+    pub(super) const ALL: [Self; SECTIONS] = [Self::Rows, Self::Ids, Self::Keys, Self::Runs, Self::Others];
 
     fn at(self) -> usize {
         self as usize
@@ -48,7 +52,7 @@ impl Section {
     fn width(self) -> usize {
         match self {
             Self::Rows => 27,
-            Self::Ids | Self::Keys => 11,
+            Self::Ids | Self::Keys | Self::Others => 11,
             Self::Runs => 17,
         }
     }
@@ -62,6 +66,9 @@ impl Section {
         records.div_ceil(self.per_block())
     }
 }
+
+/// How many sections there are.
+pub(super) const SECTIONS: usize = 5;
 
 const BLOCK: usize = 2048;
 const CHECK: usize = 8;
@@ -110,8 +117,13 @@ pub(super) struct Row {
     pub(super) claimed: Option<u64>,
     pub(super) ended: u64,
     pub(super) ending: Ending,
+    /// There are other lines of it.
+    pub(super) others: bool,
     pub(super) workflow: [u8; 3],
 }
+
+/// In the byte of an ending: there are other lines of the item.
+const OTHERS: u8 = 0x80;
 
 /// The largest position and the largest offset that a record can hold; the largest offset itself means that there is none.
 const SEQ_MAX: u64 = (1 << 40) - 1;
@@ -169,20 +181,21 @@ impl Row {
         for offset in [self.enqueued, self.claimed.unwrap_or(OFFSET_MAX), self.ended] {
             put(&mut record, &mut at, &offset_bytes(offset));
         }
-        put(&mut record, &mut at, &[self.ending as u8]);
+        put(&mut record, &mut at, &[self.ending as u8 | if self.others { OTHERS } else { 0 }]);
         put(&mut record, &mut at, &self.workflow);
         record
     }
 
     pub(super) fn read(record: &Record) -> Result<Self, Broken> {
         let offset = |at: usize| number(&record[at..at + 6]);
-        let ending = Ending::ALL.get(usize::from(record[23]));
+        let ending = Ending::ALL.get(usize::from(record[23] & !OTHERS));
         Ok(Self {
             seq: number(&record[..5]),
             enqueued: offset(5),
             claimed: Some(offset(11)).filter(|offset| *offset != OFFSET_MAX),
             ended: offset(17),
             ending: *ending.ok_or_else(|| Broken::new("a row has an unknown ending"))?,
+            others: record[23] & OTHERS != 0,
             workflow: std::array::from_fn(|at| record[24 + at]),
         })
     }
@@ -205,10 +218,23 @@ pub(super) fn run_to_seq(mark: [u8; 6], offset: u64, seq: u64) -> Record {
     record
 }
 
+/// The record of another line of an item.
+pub(super) fn other_of(seq: u64, offset: u64) -> Record {
+    let (mut record, mut at) = (Record::default(), 0);
+    put(&mut record, &mut at, &seq_bytes(seq));
+    put(&mut record, &mut at, &offset_bytes(offset));
+    record
+}
+
+/// The offset in such a record.
+pub(super) fn other_in(record: &Record) -> u64 {
+    number(&record[5..11])
+}
+
 /// The position in a record of the section.
 pub(super) fn seq_in(section: Section, record: &Record) -> u64 {
     let from = match section {
-        Section::Rows => 0,
+        Section::Rows | Section::Others => 0,
         Section::Ids | Section::Keys => 6,
         Section::Runs => 12,
     };
@@ -226,7 +252,7 @@ pub(super) struct Described {
     /// Its name: 32 hexadecimal digits that follow from what went into it.
     pub(super) name: String,
     /// Records of each section.
-    pub(super) records: [u64; 4],
+    pub(super) records: [u64; SECTIONS],
 }
 
 impl Described {
@@ -281,7 +307,7 @@ pub(super) fn is_table(file_name: &str) -> bool {
 pub(super) struct Table {
     pub(super) is: Described,
     file: File,
-    fences: [Vec<u8>; 4],
+    fences: [Vec<u8>; SECTIONS],
 }
 
 impl Table {
@@ -459,7 +485,7 @@ pub(super) struct TableWriter<'a> {
 impl<'a> TableWriter<'a> {
     pub(super) fn new(disk: &'a Disk, path: &Path, name: String) -> io::Result<Self> {
         let file = disk.create_empty(path)?;
-        let is = Described { name, records: [0; 4] };
+        let is = Described { name, records: [0; SECTIONS] };
         let (block, pending, fences) = (Vec::with_capacity(BLOCK), Vec::new(), Vec::new());
         Ok(Self { disk, file, is, block, blocks: 0, pending, written: 0, fences })
     }

@@ -14,7 +14,9 @@ use cortexpilot_core::port::conformance::{
 use cortexpilot_core::port::fake::ManualClock;
 
 use super::build::Builder;
-use super::table::{Described, Ending, Record, Row, Section, Table, TableWriter, mark, run_to_seq, seq_in, to_seq};
+use super::table::{
+    Described, Ending, Record, Row, SECTIONS, Section, Table, TableWriter, mark, other_of, run_to_seq, seq_in, to_seq,
+};
 use super::{DIR, IndexOptions, snapshot::Snapshot};
 use crate::disk::Disk;
 use crate::faults::{Fault, Faults};
@@ -29,11 +31,16 @@ fn quick() -> tempfile::TempDir {
 
 /// So many rows, every second position, with one id and one run each, every third under a key, and all in one run besides.
 fn table(dir: &std::path::Path, rows: u64) -> Described {
-    let mut sections: [Vec<Record>; 4] = Default::default();
+    let mut sections: [Vec<Record>; SECTIONS] = Default::default();
     for n in 0..rows {
         let seq = n * 2;
         let (enqueued, ended) = (n * 1000, n * 1000 + 500);
-        let row = Row { seq, enqueued, claimed: None, ended, ending: Ending::Success, workflow: [1, 2, 3] };
+        let (ending, others) = (Ending::Success, n % 5 == 0);
+        let row = Row { seq, enqueued, claimed: None, ended, ending, others, workflow: [1, 2, 3] };
+        if others {
+            sections[4].push(other_of(seq, enqueued + 7));
+            sections[4].push(other_of(seq, enqueued + 9));
+        }
         sections[0].push(row.record());
         sections[1].push(to_seq(mark(Section::Ids, &[&format!("item {n}")]), seq));
         if n % 3 == 0 {
@@ -167,7 +174,8 @@ fn every_flipped_bit_and_every_cut_of_a_snapshot_is_found() {
     let path = dir.path().join(DIR).join("snapshot");
     let bytes = std::fs::read(&path).unwrap();
     let whole = Snapshot::decode(&bytes).unwrap();
-    assert_eq!((whole.live.len(), whole.header.next_seq), (2, 10));
+    let live: std::collections::BTreeSet<u64> = whole.live.iter().map(|live| live.seq).collect();
+    assert_eq!((live.len(), whole.live.len(), whole.header.next_seq), (2, 3, 10), "two items, one of them claimed");
     let mut changed = bytes.clone();
     for at in 0..bytes.len() {
         for bit in 0..8 {

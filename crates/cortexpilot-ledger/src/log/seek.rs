@@ -53,10 +53,21 @@ pub(super) fn prove_line(root: &Path, of: &LineOf, nodes: &mut KeptNodes) -> Res
 /// Which file such a line stands in.
 pub(super) fn file_of(of: &LineOf) -> FileKind {
     match of {
-        LineOf::Enqueued(_) | LineOf::Cancelled(_) | LineOf::Claimed(_) | LineOf::Completed(_) => FileKind::Queue,
-        LineOf::Request(_) | LineOf::Frozen | LineOf::Unfrozen | LineOf::Policy | LineOf::Token(_) => {
-            FileKind::Decisions
-        }
+        LineOf::Enqueued(_)
+        | LineOf::Cancelled(_)
+        | LineOf::Claimed(_)
+        | LineOf::Completed(_)
+        | LineOf::Held(_)
+        | LineOf::Requeued(_)
+        | LineOf::Expired(_)
+        | LineOf::StopRequested(_) => FileKind::Queue,
+        LineOf::Request(_)
+        | LineOf::Frozen
+        | LineOf::Unfrozen
+        | LineOf::Paused
+        | LineOf::Resumed
+        | LineOf::Policy
+        | LineOf::Token(_) => FileKind::Decisions,
     }
 }
 
@@ -136,6 +147,16 @@ fn is_it(line: &[u8], of: &LineOf) -> bool {
         LineOf::Completed(id) => {
             queue(line, id, |event| matches!(event, QueueEvent::Done(event) if event.queue_id == *id))
         }
+        LineOf::Held(id) => queue(line, id, |event| matches!(event, QueueEvent::Held(event) if event.queue_id == *id)),
+        LineOf::Requeued(id) => {
+            queue(line, id, |event| matches!(event, QueueEvent::Requeued(event) if event.queue_id == *id))
+        }
+        LineOf::Expired(id) => {
+            queue(line, id, |event| matches!(event, QueueEvent::Expired(event) if event.queue_id == *id))
+        }
+        LineOf::StopRequested(id) => {
+            queue(line, id, |event| matches!(event, QueueEvent::StopRequested(event) if event.queue_id == *id))
+        }
         LineOf::Request(id) => decided(line, id.as_str(), |event| match event {
             DecisionEvent::Requested(asked) => asked.id == *id,
             DecisionEvent::Joined(joined) => joined.id == *id,
@@ -145,6 +166,8 @@ fn is_it(line: &[u8], of: &LineOf) -> bool {
             DecisionEvent::Elicited(_)
             | DecisionEvent::Frozen(_)
             | DecisionEvent::Unfrozen(_)
+            | DecisionEvent::Paused(_)
+            | DecisionEvent::Resumed(_)
             | DecisionEvent::PolicySet(_)
             | DecisionEvent::PolicyProposed(_)
             | DecisionEvent::TokenMade(_)
@@ -152,6 +175,8 @@ fn is_it(line: &[u8], of: &LineOf) -> bool {
         }),
         LineOf::Frozen => decided(line, "\"FROZEN\"", |event| matches!(event, DecisionEvent::Frozen(_))),
         LineOf::Unfrozen => decided(line, "\"UNFROZEN\"", |event| matches!(event, DecisionEvent::Unfrozen(_))),
+        LineOf::Paused => decided(line, "\"PAUSED\"", |event| matches!(event, DecisionEvent::Paused(_))),
+        LineOf::Resumed => decided(line, "\"RESUMED\"", |event| matches!(event, DecisionEvent::Resumed(_))),
         LineOf::Policy => decided(line, "\"POLICY_", |event| {
             matches!(event, DecisionEvent::PolicySet(_) | DecisionEvent::PolicyProposed(_))
         }),
@@ -166,6 +191,8 @@ fn is_it(line: &[u8], of: &LineOf) -> bool {
             | DecisionEvent::Elicited(_)
             | DecisionEvent::Frozen(_)
             | DecisionEvent::Unfrozen(_)
+            | DecisionEvent::Paused(_)
+            | DecisionEvent::Resumed(_)
             | DecisionEvent::PolicySet(_)
             | DecisionEvent::PolicyProposed(_) => false,
         }),

@@ -10,6 +10,7 @@ use cortexpilot_core::domain::refusal::CountLine;
 use super::failure::Broken;
 use super::flush::Pending;
 use super::{BUG, Obstacle, Writer, Wrote};
+use crate::beside::Keeper;
 use crate::chain::FileKind;
 use crate::disk;
 use crate::lock::LockProblem;
@@ -141,6 +142,9 @@ impl Writer {
         if shared.refuses_writes().is_none() && shared.queue_file.repaired.is_none() {
             self.pins.tidy(&shared.state.queue).map_err(io)?;
         }
+        let keeper = Keeper::new(root, &common.disk);
+        keeper.tidy(&shared.state.queue).map_err(io)?;
+        self.keeper = Some(keeper);
         Ok(())
     }
 }

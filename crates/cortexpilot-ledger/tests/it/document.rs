@@ -10,10 +10,12 @@ use cortexpilot_core::domain::command::{ApprovalPolicy, Decide};
 use cortexpilot_core::domain::id::Sha256Digest;
 use cortexpilot_core::domain::principal::{Principal, PrincipalKind};
 use cortexpilot_core::domain::text::Reason;
+use cortexpilot_core::domain::time::Schedule;
 use cortexpilot_core::domain::token::{TokenId, TokenText};
 use cortexpilot_core::port::StoreRead as _;
 use cortexpilot_core::port::conformance::{
-    Ask, approve, block_on, cancel, claim, complete, execute, govern, known, lease, person, reject, revoke, soon,
+    Ask, approve, block_on, cancel, changes, claim, claim_that, complete, execute, expire, fail, govern, known, lease,
+    lose, person, reject, release, repeatable, requeue, revoke, revoke_lease, soon, stop,
 };
 use cortexpilot_ledger::{repair, verify};
 use jiff::SignedDuration;
@@ -107,6 +109,7 @@ fn every_member_of_every_line_is_on_the_page() {
     let Verdict::Claimed(item) = block_on(execute(&world.store, claim(soon(2)))) else { panic!("not claimed") };
     block_on(execute(&world.store, complete(item.queue_id(), &lease(&item), soon(3))));
     block_on(execute(&world.store, Ask::of("run_c").unseen()));
+    leased(&world);
     let bot = block_on(known(&world.store, PrincipalKind::Agent, "bot", soon(4)));
     let (ann, bob) = (
         block_on(known(&world.store, PrincipalKind::Operator, "ann", soon(4))),
@@ -128,6 +131,8 @@ fn every_member_of_every_line_is_on_the_page() {
         (&bob, Decide::SetPolicy(ApprovalPolicy::Operator)),
         (&ann, Decide::Freeze),
         (&ann, Decide::Unfreeze),
+        (&ann, Decide::Pause),
+        (&ann, Decide::Resume),
     ];
     let commands = deeds.map(|(who, what)| govern(who, soon(6), what));
     let asked = [
@@ -161,9 +166,36 @@ fn every_member_of_every_line_is_on_the_page() {
             events.insert(event);
         }
     }
-    let all = "APPROVAL_REQUESTED APPROVED DENIED ELICITED EXPIRED FROZEN LEDGER_REPAIRED POLICY_PROPOSED POLICY_SET \
-               QUEUE_CANCEL QUEUE_CLAIM QUEUE_DONE QUEUE_ENQUEUE REJECTED TOKEN_CREATED TOKEN_REVOKED TOKEN_ROTATED UNFROZEN";
+    let all = "APPROVAL_REQUESTED APPROVED DENIED ELICITED EXPIRED FROZEN LEDGER_REPAIRED PAUSED POLICY_PROPOSED \
+               POLICY_SET QUEUE_CANCEL QUEUE_CLAIM QUEUE_DONE QUEUE_ENQUEUE QUEUE_EXPIRE QUEUE_HOLD QUEUE_REQUEUE QUEUE_STOP \
+               REJECTED RESUMED TOKEN_CREATED TOKEN_REVOKED TOKEN_ROTATED UNFROZEN";
     assert_eq!(events.into_iter().collect::<Vec<_>>().join(" "), all, "every event there is");
+}
+
+/// Every line that a claim can come to, with every member.
+fn leased(world: &World) {
+    let store = &world.store;
+    let ask = |run: &str| {
+        let mut ask = Ask::of(run).at(20).with(50, None);
+        ask.run = repeatable(run, 1, 60);
+        ask.run.repository = Some("/srv/repository".into());
+        ask
+    };
+    let item = block_on(ask("run_g").enqueue(store));
+    let id = item.queue_id();
+    let first = block_on(changes(store, claim_that(id, soon(20))));
+    block_on(changes(store, lose(&first, 0, 900, soon(21))));
+    let second = block_on(changes(store, claim_that(id, soon(90))));
+    block_on(changes(store, stop(id, soon(91))));
+    block_on(changes(store, release(id, &lease(&second), true, soon(92))));
+    block_on(changes(store, requeue(id, soon(93))));
+    block_on(changes(store, claim_that(id, soon(94))));
+    block_on(changes(store, revoke_lease(id, soon(95))));
+    block_on(changes(store, fail(id, soon(96))));
+    let mut late = ask("run_h");
+    late.parameters.deadline = Schedule::parse("2026-03-01T12:01:00Z").unwrap();
+    let late = block_on(late.enqueue(store));
+    block_on(changes(store, expire(late.queue_id(), soon(99))));
 }
 
 #[test]

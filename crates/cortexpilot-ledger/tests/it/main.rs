@@ -7,6 +7,8 @@ mod support;
 mod conformance;
 mod parity;
 
+mod beside;
+
 mod files;
 mod index;
 mod keys;

@@ -41,6 +41,26 @@ fn members_are_derived_in_their_order_of_precedence() {
 }
 
 #[test]
+fn the_repository_is_kept_where_it_is_an_absolute_path_and_decides_nothing() {
+    let root = Root::new();
+    let rows = [
+        (json!({"root": "/srv/repo", "baseline_ref": "HEAD"}), Some("/srv/repo")),
+        (json!({"root": "relative/repo"}), None),
+        (json!({"root": "/srv/\u{202e}oper"}), None),
+        (json!({"root": format!("/{}", "x".repeat(5000))}), None),
+        (json!({"root": 7}), None),
+        (json!(["/srv/repo"]), None),
+        (json!(null), None),
+    ];
+    for (at, (repo, want)) in rows.into_iter().enumerate() {
+        let name = format!("run_{at}");
+        let change = |manifest: &mut serde_json::Map<String, Value>| drop(manifest.insert("repo".into(), repo.clone()));
+        RunFixture::new(&name).manifest(change).write(&root.path()).unwrap();
+        assert_eq!(root.facts(&name).unwrap().repository.as_deref(), want, "{repo}");
+    }
+}
+
+#[test]
 fn the_smallest_accepted_run_is_a_manifest_and_a_contract() {
     let root = Root::new();
     let dir = root.path().join("small");
@@ -217,6 +237,24 @@ fn nothing_that_would_be_executed_is_hidden_by_its_shape() {
         effect.tool_permissions.iter().map(|(name, value)| format!("{name}={value}")).collect();
     assert_eq!(permissions, ["shell=true", "network=null", "mcp_tools=a,1"]);
     assert_eq!((effect.runner.as_str(), effect.timeout_s), ("codex", Some(1)));
+}
+
+#[test]
+fn what_a_runner_is_told_to_start_is_shown_before_what_looks_at_its_work() {
+    let root = Root::new();
+    let shown = |run: &str, options: Value| {
+        let fixture = RunFixture::new(run).contract(|contract| _ = contract.insert("runtime_options".into(), options));
+        fixture.write(&root.path()).unwrap();
+        let effect = root.facts(run).unwrap().effect;
+        (effect.runner, effect.commands)
+    };
+    let texts = |commands: &[&str]| commands.iter().map(|command| (*command).to_owned()).collect::<Vec<_>>();
+    let command = json!({"runner": "shell", "command": ["/bin/sh", "-c", "echo \"a\" >> b"]});
+    assert_eq!(shown("shell", command), ("shell".into(), texts(&[r#"/bin/sh -c "echo \"a\" >> b""#, "echo ok"])));
+    let script = json!({"runner": "script", "script": [{"emit": "x"}, {"exec": ["make", "all", ""]}, {"fail": 1}]});
+    assert_eq!(shown("script", script), ("script".into(), texts(&["make all \"\"", "echo ok"])));
+    assert_eq!(shown("odd", json!({"command": "make", "script": 5})), ("agents".into(), texts(&["make", "echo ok"])));
+    assert_eq!(shown("odder", json!("make")), ("agents".into(), texts(&["echo ok"])));
 }
 
 #[test]

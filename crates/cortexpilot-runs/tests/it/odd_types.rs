@@ -24,7 +24,7 @@ const CONTRACT: [&str; 12] = [
     "runtime_options",
     "timeout_retry/timeout_sec",
 ];
-const MANIFEST: [&str; 17] = [
+const MANIFEST: [&str; 19] = [
     "run_id",
     "task_id",
     "status",
@@ -41,6 +41,8 @@ const MANIFEST: [&str; 17] = [
     "role_binding_summary",
     "runner",
     "runner/name",
+    "repo",
+    "repo/root",
     "problems",
 ];
 const EVENT: [&str; 9] = [

@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::{FromRequestParts as _, RawPathParams, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method};
+use axum::http::{HeaderMap, Method, Uri};
 use axum::response::Response;
 use cortexpilot_core::app::Failure;
 use cortexpilot_core::domain::gate::Denial;
@@ -20,10 +20,12 @@ use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::time::Instant;
 use tokio::time::error::Elapsed;
 
+use super::edge::Answered;
 use super::error::Refused;
 use super::ids::RequestIds;
 use super::query::Query;
 use super::serve::Connected;
+use super::spare::Sent;
 use super::table::{Access, Effect, Operation, Verb};
 use super::{HttpState, agents, body, not_part, receipt};
 use crate::auth::{Auth, Unidentified};
@@ -64,7 +66,7 @@ pub(crate) struct Call {
     /// The query, which holds no parameter that the operation does not take.
     pub(crate) query: Query,
     /// The headers that were sent.
-    pub(crate) headers: HeaderMap,
+    pub(crate) headers: Sent,
     /// A receipt beside the acknowledgement would be welcome.
     pub(crate) prefers_receipt: bool,
     /// Whatever comes after the command itself must be given up by then, so that what was done is answered as done.
@@ -131,24 +133,59 @@ pub(crate) fn dispatch(
         let Some(operation) = operations.iter().find(|operation| operation.verb.as_str() == wanted.as_str()) else {
             return Box::pin(wrong_method(&state, &operations, &parts)).await.render(&ids, &nobody());
         };
-        let caller = match admit(&state, operation.access, &parts.headers).await {
-            Ok(caller) => caller,
-            Err(refused) => return refused.render(&ids, &nobody()),
+        let segments = match operation.path.contains('{') {
+            true => segments(&mut parts),
+            false => Some((String::new(), String::new())),
         };
-        let handled = Handled { operation: operation.id, whom: Whom::Caller(caller.clone()) };
-        let answer = async {
-            if operation.access == Access::Token {
-                state.throttle.request(operation.id, &caller)?;
-            }
-            let call = read(state.clone(), operation, caller.clone(), &mut parts, body).await?;
-            let _turn = state.throttle.read(operation.id).await?;
-            within(state.options.limits.answer, operation.effect, (operation.handler)(call)).await
-        };
-        let response = answer.await.unwrap_or_else(|refused| refused.render(&ids, &caller));
-        let mut response = agents::for_reader(operation, &caller, &ids, response).await;
-        response.extensions_mut().insert(handled);
+        let connected = parts.extensions.get::<Connected>().cloned();
+        let headers = Sent::of(std::mem::take(&mut parts.headers));
+        let mut asked = Asked { uri: &parts.uri, headers, segments, connected, body: Some(body) };
+        let Answered { mut response, handled } = operate(&state, operation, &ids, &mut asked).await;
+        if let Some(handled) = handled {
+            response.extensions_mut().insert(handled);
+        }
         response
     }
+}
+
+/// A request whose operation is known.
+pub(super) struct Asked<'a> {
+    pub(super) uri: &'a Uri,
+    pub(super) headers: Sent,
+    /// The path's variable segments, decoded, or none where they are no text.
+    pub(super) segments: Option<(String, String)>,
+    pub(super) connected: Option<Connected>,
+    /// None where nobody would read it.
+    pub(super) body: Option<Body>,
+}
+
+/// Judges who asks, and answers.
+pub(super) async fn operate(
+    state: &Arc<HttpState>,
+    operation: &'static Operation,
+    ids: &RequestIds,
+    asked: &mut Asked<'_>,
+) -> Answered {
+    let caller = match admit(state, operation.access, &asked.headers).await {
+        Ok(caller) => caller,
+        Err(refused) => return Answered { response: refused.render(ids, &nobody()), handled: None },
+    };
+    let answer = async {
+        if operation.access == Access::Token {
+            state.throttle.request(operation.id, &caller)?;
+        }
+        let body = match operation.verb {
+            Verb::Get => Bytes::new(),
+            Verb::Post => Box::pin(asked.read_body(state, &caller)).await?,
+        };
+        // It begins to work when it is waited for; made first, what it needs is kept in one place alone.
+        let work = (operation.handler)(asked.call(state, operation, &caller, body)?);
+        let _turn = state.throttle.read(operation.id).await?;
+        within(state.options.limits.answer, operation.effect, work).await
+    };
+    let response = answer.await.unwrap_or_else(|refused| refused.render(ids, &caller));
+    let response = agents::for_reader(operation, &caller, ids, response).await;
+    Answered { response, handled: Some(Handled { operation: operation.id, whom: Whom::Caller(caller) }) }
 }
 
 /// Answers a request whose path is not known.
@@ -217,43 +254,39 @@ pub(crate) async fn identify(auth: &Auth, within: Duration, headers: &HeaderMap)
     })
 }
 
-async fn read(
-    state: Arc<HttpState>,
-    operation: &'static Operation,
-    caller: Arc<Caller>,
-    parts: &mut Parts,
-    body: Body,
-) -> Result<Call, Refused> {
-    let (segment, second) = match operation.path.contains('{') {
-        true => segments(parts)?,
-        false => (String::new(), String::new()),
-    };
-    let body = match operation.verb {
-        Verb::Get => Bytes::new(),
-        Verb::Post => {
-            let read = async {
-                let _turn = state.throttle.body(&caller).await?;
-                read_body(&state, &parts.headers, body).await
-            };
-            Box::pin(read).await?
+impl Asked<'_> {
+    async fn read_body(&mut self, state: &HttpState, caller: &Caller) -> Result<Bytes, Refused> {
+        if self.segments.is_none() {
+            return Err(Refused::NoSuchPath);
         }
-    };
-    let query = Query::parse(&parts.uri, operation.query)?;
-    let prefers_receipt = receipt::preferred(&parts.headers);
-    let role = stated_role(&parts.headers);
-    let headers = std::mem::take(&mut parts.headers);
-    let connected = parts.extensions.get::<Connected>().cloned();
-    let until = Instant::now() + state.options.limits.answer.mul_f64(0.9);
-    Ok(Call { role, state, caller, segment, second, query, headers, connected, prefers_receipt, until, body })
+        let _turn = state.throttle.body(caller).await?;
+        read_body(state, &self.headers, self.body.take().unwrap_or_default()).await
+    }
+
+    /// Hands over what was sent.
+    fn call(
+        &mut self,
+        state: &Arc<HttpState>,
+        operation: &'static Operation,
+        caller: &Arc<Caller>,
+        body: Bytes,
+    ) -> Result<Call, Refused> {
+        let (segment, second) = self.segments.take().ok_or(Refused::NoSuchPath)?;
+        let query = Query::parse(self.uri, operation.query)?;
+        let (headers, connected) = (std::mem::take(&mut self.headers), self.connected.take());
+        let (role, prefers_receipt) = (stated_role(&headers), receipt::preferred(&headers));
+        let until = Instant::now() + state.options.limits.answer.mul_f64(0.9);
+        let (state, caller) = (state.clone(), caller.clone());
+        Ok(Call { role, state, caller, segment, second, query, headers, connected, prefers_receipt, until, body })
+    }
 }
 
 /// The path's variable segments. One that is no UTF-8 once decoded names nothing here.
-fn segments(parts: &mut Parts) -> Result<(String, String), Refused> {
+fn segments(parts: &mut Parts) -> Option<(String, String)> {
     // The router has them ready.
-    let params = RawPathParams::from_request_parts(parts, &()).now_or_never().and_then(Result::ok);
-    let params = params.ok_or(Refused::NoSuchPath)?;
+    let params = RawPathParams::from_request_parts(parts, &()).now_or_never().and_then(Result::ok)?;
     let mut values = params.iter().map(|(_, value)| value.to_owned());
-    Ok((values.next().unwrap_or_default(), values.next().unwrap_or_default()))
+    Some((values.next().unwrap_or_default(), values.next().unwrap_or_default()))
 }
 
 /// The stated role. Two role headers, or one that is no text, state no role that could be held.

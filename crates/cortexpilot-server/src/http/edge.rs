@@ -26,7 +26,7 @@ use super::error::Refused;
 use super::hosts::AllowedHosts;
 use super::ids::{Names, RequestIds};
 use super::metrics::Counters;
-use super::{cors, csrf, gzip};
+use super::{cors, csrf, gzip, spare};
 
 /// Headers of every answer. The policy lets a browser load nothing for an answer that it was made to show as a page; the
 /// one page there is brings its own.
@@ -89,9 +89,8 @@ impl Edge {
     }
 
     /// What is judged before anything is looked at that a caller asks for.
-    fn admit(&self, request: &Request) -> Result<(), (ErrorCode, &'static str)> {
-        let (method, headers) = (request.method(), request.headers());
-        self.hosts.admit(method, request.uri(), headers).map_err(|code| (code, code.row().meaning))?;
+    fn admit(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), (ErrorCode, &'static str)> {
+        self.hosts.admit(method, uri, headers).map_err(|code| (code, code.row().meaning))?;
         if csrf::is_unproven(method, headers) {
             let said = "A change that is signed in by cookie must show where it comes from: send `x-cortexpilot-csrf: 1`, or use \
                         a bearer token. Nothing was changed.";
@@ -141,20 +140,33 @@ where
     }
 
     fn call(&mut self, mut request: Request) -> Self::Future {
-        let arrived = self.edge.arrive(&mut request);
+        let (mut arrived, ids) = self.edge.arrive(request.method(), request.uri(), request.headers());
+        let (method, uri, ids) = (request.method().clone(), request.uri().clone(), Arc::new(ids));
+        request.extensions_mut().insert(ids.clone());
         // A route only begins to work when it is awaited, so nothing of it has happened where the request goes no further.
-        let inside = arrived.goes_on.is_ok().then(|| self.inner.call(request));
+        let inside = arrived.goes_on().then(|| self.inner.call(request));
         let edge = self.edge.clone();
-        Box::pin(async move { Ok(edge.leave(arrived, inside).await) })
+        Box::pin(async move {
+            let inside = inside.map(|inside| async {
+                let Ok(mut response) = inside.await;
+                let handled = response.extensions_mut().remove();
+                Answered { response, handled }
+            });
+            let answered = edge.answered(&mut arrived, &ids, &method, &uri, inside).await;
+            Ok(edge.leave(arrived, Arc::unwrap_or_clone(ids), &method, &uri, answered).await)
+        })
     }
 }
 
+/// An answer, and what it was given to whom.
+pub(super) struct Answered {
+    pub(super) response: Response,
+    pub(super) handled: Option<Handled>,
+}
+
 /// A request that has come.
-struct Arrived {
-    started: Instant,
-    ids: Arc<RequestIds>,
-    method: Method,
-    uri: Uri,
+pub(super) struct Arrived {
+    started: Option<Instant>,
     /// The page elsewhere that sent it, if one may.
     page: Option<HeaderValue>,
     /// What its answer may be compressed with.
@@ -163,57 +175,70 @@ struct Arrived {
     goes_on: Result<(), Box<Response>>,
 }
 
+impl Arrived {
+    pub(super) fn goes_on(&self) -> bool {
+        self.goes_on.is_ok()
+    }
+}
+
 impl Edge {
-    fn arrive(&self, request: &mut Request) -> Arrived {
-        let ids = Arc::new(self.name(request.headers()));
-        let page = cors::page(&self.hosts, request.headers());
+    /// Names a request and judges whether it goes any further.
+    pub(super) fn arrive(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> (Arrived, RequestIds) {
+        let ids = self.name(headers);
+        let page = cors::page(&self.hosts, headers);
         let refused =
             |(code, reason): (ErrorCode, &str)| Refused::Coded(code, reason.to_owned()).render(&ids, &nobody());
-        let goes_on = match self.admit(request).map_err(refused) {
-            Ok(()) => match page.as_ref().and_then(|_| cors::preflight(request.method(), request.headers())) {
+        let goes_on = match self.admit(method, uri, headers).map_err(refused) {
+            Ok(()) => match page.as_ref().and_then(|_| cors::preflight(method, headers)) {
                 Some(answer) => Err(Box::new(answer)),
                 None => Ok(()),
             },
             Err(refusal) => Err(Box::new(refusal)),
         };
-        request.extensions_mut().insert(ids.clone());
-        Arrived {
-            started: Instant::now(),
-            method: request.method().clone(),
-            uri: request.uri().clone(),
-            accepted: gzip::accepted(request.method(), request.headers()),
-            ids,
-            page,
-            goes_on,
+        let started = tracing::enabled!(tracing::Level::INFO).then(Instant::now);
+        (Arrived { started, accepted: gzip::accepted(method, headers), page, goes_on }, ids)
+    }
+
+    /// The answer, before it is given the headers of every answer: what `inside` makes of the request, unless it panics.
+    pub(super) async fn answered<F>(
+        &self,
+        arrived: &mut Arrived,
+        ids: &RequestIds,
+        method: &Method,
+        uri: &Uri,
+        inside: Option<F>,
+    ) -> Answered
+    where
+        F: Future<Output = Answered>,
+    {
+        let of_nobody = |response| Answered { response, handled: None };
+        match (std::mem::replace(&mut arrived.goes_on, Ok(())), inside) {
+            (Err(instead), _) => of_nobody(*instead),
+            (Ok(()), Some(inside)) => AssertUnwindSafe(inside).catch_unwind().await.unwrap_or_else(|_| {
+                // The panic's own message went to the process's panic hook; it may name anything, so nobody else gets it.
+                let path = loggable(uri.path());
+                tracing::error!(request_id = %ids.request_id, %method, path, "a request handler panicked");
+                of_nobody(Refused::internal().render(ids, &nobody()))
+            }),
+            (Ok(()), None) => of_nobody(Refused::internal().render(ids, &nobody())),
         }
     }
 
-    async fn leave<F>(&self, arrived: Arrived, inside: Option<F>) -> Response
-    where
-        F: Future<Output = Result<Response, Infallible>>,
-    {
-        let Arrived { started, ids, method, uri, page, accepted, goes_on } = arrived;
-        let mut response = match (goes_on, inside) {
-            (Err(instead), _) => *instead,
-            (Ok(()), Some(inside)) => AssertUnwindSafe(inside).catch_unwind().await.map_or_else(
-                |_| {
-                    // The panic's own message went to the process's panic hook; it may name anything, so nobody else gets it.
-                    let path = loggable(uri.path());
-                    tracing::error!(request_id = %ids.request_id, %method, path, "a request handler panicked");
-                    Refused::internal().render(&ids, &nobody())
-                },
-                |Ok(answer)| answer,
-            ),
-            (Ok(()), None) => Refused::internal().render(&ids, &nobody()),
-        };
-        ids.echo(response.headers_mut());
-        harden(response.headers_mut());
-        cors::mark(&self.hosts, page, response.headers_mut());
-        let handled = response.extensions().get::<Handled>();
-        let operation = handled.map(|handled| handled.operation);
+    /// What every answer is given on its way out.
+    pub(super) async fn leave(
+        &self,
+        arrived: Arrived,
+        ids: RequestIds,
+        method: &Method,
+        uri: &Uri,
+        answered: Answered,
+    ) -> Response {
+        let Arrived { started, page, accepted, .. } = arrived;
+        let Answered { mut response, handled } = answered;
+        let operation = handled.as_ref().map(|handled| handled.operation);
         let code = response.extensions().get::<ErrorCode>().copied();
         self.counters.count(operation, response.status(), code);
-        if tracing::enabled!(tracing::Level::INFO) {
+        if let Some(started) = started {
             // Neither the query nor any header but the ids: a token may stand in either.
             tracing::info!(
                 request_id = %ids.request_id,
@@ -221,13 +246,17 @@ impl Edge {
                 %method,
                 path = loggable(uri.path()),
                 operation = operation.unwrap_or("none"),
-                principal = handled.and_then(Handled::principal).unwrap_or("none"),
+                principal = handled.as_ref().and_then(Handled::principal).unwrap_or("none"),
                 status = response.status().as_u16(),
                 code = code.map_or("", ErrorCode::as_str),
                 elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
                 "http"
             );
         }
+        let headers = response.headers_mut();
+        harden(headers);
+        ids.echo(headers);
+        cors::mark(&self.hosts, page, headers);
         gzip::shrunk(accepted, response).await
     }
 }
@@ -241,10 +270,13 @@ fn loggable(path: &str) -> String {
     path.split('/').map(segment).collect::<Vec<_>>().join("/")
 }
 
+/// Gives an answer the headers of every answer; one that it brings itself stays.
 fn harden(headers: &mut HeaderMap) {
+    let own = std::mem::replace(headers, spare::take());
     for (name, value) in HEADERS {
-        headers.entry(name).or_insert(value);
+        headers.insert(name, value);
     }
+    headers.extend(own);
 }
 
 #[cfg(test)]

@@ -22,6 +22,8 @@ pub(super) fn operations() -> Vec<Operation> {
         operation!(gate, Read, Token).codes(&[&[ScopeForbidden]]),
         operation!(freeze, Write, Token).codes(&[&[MetadataRequired, ApproverUnverified, ScopeForbidden]]),
         operation!(unfreeze, Write, Token).codes(&[&[MetadataRequired, ApproverUnverified, ScopeForbidden]]),
+        operation!(pause, Write, Token).codes(&[&[ApproverUnverified, ScopeForbidden]]),
+        operation!(resume, Write, Token).codes(&[&[ApproverUnverified, ScopeForbidden]]),
         operation!(tokens, Read, Token).codes(&[&[ScopeForbidden]]),
         operation!(revoke, Write, Token).codes(&[&[
             TokenNotFound,
@@ -84,6 +86,40 @@ pub(crate) fn unfreeze(call: Call) -> Answer {
         let stating = stating(&call)?;
         let standing = call.state.app.unfreeze(&call.caller, stating).await?;
         Ok(acknowledged(&call, Some(LineOf::Unfrozen), &view(&call, &standing)).await)
+    })
+}
+
+/// Stops claims in every process, and nothing else: queueing goes on, and what is claimed is finished. Operators only.
+#[utoipa::path(
+    post,
+    path = "/api/gate/pause",
+    operation_id = "gate_pause",
+    tag = "governance",
+    request_body = DecisionArgs,
+    responses((status = 200, description = "How the gate stands, paused.", body = StandingView))
+)]
+pub(crate) fn pause(call: Call) -> Answer {
+    Box::pin(async move {
+        let stating = stating(&call)?;
+        let standing = call.state.app.pause(&call.caller, stating).await?;
+        Ok(acknowledged(&call, Some(LineOf::Paused), &view(&call, &standing)).await)
+    })
+}
+
+/// Ends a pause: workers claim again. Operators only.
+#[utoipa::path(
+    post,
+    path = "/api/gate/resume",
+    operation_id = "gate_resume",
+    tag = "governance",
+    request_body = DecisionArgs,
+    responses((status = 200, description = "How the gate stands.", body = StandingView))
+)]
+pub(crate) fn resume(call: Call) -> Answer {
+    Box::pin(async move {
+        let stating = stating(&call)?;
+        let standing = call.state.app.resume(&call.caller, stating).await?;
+        Ok(acknowledged(&call, Some(LineOf::Resumed), &view(&call, &standing)).await)
     })
 }
 

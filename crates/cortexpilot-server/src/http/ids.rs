@@ -1,10 +1,12 @@
 //! The names of a request: taken from the caller where they are sound, made here otherwise, and echoed either way.
 
+use std::fmt;
+use std::ops::Deref;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use cortexpilot_core::domain::id::{Sha256Digest, hex};
+use cortexpilot_core::domain::id::Sha256Digest;
 use cortexpilot_core::port::Ids;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -36,9 +38,54 @@ impl Names {
 /// Under which names this request is found in logs here and elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RequestIds {
-    pub(crate) request_id: String,
-    pub(crate) trace_id: String,
-    traceparent: Option<String>,
+    pub(crate) request_id: Name,
+    pub(crate) trace_id: Name,
+    traceparent: Option<Name>,
+}
+
+/// One name: visible ASCII, in the form in which it goes back to the caller.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Name(HeaderValue);
+
+impl Name {
+    /// A header that was sent once, as 1 to 128 visible ASCII characters.
+    fn sent(headers: &HeaderMap, name: &HeaderName) -> Option<Self> {
+        one(headers, name).and_then(|text| HeaderValue::from_str(text).ok()).map(Self)
+    }
+
+    fn of(text: &str) -> Self {
+        Self(HeaderValue::from_str(text).expect("invariant: ids are visible ASCII"))
+    }
+
+    /// Sixteen bytes in hexadecimal.
+    fn hex(bytes: &[u8]) -> Self {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut text = [0; 32];
+        for (pair, byte) in text.as_chunks_mut().0.iter_mut().zip(bytes) {
+            *pair = [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]];
+        }
+        Self(HeaderValue::from_bytes(&text).expect("invariant: digits are visible ASCII"))
+    }
+}
+
+impl Deref for Name {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        self.0.to_str().expect("invariant: ids are visible ASCII")
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self)
+    }
+}
+
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&**self, f)
+    }
 }
 
 impl RequestIds {
@@ -46,38 +93,32 @@ impl RequestIds {
     /// the trace id. What has another form than it must have is as if it had not been sent; for what is missing there is
     /// `made`.
     pub(crate) fn of(headers: &HeaderMap, made: impl FnOnce() -> [u8; 32]) -> Self {
-        let traceparent = one(headers, &TRACEPARENT).filter(|text| trace_of(text).is_some());
-        let trace_id = one(headers, &TRACE_ID).or_else(|| trace_of(traceparent?));
-        let request_id = one(headers, &REQUEST_ID).map(str::to_owned);
-        let trace_id = trace_id.map(str::to_owned);
+        let traceparent = Name::sent(headers, &TRACEPARENT).filter(|text| trace_of(text).is_some());
+        let of_parent = || traceparent.as_deref().and_then(trace_of).map(Name::of);
+        let trace_id = Name::sent(headers, &TRACE_ID).or_else(of_parent);
+        let request_id = Name::sent(headers, &REQUEST_ID);
         let (request_id, trace_id) = match (request_id, trace_id) {
             (Some(request_id), Some(trace_id)) => (request_id, trace_id),
             (request_id, trace_id) => {
                 let made = made();
                 let (first, second) = made.split_at(16);
-                (request_id.unwrap_or_else(|| hex(first)), trace_id.unwrap_or_else(|| hex(second)))
+                (request_id.unwrap_or_else(|| Name::hex(first)), trace_id.unwrap_or_else(|| Name::hex(second)))
             }
         };
-        Self { request_id, trace_id, traceparent: traceparent.map(str::to_owned) }
+        Self { request_id, trace_id, traceparent }
     }
 
     /// The names of a request that nobody sent, for the document.
     pub(crate) fn example(request_id: &str) -> Self {
-        Self { request_id: request_id.to_owned(), trace_id: "tid-1".to_owned(), traceparent: None }
+        Self { request_id: Name::of(request_id), trace_id: Name::of("tid-1"), traceparent: None }
     }
 
     /// Puts the names on an answer.
-    pub(crate) fn echo(&self, headers: &mut HeaderMap) {
-        // With the guards of every answer there are a dozen: room for them is made once.
-        headers.reserve(16);
-        let mut put = |name: HeaderName, value: &str| {
-            let value = HeaderValue::from_str(value).expect("invariant: ids are visible ASCII");
-            headers.insert(name, value);
-        };
-        put(REQUEST_ID, &self.request_id);
-        put(TRACE_ID, &self.trace_id);
-        if let Some(traceparent) = &self.traceparent {
-            put(TRACEPARENT, traceparent);
+    pub(crate) fn echo(self, headers: &mut HeaderMap) {
+        headers.insert(REQUEST_ID, self.request_id.0);
+        headers.insert(TRACE_ID, self.trace_id.0);
+        if let Some(Name(traceparent)) = self.traceparent {
+            headers.insert(TRACEPARENT, traceparent);
         }
     }
 }
@@ -124,12 +165,12 @@ mod tests {
     #[test]
     fn sound_ids_are_taken_and_echoed() {
         let taken = ids(&[("x-request-id", "rid-1"), ("traceparent", PARENT)]);
-        assert_eq!((taken.request_id.as_str(), taken.trace_id.as_str()), ("rid-1", "4bf92f3577b34da6a3ce929d0e0e4736"));
+        assert_eq!((&*taken.request_id, &*taken.trace_id), ("rid-1", "4bf92f3577b34da6a3ce929d0e0e4736"));
         let mut headers = HeaderMap::new();
         taken.echo(&mut headers);
         assert_eq!(headers["traceparent"], PARENT);
         let both = ids(&[("x-trace-id", "tid-1"), ("traceparent", PARENT)]);
-        assert_eq!(both.trace_id, "tid-1", "the plainer header is the more deliberate one");
+        assert_eq!(&*both.trace_id, "tid-1", "the plainer header is the more deliberate one");
     }
 
     #[test]

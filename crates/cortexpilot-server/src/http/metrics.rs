@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use axum::body::Body;
@@ -18,9 +19,24 @@ use super::table::{Answer, Operation, operation};
 /// Counters by operation, status and code. As many as the table allows and no more: nothing a caller sends is a label.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
-    answers: Mutex<BTreeMap<Label, u64>>,
+    answers: [Answers; SHARDS],
     /// Tool calls by server, tool and outcome.
     calls: Mutex<BTreeMap<[&'static str; 3], u64>>,
+}
+
+/// Threads count apart as far as they can: they would wait for each other at every request.
+const SHARDS: usize = 8;
+
+/// What some threads counted, alone on its line of the processor's memory.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Answers(Mutex<BTreeMap<Label, u64>>);
+
+thread_local! {
+    static SHARD: usize = {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        NEXT.fetch_add(1, Ordering::Relaxed) % SHARDS
+    };
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,7 +51,19 @@ impl Counters {
     pub(crate) fn count(&self, operation: Option<&'static str>, status: StatusCode, code: Option<ErrorCode>) {
         let operation = operation.unwrap_or("none");
         let label = Label { operation, status: status.as_u16(), code: code.map_or("", ErrorCode::as_str) };
-        *lock(&self.answers).entry(label).or_default() += 1;
+        let shard = SHARD.try_with(|shard| *shard).unwrap_or_default();
+        *lock(&self.answers[shard].0).entry(label).or_default() += 1;
+    }
+
+    /// What all threads counted.
+    fn answers(&self) -> BTreeMap<Label, u64> {
+        let mut all = BTreeMap::new();
+        for Answers(some) in &self.answers {
+            for (label, count) in &*lock(some) {
+                *all.entry(*label).or_default() += count;
+            }
+        }
+        all
     }
 
     /// The Prometheus text format, version 0.0.4. Labels are our own words, so none needs escaping.
@@ -44,7 +72,7 @@ impl Counters {
             "# HELP cortexpilot_http_answers_total Answers by operation, status and code since the process started.\n\
              # TYPE cortexpilot_http_answers_total counter\n",
         );
-        for (Label { operation, status, code }, count) in &*lock(&self.answers) {
+        for (Label { operation, status, code }, count) in self.answers() {
             // Writing to a String cannot fail.
             let _ = writeln!(
                 out,
@@ -111,7 +139,7 @@ pub(super) fn operations() -> Vec<Operation> {
     vec![operation!(show, Read, Token).cleaned_by_handler()]
 }
 
-/// Counts of answers by operation, status and code since the process started, as Prometheus text.
+/// Counts of answers since the process started, of what happened to items, and how the work stands, as Prometheus text.
 #[utoipa::path(
     get,
     path = "/metrics",
@@ -130,9 +158,37 @@ pub(crate) fn show(call: Call) -> Answer {
         if let Some(receipts) = call.state.app.receipts() {
             text.push_str(&signing(&receipts.health()));
         }
+        text.push_str(&call.state.tally.text(call.state.app.reader()).await);
         let mut response = Response::new(Body::from(text));
         let plain = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
         response.headers_mut().insert(CONTENT_TYPE, plain);
         Ok(response)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_threads_count_apart_is_told_as_one() {
+        let counters = Counters::default();
+        std::thread::scope(|scope| {
+            for _ in 0..2 * SHARDS {
+                scope.spawn(|| {
+                    counters.count(Some("queue_get"), StatusCode::OK, None);
+                    counters.count(None, StatusCode::NOT_FOUND, Some(ErrorCode::QueueItemNotFound));
+                });
+            }
+        });
+        let text = counters.text();
+        let told: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
+        assert_eq!(
+            told,
+            [
+                "cortexpilot_http_answers_total{operation=\"none\",status=\"404\",code=\"QUEUE_ITEM_NOT_FOUND\"} 16",
+                "cortexpilot_http_answers_total{operation=\"queue_get\",status=\"200\",code=\"\"} 16",
+            ]
+        );
+    }
 }

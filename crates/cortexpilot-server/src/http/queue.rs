@@ -190,7 +190,8 @@ pub(crate) fn cancel(call: Call) -> Answer {
 #[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 struct ItemFilter {
-    /// Only items of this status, in any case: `PENDING`, `CLAIMED`, `CANCELLED`, or how they ended.
+    /// Only items of this status, in any case: `PENDING`, `CLAIMED`, `LOST`, `DEAD_LETTER`, `CANCELLED`, `EXPIRED`, or how they
+    /// ended.
     #[param(nullable = false)]
     status: Option<String>,
     /// Only items of this workflow case.
@@ -246,7 +247,7 @@ pub(crate) fn position(cursor: &str) -> Result<u64, Refused> {
     position.ok_or_else(|| Refused::form("`cursor` is not one that this list gave out."))
 }
 
-/// Shows one queue item.
+/// Shows one queue item; of a claimed one, how far its worker says that it is.
 #[utoipa::path(
     get,
     path = "/api/queue/{queue_id}",
@@ -264,6 +265,10 @@ pub(crate) fn get(call: Call) -> Answer {
         };
         let missing = || Denial::new(QueueItemNotFound, "There is no queue item with this id.");
         let item = item.ok_or_else(|| Refused::from(Failure::Denied(missing())))?;
-        Ok(ok(&ItemView::of(&item, reader.now())))
+        let beat = match item.claim() {
+            Some(_) => reader.queue().beat(item.queue_id()).await?,
+            None => None,
+        };
+        Ok(ok(&ItemView::with_beat(&item, beat.as_ref(), reader.now())))
     })
 }

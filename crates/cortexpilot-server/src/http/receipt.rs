@@ -10,6 +10,7 @@ use cortexpilot_core::app::Failure;
 use cortexpilot_core::domain::approval::ApprovalId;
 use cortexpilot_core::domain::gate::Denial;
 use cortexpilot_core::domain::id::QueueItemId;
+use cortexpilot_core::domain::queue::ItemState;
 use cortexpilot_core::error::ErrorCode;
 use cortexpilot_core::port::StoreError;
 use cortexpilot_core::port::receipts::{LineOf, NoReceipt, ReceiptDocument};
@@ -22,6 +23,7 @@ use super::openapi::parameters::{ApprovalPath, QueuePath};
 use super::scope::{self, Sight};
 use super::table::{Answer, Operation, operation};
 use crate::wire::receipt::receipt_code;
+use crate::wire::words::ReceiptOf;
 use crate::wire::{ReceiptView, WithReceipt};
 
 /// RFC 7240: what a caller would like and does not insist on.
@@ -109,12 +111,12 @@ pub(super) fn operations() -> Vec<Operation> {
 #[into_params(parameter_in = Query)]
 struct LineParams {
     /// What was done with the item; blank or absent for `enqueued`.
-    #[param(inline, nullable = false, value_type = Option<crate::wire::words::ReceiptOf>)]
+    #[param(inline, nullable = false, value_type = Option<ReceiptOf>)]
     of: Option<String>,
 }
 
 // Whoever may see the item may have its receipt: it holds hashes, and nothing that the line says.
-/// Proves that the line which queued the item (or `of` cancelled, claimed, completed it) is signed.
+/// Proves that the line which queued the item is signed, or the last that did what `of` names.
 #[utoipa::path(
     get,
     path = "/api/queue/{queue_id}/receipt",
@@ -129,22 +131,39 @@ pub(crate) fn of_item(call: Call) -> Answer {
         let gone = || missing(ErrorCode::QueueItemNotFound, "There is no queue item with this id.");
         let id = QueueItemId::parse(&call.segment).ok_or_else(gone)?;
         let item = call.state.app.reader().queue().item(&id).await?.ok_or_else(gone)?;
-        let status = item.status().to_owned();
         let not_done = || missing(ErrorCode::ReceiptNotFound, "That was not done with this item.");
-        let claimed = !matches!(status.as_str(), "PENDING" | "CANCELLED");
+        // An item that waits again, or is held, was claimed before; what else was done with it, its lines tell.
+        let (cancelled, completed) = match &item.state {
+            ItemState::Cancelled { .. } => (true, false),
+            ItemState::Closed { .. } => (false, true),
+            ItemState::Pending | ItemState::Claimed(_) | ItemState::Held(_) | ItemState::Expired { .. } => {
+                (false, false)
+            }
+        };
+        let claimed = item.attempts > 0 || completed;
         let of = match call.query.text("of").unwrap_or("enqueued") {
             "enqueued" => LineOf::Enqueued(id),
-            "cancelled" if status == "CANCELLED" => LineOf::Cancelled(id),
+            "cancelled" if cancelled => LineOf::Cancelled(id),
             "claimed" if claimed => LineOf::Claimed(id),
-            "completed" if claimed && status != "CLAIMED" => LineOf::Completed(id),
-            "cancelled" | "claimed" | "completed" => return Err(not_done()),
+            "completed" if completed => LineOf::Completed(id),
+            "stop_requested" if done(&call, &id, "QUEUE_STOP").await? => LineOf::StopRequested(id),
+            "held" if done(&call, &id, "QUEUE_HOLD").await? => LineOf::Held(id),
+            "requeued" if done(&call, &id, "QUEUE_REQUEUE").await? => LineOf::Requeued(id),
+            "expired" if done(&call, &id, "QUEUE_EXPIRE").await? => LineOf::Expired(id),
+            word if ReceiptOf::WORDS.contains(&word) => return Err(not_done()),
             _ => {
-                let said = "The query parameter `of` must be enqueued, cancelled, claimed or completed.";
-                return Err(Refused::form(said));
+                let known = ReceiptOf::WORDS.join(", ");
+                return Err(Refused::form(format!("The query parameter `of` must be one of {known}.")));
             }
         };
         kept(&call, of).await
     })
+}
+
+/// Whether there is such a line of the item.
+async fn done(call: &Call, id: &QueueItemId, event: &str) -> Result<bool, Refused> {
+    let lines = call.state.app.reader().queue().lines_of(id).await?;
+    Ok(lines.iter().any(|line| line.said().event() == event))
 }
 
 // Whoever may see the request may have the receipt of its last decision; of an approved one that is its item's line.

@@ -51,6 +51,24 @@ pub(crate) fn standing(caller: &Caller) -> Result<(), Refused> {
     }
 }
 
+/// What waits to be claimed, and what is to be carried out: for workers, and for operators, who may claim as well.
+pub(crate) fn work(caller: &Caller) -> Result<(), Refused> {
+    match caller.established().map(|principal| principal.kind) {
+        Some(PrincipalKind::Operator | PrincipalKind::Worker) => Ok(()),
+        Some(PrincipalKind::Agent | PrincipalKind::Anonymous) | None => {
+            Err(refused("Only a worker or an operator who is signed in sees what is to be carried out."))
+        }
+    }
+}
+
+/// Who works, on which machines: as [`standing`].
+pub(crate) fn workers(caller: &Caller) -> Result<(), Refused> {
+    match caller.established().map(|principal| principal.kind) {
+        Some(PrincipalKind::Operator | PrincipalKind::Anonymous) => Ok(()),
+        Some(PrincipalKind::Agent | PrincipalKind::Worker) | None => Err(refused("Only an operator sees who works.")),
+    }
+}
+
 fn refused(said: &str) -> Refused {
     Refused::Failure(Failure::Denied(Denial::new(ErrorCode::ScopeForbidden, said)))
 }

@@ -14,17 +14,17 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::Router;
+use super::direct::ControlPlane;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::{Request, StatusCode};
 use axum::response::{IntoResponse as _, Response};
+use futures_util::future::Either;
 use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tower::ServiceExt as _;
 
 mod patient;
 mod places;
@@ -93,8 +93,12 @@ impl Default for ServeLimits {
 ///
 /// # Errors
 /// None of a single connection: those are logged and end that connection alone.
-pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<Output = ()> + Send) -> io::Result<()> {
-    serve_with(listener, router, ServeLimits::default(), shutdown).await
+pub async fn serve(
+    listener: TcpListener,
+    plane: impl Into<ControlPlane>,
+    shutdown: impl Future<Output = ()> + Send,
+) -> io::Result<()> {
+    serve_with(listener, plane, ServeLimits::default(), shutdown).await
 }
 
 /// [`serve`] with other limits.
@@ -103,10 +107,11 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<
 /// When the listener has no address any more, which means that nothing could ever be accepted.
 pub async fn serve_with(
     listener: TcpListener,
-    router: Router,
+    plane: impl Into<ControlPlane>,
     limits: ServeLimits,
     shutdown: impl Future<Output = ()> + Send,
 ) -> io::Result<()> {
+    let plane = plane.into();
     let address = listener.local_addr()?;
     let places = Places::new(limits.connections);
     let (stop, stopping) = watch::channel(false);
@@ -132,9 +137,9 @@ pub async fn serve_with(
                 }
             }
         };
-        let (router, begun, stopping) = (router.clone(), begun.clone(), stopping.clone());
+        let (plane, begun, stopping) = (plane.clone(), begun.clone(), stopping.clone());
         connections.spawn(async move {
-            if let Err(error) = connection(stream, router, limits, begun, stopping, &place).await {
+            if let Err(error) = connection(stream, plane, limits, begun, stopping, &place).await {
                 tracing::debug!(%error, "a connection ended early");
             }
         });
@@ -171,7 +176,7 @@ async fn accept(listener: &TcpListener, places: &Arc<Places>) -> io::Result<(Tcp
 
 async fn connection(
     stream: TcpStream,
-    router: Router,
+    plane: ControlPlane,
     limits: ServeLimits,
     begun: mpsc::Sender<Infallible>,
     mut stopping: watch::Receiver<bool>,
@@ -187,7 +192,7 @@ async fn connection(
     }
     let (begun, until) = (Arc::new(begun), Arc::new(stopping.clone()));
     let service =
-        hyper::service::service_fn(|request: Request<Incoming>| carry_out(&router, request, &begun, &until, seat));
+        hyper::service::service_fn(|request: Request<Incoming>| carry_out(&plane, request, &begun, &until, seat));
     let mut http = http1::Builder::new();
     // What a client has not read yet is kept here: little of it, for there may be many that read nothing.
     let buffered = limits.head_bytes.max(64 * 1024);
@@ -215,32 +220,43 @@ async fn connection(
 
 /// Answers one request. What may change something runs in a task of its own: when the caller hangs up, this future is dropped
 /// and the task goes on, unless its handler looks at [`Connected`] and leaves it. A plain read ends with its caller.
-fn carry_out(
-    router: &Router,
-    mut request: Request<Incoming>,
+fn carry_out<'a>(
+    plane: &'a ControlPlane,
+    request: Request<Incoming>,
     begun: &Arc<mpsc::Sender<Infallible>>,
     stopping: &Arc<watch::Receiver<bool>>,
     seat: &Arc<Seat>,
-) -> impl Future<Output = Result<Response<Counted>, Infallible>> + use<> {
-    let (router, begun) = (router.clone(), begun.clone());
+) -> impl Future<Output = Result<Response<Counted>, Infallible>> + use<'a> {
     let under_way = seat.begin();
+    let stopping = stopping.clone();
+    let answering = match plane.find(&request) {
+        Some(found) => Either::Left(found.answer(request.into_parts().0, Connected { listens: None, stopping })),
+        None => Either::Right(Box::pin(routed(plane.clone(), request, begun.clone(), stopping))),
+    };
+    async move { Ok(answering.await.map(|body| Counted { body, _under_way: under_way })) }
+}
+
+fn routed(
+    plane: ControlPlane,
+    mut request: Request<Incoming>,
+    begun: Arc<mpsc::Sender<Infallible>>,
+    stopping: Arc<watch::Receiver<bool>>,
+) -> impl Future<Output = Response> + use<> {
     let reads = request.method().is_safe();
     let (waits, listens) = if reads { (None, None) } else { Some(watch::channel(())).unzip() };
-    request.extensions_mut().insert(Connected { listens, stopping: stopping.clone() });
+    request.extensions_mut().insert(Connected { listens, stopping });
     let answering = async move {
-        let answer = router.oneshot(request.map(Body::new)).await;
+        let answer = plane.route(request.map(Body::new)).await;
         drop(begun);
         answer
     };
     async move {
         let _waits = waits;
-        let Ok(response) = if reads {
-            answering.await
-        } else {
-            // The router catches the panics of handlers; what is left is a runtime that is being shut down.
-            tokio::spawn(answering).await.unwrap_or_else(|_| Ok(StatusCode::INTERNAL_SERVER_ERROR.into_response()))
-        };
-        Ok(response.map(|body| Counted { body, _under_way: under_way }))
+        if reads {
+            return answering.await;
+        }
+        // The router catches the panics of handlers; what is left is a runtime that is being shut down.
+        tokio::spawn(answering).await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
     }
 }
 

@@ -20,8 +20,8 @@ use utoipa_axum::router::OpenApiRouter;
 use super::call::Call;
 use super::error::Refused;
 use super::{
-    approvals, docs, govern, health, ledger, metrics, openapi, page, queue, receipt, run_files, run_views, runs,
-    stream, work, workflows,
+    approvals, docs, govern, health, intervene, ledger, metrics, openapi, page, queue, receipt, run_files, run_views,
+    runs, stream, work, workers, workflows,
 };
 
 /// Whether an operation may change anything.
@@ -268,6 +268,8 @@ static OPERATIONS: LazyLock<Vec<Operation>> = LazyLock::new(|| {
         stream::queue::operations(),
         ledger::operations(),
         work::operations(),
+        intervene::operations(),
+        workers::operations(),
         receipt::operations(),
         approvals::operations(),
         govern::operations(),

@@ -296,7 +296,7 @@ impl Shared {
         // No token goes any further: what it stood for is known.
         let token = take_tokens(&mut parts.headers);
         let connected = parts.extensions.get::<Connected>().cloned();
-        let caller = Arc::new(HttpCaller { principal, request_id: ids.request_id.clone() });
+        let caller = Arc::new(HttpCaller { principal, request_id: ids.request_id.to_string() });
         let message = match parts.method {
             Method::POST => self.message(&parts.headers, body).await?,
             // A session's own stream, and its end.

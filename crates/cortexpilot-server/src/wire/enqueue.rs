@@ -166,6 +166,10 @@ pub struct AppliedView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub approver_reason: Option<String>,
+    /// The repository that the source run worked on; left out, as in the line, where its manifest names none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub repository: Option<String>,
     /// The line's chain hash.
     pub h: String,
     /// It was queued before; nothing was appended now.
@@ -206,6 +210,7 @@ impl AppliedView {
             approval_policy: provenance.approval_policy.clone(),
             approvals: provenance.approvals.clone(),
             approver_reason: provenance.approver_reason.clone(),
+            repository: provenance.repository.clone(),
             h: item.line_hash?.to_string(),
             already_applied: applied.already_applied,
             current_status: item.status().to_owned(),

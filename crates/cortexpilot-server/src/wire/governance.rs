@@ -1,7 +1,7 @@
 //! What holds for everybody, and personal tokens.
 
 use cortexpilot_core::domain::command::{ApprovalPolicy, MutationGate, Policy};
-use cortexpilot_core::domain::governance::Standing;
+use cortexpilot_core::domain::governance::{Freeze, Standing};
 use cortexpilot_core::domain::text::{Reason, Stated};
 use cortexpilot_core::domain::time::ledger_text;
 use cortexpilot_core::domain::token::TokenRecord;
@@ -58,6 +58,9 @@ pub struct StandingView {
     /// Applies and claims are stopped everywhere; `null` where they are not.
     #[schema(required = true)]
     pub frozen: Option<FrozenView>,
+    /// Claims are stopped everywhere, and nothing else; `null` where they are not.
+    #[schema(required = true)]
+    pub paused: Option<FrozenView>,
 }
 
 /// Who set something, and when.
@@ -83,7 +86,7 @@ pub struct LoweringView {
     pub until: String,
 }
 
-/// A freeze.
+/// A freeze, or a pause.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, ToSchema)]
 pub struct FrozenView {
     /// Since when.
@@ -131,12 +134,17 @@ impl StandingView {
                     until: ledger_text(until(lowering.at)),
                 }
             }),
-            frozen: standing.frozen.as_ref().map(|freeze| FrozenView {
-                since: ledger_text(freeze.since),
-                by: freeze.by.clone(),
-                reason: freeze.reason.as_ref().map(|reason| shown(reason, REASON_MAX).0),
-            }),
+            frozen: standing.frozen.as_ref().map(frozen),
+            paused: standing.paused.as_ref().map(frozen),
         }
+    }
+}
+
+fn frozen(freeze: &Freeze) -> FrozenView {
+    FrozenView {
+        since: ledger_text(freeze.since),
+        by: freeze.by.clone(),
+        reason: freeze.reason.as_ref().map(|reason| shown(reason, REASON_MAX).0),
     }
 }
 

@@ -17,8 +17,9 @@ pub struct LineView {
     /// The line's number, from 1.
     #[schema(minimum = 1)]
     pub seq: u64,
-    /// What was done: `QUEUE_ENQUEUE`, `QUEUE_CANCEL`, `QUEUE_CLAIM`, `QUEUE_DONE`, `LEDGER_REPAIRED`, `LEDGER_ADOPTED`, or the
-    /// event of a newer version; empty where a line of the original says nothing.
+    /// What was done: `QUEUE_ENQUEUE`, `QUEUE_CANCEL`, `QUEUE_CLAIM`, `QUEUE_DONE`, `QUEUE_STOP`, `QUEUE_HOLD`, `QUEUE_REQUEUE`,
+    /// `QUEUE_EXPIRE`, `LEDGER_REPAIRED`, `LEDGER_ADOPTED`, or the event of a newer version; empty where a line of the original
+    /// says nothing.
     pub event: String,
     /// When.
     #[schema(required = true)]
@@ -26,7 +27,8 @@ pub struct LineView {
     /// The item it is about.
     #[schema(required = true)]
     pub queue_id: Option<String>,
-    /// Whose doing it was: the principal of an enqueue; of a cancel, with its role; of a claim, the worker as it names itself.
+    /// Whose doing it was: the principal of an enqueue; of a cancel, with its role; of a claim, the worker as it names
+    /// itself; of what an operator did about a claimed or held item, the operator with the role.
     #[schema(required = true)]
     pub by: Option<String>,
     /// Why, as stated.
@@ -90,7 +92,7 @@ pub struct HistoryLineView {
     /// The facts.
     #[serde(flatten)]
     pub facts: LineView,
-    /// Where to ask for the proof that this line is signed.
+    /// Where to ask for the proof that this line is signed; of several lines that did the same, the last.
     #[schema(required = true)]
     pub receipt: Option<String>,
 }
@@ -114,6 +116,11 @@ impl HistoryView {
                 "QUEUE_CANCEL" => Some("cancelled"),
                 "QUEUE_CLAIM" => Some("claimed"),
                 "QUEUE_DONE" => Some("completed"),
+                // Of several, the last is proven.
+                "QUEUE_STOP" => Some("stop_requested"),
+                "QUEUE_HOLD" => Some("held"),
+                "QUEUE_REQUEUE" => Some("requeued"),
+                "QUEUE_EXPIRE" => Some("expired"),
                 _ => None,
             };
             // An id of ours needs no escape; one of the original may.

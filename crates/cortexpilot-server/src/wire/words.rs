@@ -7,11 +7,16 @@ use std::borrow::Cow;
 use cortexpilot_core::domain::approval::{self, ApprovalStatus};
 use cortexpilot_core::domain::command::ApprovalPolicy;
 use cortexpilot_core::domain::gate::GateId;
+use cortexpilot_core::domain::lease::{HeldKind, Idle};
+use cortexpilot_core::domain::listing;
 use cortexpilot_core::domain::principal::{PrincipalKind, Surface};
 use cortexpilot_core::error::ErrorCode;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::{PartialSchema, ToSchema};
+
+/// Why a claim finds nothing.
+const IDLE: [Idle; 3] = [Idle::Empty, Idle::Paused, Idle::AtCapacity];
 
 macro_rules! words {
     ($($(#[doc = $doc:literal])+ $name:ident = $words:expr;)+) => { $(
@@ -38,6 +43,12 @@ fn one_of(meaning: &str, words: impl IntoIterator<Item = &'static str>) -> RefOr
     object.enum_values(Some(words)).build().into()
 }
 
+impl ReceiptOf {
+    /// The words.
+    pub const WORDS: [&str; 8] =
+        ["enqueued", "cancelled", "claimed", "completed", "stop_requested", "held", "requeued", "expired"];
+}
+
 words! {
     /// Why something was refused. Stable: clients decide by it. Each has a page under docs/errors.
     Code = ErrorCode::ALL.iter().map(|code| code.as_str());
@@ -60,11 +71,17 @@ words! {
     /// How an item stands against its schedule and deadline.
     SlaState = ["in_progress", "completed", "ended", "scheduled", "breached", "at_risk", "on_track"];
     /// Where an item stands in the queue.
-    QueueState = ["claimed", "closed", "eligible", "waiting"];
+    QueueState = listing::QueueState::ALL.map(listing::QueueState::as_str);
     /// Why an item cannot be claimed yet; empty where nothing stands in the way.
-    WaitingReason = ["scheduled_for_future", ""];
+    WaitingReason = ["scheduled_for_future", "backing_off", ""];
+    /// Why an item is held for an operator.
+    HeldHow = HeldKind::ALL.map(HeldKind::as_str);
+    /// Why a claim found nothing.
+    IdleReason = IDLE.map(Idle::as_str);
+    /// Why nothing may be claimed now: as a claim says, or that operators have frozen the system.
+    NothingNext = IDLE.map(Idle::as_str).into_iter().chain(["frozen"]);
     /// Which line of an item a receipt is of.
-    ReceiptOf = ["enqueued", "cancelled", "claimed", "completed"];
+    ReceiptOf = ReceiptOf::WORDS;
     /// How a request stands that people decide.
     ApprovalState = ApprovalStatus::ALL.map(ApprovalStatus::as_str);
     /// The same where the run was looked at: `STALE` where what was asked has changed, so that nobody can approve it.

@@ -16,7 +16,7 @@ use crate::record::{CONTRACT, Ending, FileRef, Level, Opening, RecordProblem, Ru
 use crate::runner::{Job, Reading};
 use crate::sandbox::{self, Enforced, Policy};
 use crate::snapshot::Snapshot;
-use crate::workspace::{Diff, Workspace};
+use crate::workspace::{Diff, Scratch, Workspace};
 
 /// Carries out one item. Blocks until everything it started has ended; call it on a thread of its own.
 ///
@@ -120,6 +120,8 @@ struct Found {
     tests: Vec<TestRun>,
     changed_by_tests: Vec<String>,
     failure: Option<Failure>,
+    /// What was enforced is recorded.
+    sandboxed: bool,
 }
 
 type Recorded<T> = Result<T, RecordProblem>;
@@ -168,7 +170,8 @@ impl Course<'_> {
             }
         }
         if self.stop.is_asked() {
-            self.fail(FailureKind::Stopped, "it was asked to stop before the runner was started");
+            let reason = format!("{}; the runner was not started", self.stop.reason());
+            self.fail(FailureKind::Stopped, reason);
             return Ok(());
         }
         self.at(Stage::Running);
@@ -198,7 +201,7 @@ impl Course<'_> {
             reading: Some(&reading),
         };
         let bounds = Bounds { hard: contract.timeout, idle: contract.idle_timeout };
-        let ran = self.run(&job, stdin, bounds, sink, Stage::Running)?;
+        let ran = self.run(&job, stdin, None, bounds, sink)?;
         let reading = reading.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         let Some(ran) = ran else { return Ok(()) };
         self.sandboxed(&ran.enforced)?;
@@ -223,7 +226,7 @@ impl Course<'_> {
             (Some(cut), _) => {
                 let limit = |seconds: u64| format!("{seconds} s");
                 match cut {
-                    Cut::Stopped => (FailureKind::Stopped, "it was asked to stop".to_owned()),
+                    Cut::Stopped => (FailureKind::Stopped, self.stop.reason().to_owned()),
                     Cut::TimedOut => (
                         FailureKind::TimedOut,
                         format!("the runner took longer than {}", limit(contract.timeout.as_secs())),
@@ -320,12 +323,13 @@ impl Course<'_> {
             };
             let job = Job { argv: test.argv.clone(), ..Job::default() };
             let bounds = Bounds { hard: contract.timeout, idle: contract.timeout };
-            let Some(ran) = self.run(&job, None, bounds, sink, Stage::Testing)? else { return Ok(()) };
-            if index == 0 && contract.command.is_none() && contract.script.is_none() {
+            let Some(ran) = self.run(&job, None, Some(index), bounds, sink)? else { return Ok(()) };
+            if !self.found.sandboxed {
                 self.sandboxed(&ran.enforced)?;
             }
             if ran.cut == Some(Cut::Stopped) {
-                self.fail(FailureKind::Stopped, "it was asked to stop while the acceptance commands ran");
+                let reason = format!("{}, while the acceptance commands ran", self.stop.reason());
+                self.fail(FailureKind::Stopped, reason);
                 return Ok(());
             }
             let file = |path: &str| -> Recorded<FileRef> {
@@ -366,16 +370,27 @@ impl Course<'_> {
         self.found.workspace.as_ref().and_then(|workspace| workspace.look().ok())
     }
 
-    /// Runs a command in the workspace; `None`: it could not be, and the run has failed.
+    /// Runs a command in the workspace, the runner's or that of an acceptance test; `None`: it could not be, and the run has
+    /// failed.
     fn run(
         &mut self,
         job: &Job,
         stdin: Option<PathBuf>,
+        test: Option<usize>,
         bounds: Bounds,
         sink: Sink<'_>,
-        stage: Stage,
     ) -> Recorded<Option<Ran>> {
-        let Some(policy) = self.policy(job, stdin) else { return Ok(None) };
+        let stage = if test.is_some() { Stage::Testing } else { Stage::Running };
+        let Some(workspace) = &self.found.workspace else { return Ok(None) };
+        let scratch = match test.map(|index| workspace.scratch_for_test(index)) {
+            None => workspace.scratch(),
+            Some(Ok(scratch)) => scratch,
+            Some(Err(problem)) => {
+                self.fail(FailureKind::Workspace, problem.to_string());
+                return Ok(None);
+            }
+        };
+        let policy = self.policy(workspace, &scratch, job, stdin);
         match commands::run(&self.worker.helper, &policy, bounds, sink, (self.progress, stage, self.stop)) {
             Ok(ran) => Ok(Some(ran)),
             Err(CommandProblem::Record(problem)) => Err(problem),
@@ -387,16 +402,15 @@ impl Course<'_> {
         }
     }
 
-    fn policy(&self, job: &Job, stdin: Option<PathBuf>) -> Option<Policy> {
+    fn policy(&self, workspace: &Workspace, scratch: &Scratch, job: &Job, stdin: Option<PathBuf>) -> Policy {
         let (worker, contract) = (self.worker, &self.ready.contract);
-        let workspace = self.found.workspace.as_ref()?;
         let text = |path: &std::path::Path| path.to_string_lossy().into_owned();
-        let mut env = environment::environment(workspace, &worker.environment, &worker.path);
+        let mut env = environment::environment(&workspace.tree(), scratch, &worker.environment, &worker.path);
         env.extend(job.env.clone());
         let mut read: Vec<String> = worker.path.clone();
         read.extend(worker.read.iter().chain(&job.read).map(|path| text(path)));
         read.extend(workspace.objects().iter().map(|path| text(path)));
-        let mut write = vec![text(&workspace.home()), text(&workspace.tmp())];
+        let mut write = vec![text(&scratch.home), text(&scratch.tmp), text(&scratch.shm)];
         let tree = text(&workspace.tree());
         // Read-only contracts see the tree and cannot change it; what they write goes to HOME and TMPDIR.
         if contract.may_write {
@@ -404,7 +418,7 @@ impl Course<'_> {
         } else {
             read.push(tree.clone())
         }
-        Some(Policy {
+        Policy {
             argv: job.argv.clone(),
             cwd: tree,
             env,
@@ -412,6 +426,10 @@ impl Course<'_> {
             level: self.ready.level,
             read,
             write,
+            // On the workspace's disk and gone with it, where there is no other for these names.
+            shown: [("/tmp", &scratch.tmp), ("/dev/shm", &scratch.shm)]
+                .map(|(place, dir)| (place.to_owned(), text(dir)))
+                .into(),
             network: contract.network,
             limits: worker.limits,
             bwrap: match self.ready.level {
@@ -419,19 +437,21 @@ impl Course<'_> {
                 sandbox::Level::None | sandbox::Level::Confined => None,
             },
             helper_args: worker.helper.args.clone(),
-        })
+        }
     }
 
     /// What the runner reads, as a file that it can open: in its own temporary directory.
     fn input(&self, bytes: &[u8]) -> Recorded<PathBuf> {
         self.record.put("logs/runner.stdin.txt", bytes)?;
-        let dir = self.found.workspace.as_ref().map_or_else(PathBuf::new, Workspace::tmp);
+        let dir = self.found.workspace.as_ref().map_or_else(PathBuf::new, |workspace| workspace.scratch().tmp);
         let path = dir.join("runner.stdin");
         std::fs::write(&path, bytes).map_err(RecordProblem::io("the runner's input"))?;
         Ok(path)
     }
 
-    fn sandboxed(&self, enforced: &Enforced) -> Recorded<()> {
+    /// What was enforced around the first command: the runner's, or the first acceptance test where there is no other.
+    fn sandboxed(&mut self, enforced: &Enforced) -> Recorded<()> {
+        self.found.sandboxed = true;
         let value = serde_json::to_value(enforced).unwrap_or_default();
         self.event(Level::Info, "SANDBOX_ENFORCED", value.clone())?;
         self.record.set("sandbox", value);

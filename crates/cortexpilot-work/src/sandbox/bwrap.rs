@@ -51,6 +51,9 @@ pub(super) fn arguments(policy: &Policy, helper: &Path) -> Vec<String> {
     }
     add(&["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]);
     add(&["--ro-bind-try", "/sys/devices/system/cpu", "/sys/devices/system/cpu"]);
+    for (place, dir) in &policy.shown {
+        add(&["--bind", dir, place]);
+    }
     for path in &policy.read {
         add(&["--ro-bind-try", path, path]);
     }

@@ -74,6 +74,14 @@ fn make(dir: &Path, values: &[(&str, String)]) -> Option<String> {
     std::fs::create_dir(dir).ok()?;
     let set = |file: &str, value: &str| std::fs::write(dir.join(file), value).is_ok();
     if values.iter().all(|(file, value)| set(file, value)) && set("cgroup.procs", "0") {
+        // Memory that is only moved to the disk is memory still. Not every kernel counts it.
+        for (file, value) in values {
+            match *file {
+                "memory.max" => drop(set("memory.swap.max", "0")),
+                "memory.limit_in_bytes" => drop(set("memory.memsw.limit_in_bytes", value)),
+                _ => {}
+            }
+        }
         return Some(dir.to_string_lossy().into_owned());
     }
     std::fs::remove_dir(dir).ok();
@@ -87,6 +95,11 @@ pub(super) fn remove(dirs: &[String]) {
         for _ in 0..50 {
             if std::fs::remove_dir(&dir).is_ok() || !dir.exists() {
                 break;
+            }
+            // Version 2 kills all of it at once, whatever it makes meanwhile.
+            if std::fs::write(dir.join("cgroup.kill"), "1").is_ok() {
+                std::thread::sleep(std::time::Duration::from_millis(2));
+                continue;
             }
             let left = std::fs::read_to_string(dir.join("cgroup.procs")).unwrap_or_default();
             for pid in left.lines().filter_map(|line| line.parse().ok()).filter_map(rustix::process::Pid::from_raw) {

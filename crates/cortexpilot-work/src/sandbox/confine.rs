@@ -9,7 +9,7 @@ use std::os::unix::process::CommandExt as _;
 use std::process::{Command, ExitCode};
 
 use rustix::fs::Mode;
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, Signal, setrlimit};
 use rustix::thread::{
     CapabilitiesSecureBits, CapabilitySet, CapabilitySets, capabilities, clear_ambient_capability_set, no_new_privs,
     remove_capability_from_bounding_set, set_capabilities, set_capabilities_secure_bits, set_no_new_privs,
@@ -49,6 +49,7 @@ fn restrict(policy: &Policy) -> Result<Enforced, String> {
     rustix::process::setsid().ok();
     let mut enforced = Enforced::of(policy.level);
     if policy.level == Level::None {
+        with_its_parent();
         return Ok(enforced);
     }
     // Out of memory, the work goes before what records it.
@@ -59,6 +60,7 @@ fn restrict(policy: &Policy) -> Result<Enforced, String> {
     enforced.no_new_privs = no_new_privs().map_err(told("no new privileges"))?;
     drop_capabilities().map_err(told("capabilities"))?;
     enforced.no_capabilities = true;
+    with_its_parent();
     if policy.level == Level::Namespaces {
         enforced.namespaces = bwrap::namespaces(policy.network);
     }
@@ -70,12 +72,19 @@ fn restrict(policy: &Policy) -> Result<Enforced, String> {
             "the kernel's Landlock does not keep signals in (Linux 6.12 does), and there are no namespaces".into()
         );
     }
-    enforced.seccomp = Some(seccomp::apply(policy.network, isolated)?);
+    let scoped = enforced.landlock.as_ref().is_some_and(|landlock| landlock.scoped);
+    enforced.seccomp = Some(seccomp::apply(policy.network, isolated, scoped)?);
     enforced.network = if policy.network { "host".into() } else { "none".into() };
     if !enforced.no_new_privs {
         return Err("no new privileges: the kernel did not keep it".into());
     }
     Ok(enforced)
+}
+
+/// Whoever keeps the tree may be killed itself. It ends the tree otherwise; this is for the command alone, and what a change
+/// of capabilities would undo.
+fn with_its_parent() {
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).ok();
 }
 
 fn limits(policy: &Policy) -> rustix::io::Result<()> {

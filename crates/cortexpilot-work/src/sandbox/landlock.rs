@@ -42,7 +42,7 @@ pub(super) const ETC: [&str; 27] = [
     "/etc/ssl/openssl.cnf",
 ];
 
-/// Devices that hold nothing.
+/// Devices that hold nothing. Of the machine's `/dev` nothing else: there are terminals in it, shared memory, and disks.
 const DEVICES: [&str; 5] = ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"];
 
 /// The newest rights that are asked for; what an older kernel lacks of them is reported, down to [`LEAST`].
@@ -76,13 +76,17 @@ pub(super) fn apply(policy: &Policy) -> Result<LandlockEnforced, String> {
         // Made for this sandbox, and gone with it.
         writable.extend(["/tmp", "/dev/shm"]);
     }
+    let mut shown = vec!["/proc", "/sys/devices/system/cpu"];
+    if isolated {
+        shown.push("/dev");
+    }
     let readable = SYSTEM_DIRS.iter().chain(&ETC).copied().chain(policy.read.iter().map(String::as_str));
     let status = ruleset
         .create()
         .map_err(told)?
         .add_rules(path_beneath_rules(readable, read))
         .map_err(told)?
-        .add_rules(path_beneath_rules(["/proc", "/sys/devices/system/cpu", "/dev"], read & !AccessFs::Execute))
+        .add_rules(path_beneath_rules(shown, read & !AccessFs::Execute))
         .map_err(told)?
         .add_rules(path_beneath_rules(DEVICES, AccessFs::ReadFile | AccessFs::WriteFile))
         .map_err(told)?
@@ -98,4 +102,18 @@ pub(super) fn apply(policy: &Policy) -> Result<LandlockEnforced, String> {
     }
     let abi = kernel_abi.and_then(|abi| u32::try_from(abi).ok()).unwrap_or(effective_abi as u32);
     Ok(LandlockEnforced { abi, scoped: abi >= 6, tcp: tcp && abi >= 4 })
+}
+
+/// Keeps the signals of this process, and of everything that it starts, among themselves. `true`: the kernel does; a process
+/// with no such bound must never send a signal to everybody.
+pub(super) fn keep_signals() -> bool {
+    // Moving a file to another directory is refused by every ruleset that does not say otherwise.
+    let restricted = Ruleset::default()
+        .set_compatibility(CompatLevel::HardRequirement)
+        .handle_access(AccessFs::Refer)
+        .and_then(|ruleset| ruleset.scope(Scope::Signal))
+        .and_then(|ruleset| ruleset.create())
+        .and_then(|ruleset| ruleset.add_rules(path_beneath_rules(["/"], AccessFs::Refer)))
+        .and_then(|ruleset| ruleset.restrict_self());
+    restricted.is_ok_and(|status| status.ruleset == RulesetStatus::FullyEnforced)
 }

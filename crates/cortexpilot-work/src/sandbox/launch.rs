@@ -215,6 +215,7 @@ pub(super) fn probe(helper: &Helper, level: Level, bwrap: Option<PathBuf>) -> Re
         level,
         read: Vec::new(),
         write: Vec::new(),
+        shown: BTreeMap::new(),
         network: false,
         limits: Limits::default(),
         bwrap: bwrap.map(|path| path.to_string_lossy().into_owned()),

@@ -24,6 +24,9 @@ pub struct Policy {
     pub read: Vec<String>,
     /// Files and directories that it may change.
     pub write: Vec<String>,
+    /// Directories that stand elsewhere inside [`Level::Namespaces`]: the place there, and the directory. `/tmp` and
+    /// `/dev/shm` are memory of nobody's where they are not among them.
+    pub shown: BTreeMap<String, String>,
     /// Whether it may reach the network.
     pub network: bool,
     /// Its resources.
@@ -48,11 +51,21 @@ pub struct Limits {
     pub file_bytes: u64,
     /// Open files of one process.
     pub open_files: u64,
+    /// How much must be left on the disks that it writes to, in bytes, whoever fills them: below this it is killed. Of a disk
+    /// that has no more than that when it starts, half must be left.
+    pub disk_left_bytes: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { processes: 512, memory_bytes: 4 << 30, data_bytes: 4 << 30, file_bytes: 2 << 30, open_files: 4096 }
+        Self {
+            processes: 512,
+            memory_bytes: 4 << 30,
+            data_bytes: 4 << 30,
+            file_bytes: 2 << 30,
+            open_files: 4096,
+            disk_left_bytes: 1 << 30,
+        }
     }
 }
 

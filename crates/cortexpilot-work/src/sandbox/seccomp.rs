@@ -11,6 +11,11 @@ use seccompiler::{
 
 use super::policy::SeccompEnforced;
 
+/// Calls that are younger than the C library's list of them; their numbers are the same on every architecture.
+const OPEN_TREE_ATTR: i64 = 467;
+const SETXATTRAT: i64 = 463;
+const REMOVEXATTRAT: i64 = 466;
+
 /// Refused whatever their arguments, with EPERM.
 const REFUSED: &[i64] = &[
     // Other processes' memory and files.
@@ -32,6 +37,7 @@ const REFUSED: &[i64] = &[
     libc::SYS_fsmount,
     libc::SYS_fspick,
     libc::SYS_mount_setattr,
+    OPEN_TREE_ATTR,
     libc::SYS_unshare,
     libc::SYS_setns,
     // Files by handle, past every path.
@@ -41,6 +47,7 @@ const REFUSED: &[i64] = &[
     libc::SYS_bpf,
     libc::SYS_perf_event_open,
     libc::SYS_userfaultfd,
+    libc::SYS_fanotify_init,
     libc::SYS_kexec_load,
     libc::SYS_init_module,
     libc::SYS_finit_module,
@@ -84,6 +91,37 @@ const REFUSED_HERE: &[i64] = &[
 #[cfg(not(target_arch = "x86_64"))]
 const REFUSED_HERE: &[i64] = &[libc::SYS_kexec_file_load];
 
+/// Refused where no namespaces are around the work: they reach what the same user has elsewhere, and Landlock does not know
+/// them. (What stays possible there, because no toolchain does without it, is `chmod` and the setting of times.)
+const REFUSED_BARE: &[i64] = &[
+    // Memory, messages and locks that processes share by a number or a name.
+    libc::SYS_shmget,
+    libc::SYS_shmat,
+    libc::SYS_shmctl,
+    libc::SYS_msgget,
+    libc::SYS_msgsnd,
+    libc::SYS_msgrcv,
+    libc::SYS_msgctl,
+    libc::SYS_semget,
+    libc::SYS_semop,
+    libc::SYS_semtimedop,
+    libc::SYS_semctl,
+    libc::SYS_mq_open,
+    libc::SYS_mq_unlink,
+];
+
+/// Refused there too, as a file system that has none answers (`EOPNOTSUPP`): whoever copies a file goes on without them.
+const NO_ATTRIBUTES_BARE: &[i64] = &[
+    libc::SYS_setxattr,
+    libc::SYS_lsetxattr,
+    libc::SYS_fsetxattr,
+    libc::SYS_removexattr,
+    libc::SYS_lremovexattr,
+    libc::SYS_fremovexattr,
+    SETXATTRAT,
+    REMOVEXATTRAT,
+];
+
 /// Answered with ENOSYS, so that callers use what came before them: `clone3` hides its flags behind a pointer, and io_uring
 /// opens sockets and files that this filter would not see.
 const UNKNOWN: &[i64] =
@@ -94,15 +132,21 @@ const X32: i64 = 0x4000_0000;
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
-pub(super) fn apply(network: bool, isolated: bool) -> Result<SeccompEnforced, String> {
+/// Applies the filter. `scoped`: Landlock keeps abstract sockets in.
+pub(super) fn apply(network: bool, isolated: bool, scoped: bool) -> Result<SeccompEnforced, String> {
     let told = |error: seccompiler::Error| format!("seccomp: {error}");
-    let (sockets, families) = sockets(network, isolated);
-    let rules = rules(&families).map_err(told)?;
-    let refused = rules.len();
-    // The second does not refuse what installs filters, so the order is free; each is checked at every call.
+    let (sockets, families) = sockets(network, isolated, scoped);
+    let rules = rules(&families, isolated).map_err(told)?;
+    let mut refused = rules.len() + UNKNOWN.len();
+    let whole = |calls: &[i64]| calls.iter().flat_map(|call| both(*call)).map(|call| (call, Vec::new())).collect();
+    // None of them refuses what installs filters, so the order is free; each is checked at every call.
     install(rules, libc::EPERM)?;
-    install(UNKNOWN.iter().flat_map(|call| both(*call)).map(|call| (call, Vec::new())).collect(), libc::ENOSYS)?;
-    Ok(SeccompEnforced { refused: refused + UNKNOWN.len(), sockets })
+    install(whole(UNKNOWN), libc::ENOSYS)?;
+    if !isolated {
+        refused += NO_ATTRIBUTES_BARE.len();
+        install(whole(NO_ATTRIBUTES_BARE), libc::EOPNOTSUPP)?;
+    }
+    Ok(SeccompEnforced { refused, sockets })
 }
 
 fn install(rules: Rules, errno: i32) -> Result<(), String> {
@@ -117,10 +161,11 @@ fn install(rules: Rules, errno: i32) -> Result<(), String> {
 }
 
 /// Which socket families may be opened. With namespaces, an own network and own files stand behind them; without, a socket
-/// in the file system would lead to whatever listens there.
-fn sockets(network: bool, isolated: bool) -> (Vec<String>, Vec<i32>) {
+/// in the file system would lead to whatever listens there. With the machine's network, abstract sockets are the machine's
+/// too, unless Landlock keeps them in.
+fn sockets(network: bool, isolated: bool, scoped: bool) -> (Vec<String>, Vec<i32>) {
     let mut families = Vec::new();
-    if isolated {
+    if isolated && (scoped || !network) {
         families.push(("unix", libc::AF_UNIX));
     }
     if network || isolated {
@@ -129,9 +174,10 @@ fn sockets(network: bool, isolated: bool) -> (Vec<String>, Vec<i32>) {
     families.into_iter().map(|(name, family)| (name.to_owned(), family)).unzip()
 }
 
-fn rules(families: &[i32]) -> Result<Rules, seccompiler::Error> {
-    let mut rules: Rules =
-        REFUSED.iter().chain(REFUSED_HERE).flat_map(|call| both(*call)).map(|call| (call, Vec::new())).collect();
+fn rules(families: &[i32], isolated: bool) -> Result<Rules, seccompiler::Error> {
+    let bare: &[i64] = if isolated { &[] } else { REFUSED_BARE };
+    let refused = REFUSED.iter().chain(REFUSED_HERE).chain(bare);
+    let mut rules: Rules = refused.flat_map(|call| both(*call)).map(|call| (call, Vec::new())).collect();
     let arg =
         |index, length, op, value| SeccompCondition::new(index, length, op, value).map_err(seccompiler::Error::from);
     let rule = |conditions| SeccompRule::new(conditions).map_err(seccompiler::Error::from);
@@ -164,7 +210,37 @@ fn rules(families: &[i32]) -> Result<Rules, seccompiler::Error> {
         let request = u64::try_from(request).unwrap_or(0);
         ioctl.push(rule(vec![arg(1, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, request)?])?);
     }
-    for (call, conditions) in [(libc::SYS_socket, socket), (libc::SYS_clone, clone), (libc::SYS_ioctl, ioctl)] {
+    let mut conditional = vec![(libc::SYS_socket, socket), (libc::SYS_clone, clone), (libc::SYS_ioctl, ioctl)];
+    if !isolated {
+        // One end of a pair of datagram sockets can be connected anew, or sent from, to any socket in the file system. (A raw
+        // one of this family is one of datagrams.) Pairs of streams lead nowhere else.
+        let of_type = |kind: i32| {
+            let kind = u64::from(kind.unsigned_abs());
+            rule(vec![arg(1, SeccompCmpArgLen::Dword, SeccompCmpOp::MaskedEq(0xf), kind)?])
+        };
+        let unix = u64::from(libc::AF_UNIX.unsigned_abs());
+        let foreign = rule(vec![arg(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, unix)?])?;
+        conditional.push((libc::SYS_socketpair, vec![foreign, of_type(libc::SOCK_DGRAM)?, of_type(libc::SOCK_RAW)?]));
+        // Limits and priorities of other processes of the same user: 0 is whoever calls.
+        for (call, whose) in [
+            (libc::SYS_prlimit64, 0),
+            (libc::SYS_sched_setaffinity, 0),
+            (libc::SYS_sched_setscheduler, 0),
+            (libc::SYS_sched_setparam, 0),
+            (libc::SYS_sched_setattr, 0),
+            (libc::SYS_setpriority, 1),
+            (libc::SYS_ioprio_set, 1),
+        ] {
+            let mut others = vec![rule(vec![arg(whose, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, 0)?])?];
+            // "All of my user's": 2 for priorities, 3 for classes of input and output.
+            let everybody = if call == libc::SYS_ioprio_set { 3 } else { 2 };
+            if whose == 1 {
+                others.push(rule(vec![arg(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, everybody)?])?);
+            }
+            conditional.push((call, others));
+        }
+    }
+    for (call, conditions) in conditional {
         for number in both(call) {
             rules.insert(number, conditions.clone());
         }

@@ -12,7 +12,7 @@ use rustix::process::{Signal, WaitStatus};
 
 use super::helper::{Control, say};
 use super::policy::{EndedSaid, Enforced, Policy, Said};
-use super::{Level, bwrap, cgroup, tree};
+use super::{Level, bwrap, cgroup, landlock, tree};
 
 /// How long the second stage may take to restrict itself on a busy machine.
 const RESTRICT_MAX: Duration = Duration::from_secs(30);
@@ -29,6 +29,9 @@ pub(super) fn run(mut control: Control) -> io::Result<ExitCode> {
     let policy = control.policy()?;
     rustix::process::setsid().ok();
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+    // bubblewrap may be a program that gains rights when it is started, and this would keep it from that. Its own end is the end
+    // of everything in it.
+    let kept = policy.level == Level::Confined && landlock::keep_signals();
     let groups = if policy.level == Level::None { cgroup::Groups::default() } else { cgroup::enter(&policy.limits) };
     let Control { reader, mut writer } = control;
     let told = listen(reader);
@@ -58,18 +61,23 @@ pub(super) fn run(mut control: Control) -> io::Result<ExitCode> {
             false
         }
     };
-    inner.set_read_timeout(None)?;
+    // For what is read at the end, when whoever held the other end is gone, or could not be ended.
+    inner.set_read_timeout(Some(Duration::from_secs(1)))?;
     let mut ended = EndedSaid::default();
     let status = if goes_on { watch(&policy, main, &told, &mut ended) } else { None };
-    let (left_behind, late) = tree::kill_all(main);
+    let killed = tree::kill_all(main, kept);
     if status.is_some() {
-        ended.left_behind = left_behind;
+        ended.left_behind = killed.processes;
     }
-    if let Some(status) = status.or(late) {
+    if let Some(status) = status.or(killed.status) {
         (ended.code, ended.signal) = meaning(status, policy.level);
     }
-    // Whatever the second stage said after it had restricted itself: that the command could not be started. Everything
-    // that held the other end has ended, so this does not wait.
+    if !killed.all {
+        // Never said to be over when it may not be: whoever judges the work counts on that.
+        ended.code = None;
+        ended.killed_for = Some("not everything that it started could be ended".into());
+    }
+    // Whatever the second stage said after it had restricted itself: that the command could not be started.
     if goes_on && let Some(said @ Said::NotStarted(_)) = answer(&mut answers) {
         say(&mut writer, &said)?;
     }
@@ -128,8 +136,9 @@ fn listen(mut reader: BufReader<UnixStream>) -> Receiver<Told> {
 /// Waits for the command, with an eye on its tree. `None`: it was not seen to end by itself.
 fn watch(policy: &Policy, main: i32, told: &Receiver<Told>, ended: &mut EndedSaid) -> Option<WaitStatus> {
     let (mut looked, mut pause) = (None::<Instant>, Duration::from_millis(1));
+    let disks = disks(policy);
     loop {
-        if let Some(status) = tree::reap(main) {
+        if let Some(status) = tree::reap(main).status {
             return Some(status);
         }
         if looked.is_none_or(|at| at.elapsed() >= WATCH) {
@@ -147,6 +156,10 @@ fn watch(policy: &Policy, main: i32, told: &Receiver<Told>, ended: &mut EndedSai
                     ended.killed_for = Some(format!("more than {} bytes of memory", limits.memory_bytes));
                     return None;
                 }
+                if let Some(least) = disks.iter().find(|(dir, least)| left(dir).is_some_and(|left| left < *least)) {
+                    ended.killed_for = Some(format!("less than {} bytes were left on its disk", least.1));
+                    return None;
+                }
             }
         }
         match told.recv_timeout(pause) {
@@ -162,6 +175,19 @@ fn watch(policy: &Policy, main: i32, told: &Receiver<Told>, ended: &mut EndedSai
             Err(RecvTimeoutError::Timeout) => pause = (pause * 2).min(Duration::from_millis(20)),
         }
     }
+}
+
+/// The disks that it can write to, and how much must be left on each.
+fn disks(policy: &Policy) -> Vec<(&str, u64)> {
+    let asked = policy.limits.disk_left_bytes;
+    let least = |dir: &str| left(dir).map(|left| if left > asked { asked } else { left / 2 });
+    policy.write.iter().filter_map(|dir| Some((dir.as_str(), least(dir)?))).collect()
+}
+
+/// What is left for users without rights, in bytes.
+fn left(dir: &str) -> Option<u64> {
+    let disk = rustix::fs::statvfs(dir).ok()?;
+    Some(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
 /// bubblewrap says of a command that was killed what a shell says: 128 and the signal's number.

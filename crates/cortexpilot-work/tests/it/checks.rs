@@ -15,7 +15,7 @@ fn findings(kind: Document, value: &Value) -> Vec<String> {
 
 #[test]
 fn contracts_and_manifests_that_were_really_written_pass_the_schemas() {
-    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/real-runs");
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../cortexpilot-runs/tests/data/real-runs");
     let mut seen = 0;
     for run in std::fs::read_dir(root).unwrap() {
         let run = run.unwrap().path();

@@ -21,11 +21,13 @@ pub(crate) fn helper() -> Helper {
     Helper { program: env!("CARGO_BIN_EXE_cortexpilot-sandbox-exec").into(), args: Vec::new() }
 }
 
-/// The programs that the tests need; the message says how to get what is missing.
 pub(crate) fn tools() -> Tools {
-    let tools = Tools::resolve().unwrap();
-    assert!(tools.bwrap.is_some(), "bubblewrap is needed for these tests: apt install bubblewrap");
-    tools
+    Tools::resolve().unwrap()
+}
+
+/// bubblewrap, for the tests that are about it; the message says how to get it.
+pub(crate) fn bwrap() -> PathBuf {
+    tools().bwrap.expect("bubblewrap is needed for this test: apt install bubblewrap")
 }
 
 pub(crate) fn clock() -> Arc<dyn Clock> {
@@ -42,7 +44,8 @@ pub(crate) struct World {
 impl World {
     /// A repository with three files, and a worker whose sandbox is `level`.
     pub(crate) fn at(level: Level) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        // Not in `/tmp`, of which a sandbox has its own.
+        let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let repo = dir.path().join("repo");
         std::fs::create_dir(&repo).unwrap();
         let files = [("docs/README.md", "one\n"), ("src/lib.rs", "fn f() {}\n"), (".gitignore", "target/\n*.tmp\n")];
@@ -58,7 +61,7 @@ impl World {
             // Nothing is probed for the sandbox that is none.
             Level::None => Machine { confined: Err("not asked".into()), namespaces: Err("not asked".into()) },
             Level::Confined => Machine::probe(&helper(), None),
-            Level::Namespaces => Machine::probe(&helper(), tools.bwrap.as_ref()),
+            Level::Namespaces => Machine::probe(&helper(), Some(&bwrap())),
         };
         let worker = Worker {
             name: "worker-1".into(),

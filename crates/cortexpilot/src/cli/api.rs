@@ -4,11 +4,11 @@
 use clap::Args;
 use cortexpilot_core::error::exit;
 
-mod ask;
+pub(crate) mod ask;
 mod local;
 mod pages;
 mod print;
-mod remote;
+pub(crate) mod remote;
 mod stream;
 
 use super::Context;
@@ -91,7 +91,7 @@ impl Target {
 }
 
 /// An answer whose body may not have come whole yet.
-type Reply = hyper::Response<axum::body::Body>;
+pub(crate) type Reply = hyper::Response<axum::body::Body>;
 
 impl Api {
     pub(super) async fn run(self, context: &Context) -> Result<Answer, Stopped> {

@@ -5,6 +5,7 @@ use clap::{Args, Subcommand};
 mod ask;
 mod enqueue;
 mod items;
+mod operate;
 pub(super) mod plan;
 pub(super) mod preview;
 mod work;
@@ -16,7 +17,7 @@ use super::failure::Stopped;
 use super::output::Answer;
 use super::receipt::ReceiptTo;
 
-/// Preview, queue, cancel and look at queue items; claim and complete them
+/// Preview, queue, cancel and look at queue items; see to those that are worked on
 #[derive(Debug, Subcommand)]
 pub(crate) enum Queue {
     Preview(Preview),
@@ -26,6 +27,13 @@ pub(crate) enum Queue {
     Show(Show),
     Claim(Claim),
     Complete(Complete),
+    Stop(Stop),
+    Revoke(Revoke),
+    Requeue(Requeue),
+    Fail(Fail),
+    Pause(Pause),
+    Resume(Resume),
+    Drain(Drain),
 }
 
 /// When and how urgently.
@@ -140,7 +148,7 @@ Examples:
   cortexpilot queue list --status PENDING --workflow wf-release
   cortexpilot queue list --output json --limit 500")]
 pub(crate) struct List {
-    /// Only items of this status: PENDING, CLAIMED, CANCELLED, SUCCESS, FAILURE
+    /// Only items of this status: PENDING, CLAIMED, LOST, DEAD_LETTER, SUCCESS, FAILURE, STOPPED, CANCELLED, EXPIRED
     #[arg(long, value_name = "STATUS")]
     pub(crate) status: Option<String>,
     /// Only items of this workflow case
@@ -177,6 +185,9 @@ pub(crate) struct Claim {
     /// How long the item is yours: 1s to 24h
     #[arg(long, default_value = "15m", value_name = "DURATION")]
     pub(crate) lease: String,
+    /// This item and no other, if it may be claimed now
+    #[arg(long, value_name = "ID")]
+    pub(crate) item: Option<String>,
     /// The role you act in; the first allowed one that you hold, if left out
     #[arg(long, value_name = "ROLE")]
     pub(crate) role: Option<String>,
@@ -196,14 +207,129 @@ pub(crate) struct Complete {
     /// The lease token that the claim answered; `-` reads it from standard input
     #[arg(long, value_name = "TOKEN", allow_hyphen_values = true)]
     pub(crate) lease_token: String,
-    /// How it ended: SUCCESS or FAILURE
+    /// How it ended: SUCCESS, FAILURE, or STOPPED where an operator asked for that
     #[arg(long, value_name = "STATUS")]
     pub(crate) status: String,
+    /// Why it ended like this, in one sentence; kept in the ledger for ever
+    #[arg(long, value_name = "WHY")]
+    pub(crate) reason: Option<String>,
     /// The role you act in; the first allowed one that you hold, if left out
     #[arg(long, value_name = "ROLE")]
     pub(crate) role: Option<String>,
     #[command(flatten)]
     pub(super) receipt: ReceiptTo,
+}
+
+/// What every one of these states.
+#[derive(Debug, Clone, Args)]
+struct Said {
+    /// Why; kept in the ledger for ever
+    #[arg(long, value_name = "WHY")]
+    reason: Option<String>,
+    /// The role you act in; the first allowed one that you hold, if left out
+    #[arg(long, value_name = "ROLE")]
+    role: Option<String>,
+    #[command(flatten)]
+    receipt: ReceiptTo,
+}
+
+/// Ask that the run of a claimed item end
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Example:
+  cortexpilot queue stop 0123456789abcdef0123456789abcdef --reason 'it works on the wrong branch'
+
+The worker hears of it with its next heartbeat, ends the run and completes the item as STOPPED. It is no rollback: what the \
+run did outside its workspace stays done. A reason is needed.")]
+pub(crate) struct Stop {
+    /// The item's id, as `queue list` prints it
+    queue_id: String,
+    #[command(flatten)]
+    said: Said,
+}
+
+/// Take a claimed item away from its worker; it is held until it is settled
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Example:
+  cortexpilot queue revoke 0123456789abcdef0123456789abcdef --reason 'that machine is gone for good'
+
+For a worker that does not answer and whose lease is long. Whatever it still sends is refused. The item is LOST: nobody \
+knows what its run did, so `queue requeue` or `queue fail` decides. A reason is needed.")]
+pub(crate) struct Revoke {
+    /// The item's id, as `queue list` prints it
+    queue_id: String,
+    #[command(flatten)]
+    said: Said,
+}
+
+/// Let a held item (LOST, DEAD_LETTER) be carried out once more
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  cortexpilot queue list --status LOST
+  cortexpilot queue requeue 0123456789abcdef0123456789abcdef --reason 'looked: it had not pushed anything'
+
+Look first at what its lost run did: it will be done again. A reason is needed.")]
+pub(crate) struct Requeue {
+    /// The item's id, as `queue list` prints it
+    queue_id: String,
+    #[command(flatten)]
+    said: Said,
+}
+
+/// Close a held item (LOST, DEAD_LETTER) as a failure
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Example:
+  cortexpilot queue fail 0123456789abcdef0123456789abcdef --reason 'half of it was done by hand'
+
+A reason is needed.")]
+pub(crate) struct Fail {
+    /// The item's id, as `queue list` prints it
+    queue_id: String,
+    #[command(flatten)]
+    said: Said,
+}
+
+/// Let nobody claim; queueing goes on, and so does what is claimed
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Example:
+  cortexpilot queue pause --reason 'the build machine is updated'
+
+It holds for every process that works on this queue. `gate freeze` also stops queueing.")]
+pub(crate) struct Pause {
+    #[command(flatten)]
+    said: Said,
+}
+
+/// Let workers claim again after a pause
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Example:\n  cortexpilot queue resume --reason 'the build machine is back'")]
+pub(crate) struct Resume {
+    #[command(flatten)]
+    said: Said,
+}
+
+/// Pause, and wait until nothing is claimed
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  cortexpilot queue drain --reason 'the machine is restarted'
+  cortexpilot queue drain --reason 'the machine is restarted' --timeout 10m
+
+Exit codes: 0 nothing is claimed any more, 5 something still was when the time was over. The queue stays paused.")]
+pub(crate) struct Drain {
+    /// Why; kept in the record for ever
+    #[arg(long, value_name = "WHY")]
+    reason: Option<String>,
+    /// The role you act in; the first allowed one that you hold, if left out
+    #[arg(long, value_name = "ROLE")]
+    role: Option<String>,
+    /// Wait no longer than this: 1s to 24h
+    #[arg(long, value_name = "DURATION")]
+    timeout: Option<String>,
 }
 
 impl Queue {
@@ -216,6 +342,13 @@ impl Queue {
             Self::Show(show) => show.run(context).await,
             Self::Claim(claim) => claim.run(context).await,
             Self::Complete(complete) => complete.run(context).await,
+            Self::Stop(stop) => stop.run(context).await,
+            Self::Revoke(revoke) => revoke.run(context).await,
+            Self::Requeue(requeue) => requeue.run(context).await,
+            Self::Fail(fail) => fail.run(context).await,
+            Self::Pause(pause) => pause.run(context).await,
+            Self::Resume(resume) => resume.run(context).await,
+            Self::Drain(drain) => drain.run(context).await,
         }
     }
 }

@@ -83,7 +83,7 @@ pub(crate) struct Record {
 
 /// What stands around a command.
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
-enum Sandbox {
+pub(crate) enum Sandbox {
     /// The most that this machine gives
     #[default]
     Auto,
@@ -93,6 +93,17 @@ enum Sandbox {
     Confined,
     /// And bubblewrap's namespaces
     Namespaces,
+}
+
+impl Sandbox {
+    pub(crate) fn choice(self) -> Choice {
+        match self {
+            Self::Auto => Choice::Best,
+            Self::None => Choice::Exactly(Level::None),
+            Self::Confined => Choice::Exactly(Level::Confined),
+            Self::Namespaces => Choice::Exactly(Level::Namespaces),
+        }
+    }
 }
 
 /// An agent's program, found where your shell would find it.
@@ -207,12 +218,7 @@ impl Record {
             program: std::env::current_exe().map_err(anyhow::Error::from)?,
             args: vec!["sandbox-exec".into()],
         };
-        let choice = match self.sandbox {
-            Sandbox::Auto => Choice::Best,
-            Sandbox::None => Choice::Exactly(Level::None),
-            Sandbox::Confined => Choice::Exactly(Level::Confined),
-            Sandbox::Namespaces => Choice::Exactly(Level::Namespaces),
-        };
+        let choice = self.sandbox.choice();
         let machine = Machine::probe(&helper, tools.bwrap.as_ref());
         let program = PathBuf::from(program(self.first_word(), &context.environment.variables));
         let mut read: Vec<PathBuf> = self.read.iter().map(|path| context.environment.cwd.join(path)).collect();
@@ -261,7 +267,7 @@ impl Record {
 }
 
 /// The program's path: a name is looked up where the operator's shell would, because the sandbox has a `PATH` of its own.
-fn program(name: &str, variables: &[(OsString, OsString)]) -> String {
+pub(crate) fn program(name: &str, variables: &[(OsString, OsString)]) -> String {
     if name.contains('/') {
         return name.to_owned();
     }
@@ -275,7 +281,7 @@ fn program(name: &str, variables: &[(OsString, OsString)]) -> String {
 }
 
 /// What a program outside the system's directories needs to be started: itself, what its links lead to, its package.
-fn installed_at(program: &Path) -> Vec<PathBuf> {
+pub(crate) fn installed_at(program: &Path) -> Vec<PathBuf> {
     if !program.is_absolute() || program.starts_with("/usr") || program.starts_with("/bin") {
         return Vec::new();
     }

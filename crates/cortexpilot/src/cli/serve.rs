@@ -22,6 +22,7 @@ use super::failure::Stopped;
 use super::output::{self, Answer, View};
 use super::session;
 use super::words::{Commands, near};
+use super::worker::Embedded;
 use crate::config::{Origin, Overrides, Secret, Settings, table};
 use crate::os::OsIds;
 use crate::processes::Registered;
@@ -82,13 +83,18 @@ Examples:
   cortexpilot up --demo                 made-up runs, in a root of their own
   cortexpilot up --runs /srv/agents/runs
   cortexpilot up --port 0
+  cortexpilot up --no-worker
 
-If nobody asked for a port and 8000 is taken, a free one is used. Every command it prints works as it stands from the \
+A worker runs in it: what is queued is claimed and carried out in the sandbox, on a copy of the repository that the item \
+names, one item at a time. If nobody asked for a port and 8000 is taken, a free one is used. Every command it prints works as it stands from the \
 same directory.")]
 pub(crate) struct Up {
     /// Serve demonstration runs from a root of their own; never touches the root that plain `up` serves
     #[arg(long)]
     pub(super) demo: bool,
+    /// Carry nothing out here: without it, a worker in this process takes queued items and runs them in the sandbox
+    #[arg(long)]
+    no_worker: bool,
     #[command(flatten)]
     pub(super) address: Address,
 }
@@ -105,7 +111,8 @@ impl Serve {
             (None, true) => SignIn::Personal,
         };
         let beside = Beside { demo: false, mcp_pilot: self.mcp_pilot };
-        start(context, &self.address, opened, (settings.api_token.clone(), said), &[], beside).await
+        start(context, &self.address, opened, (settings.api_token.clone(), said), &[], (beside, Working::NotAsked))
+            .await
     }
 }
 
@@ -121,7 +128,7 @@ impl Up {
                 ));
             }
             demo::write_missing(&settings.runs_root, serve::now(), &OsIds).map_err(|error| {
-                anyhow::anyhow!("the demonstration runs cannot be written to {}: {error}", settings.runs_root.display())
+                anyhow::anyhow!("the demonstration cannot be written beside {}: {error}", settings.runs_root.display())
             })?;
         }
         // A set-up that will be refused leaves no token behind.
@@ -137,14 +144,40 @@ impl Up {
                 (Some(token), SignIn::File(near(&file, &context.environment.cwd)))
             }
         };
-        let next = next_commands(&commands, &session::runs(settings)?).await;
         let beside = Beside { demo: self.demo, mcp_pilot: false };
-        start(context, &self.address, opened, sign_in, &next, beside).await
+        let working = match self.no_worker {
+            true => Working::None("--no-worker".to_owned()),
+            false => Working::of(Embedded::prepare(context, opened.store.clone()).await),
+        };
+        let next = match self.demo {
+            true => demo_commands(&commands, context, matches!(working, Working::Here(_))),
+            false => next_commands(&commands, &session::runs(settings)?).await,
+        };
+        start(context, &self.address, opened, sign_in, &next, (beside, working)).await
     }
 }
 
 pub(super) fn refused(why: serve::Unsafe) -> Stopped {
     Stopped::Usage(why.to_string())
+}
+
+/// Whether items are carried out in this very process.
+enum Working {
+    /// Nobody asks: `serve` never does.
+    NotAsked,
+    /// They are not, for this reason.
+    None(String),
+    /// They are.
+    Here(Box<Embedded>),
+}
+
+impl Working {
+    fn of(prepared: Result<Embedded, String>) -> Self {
+        match prepared {
+            Ok(embedded) => Self::Here(Box::new(embedded)),
+            Err(why) => Self::None(why),
+        }
+    }
 }
 
 /// How one signs in, in words.
@@ -194,7 +227,7 @@ async fn start(
     opened: Opened,
     (token, sign_in): (Option<Secret>, SignIn),
     next: &[Next],
-    beside: Beside,
+    (beside, working): (Beside, Working),
 ) -> Result<Answer, Stopped> {
     let settings = &context.settings;
     let Opened { listener, app, store, notices, standing, _registered } = opened;
@@ -217,12 +250,31 @@ async fn start(
         ledger: serve::ledger_words(&*store).await,
         frozen: standing.frozen.as_ref().map(super::gate::status::frozen_words),
         sign_in,
+        worker: match &working {
+            Working::NotAsked => None,
+            Working::None(why) => Some(Err(why.clone())),
+            Working::Here(embedded) => Some(Ok(WorkerHere {
+                name: embedded.name.as_str().to_owned(),
+                sandbox: embedded.sandbox.clone(),
+                slots: 1,
+            })),
+        },
         next,
     };
     // Before the address is printed: whoever reads it may tell the process to stop at once.
     let stop = serve::stop_signal()?;
     output::print(&screen.text(&context.view)).map_err(anyhow::Error::from)?;
-    let served = serve::control_plane(settings, listener, auth, app, store.clone(), beside, stop).await;
+    let kept = store.clone();
+    let served = match working {
+        Working::NotAsked | Working::None(_) => {
+            serve::control_plane(settings, listener, auth, app, kept, beside, stop, std::future::ready(())).await
+        }
+        Working::Here(embedded) => {
+            let working = embedded.begin();
+            let stop = working.drains_after(stop);
+            serve::control_plane(settings, listener, auth, app, kept, beside, stop, working.end()).await
+        }
+    };
     notices.stop().await;
     served?;
     session::ended_well(&store)?;
@@ -300,12 +352,60 @@ async fn next_commands(commands: &Commands, runs: &RunStore) -> Vec<Next> {
     next
 }
 
-/// A run that can be previewed, and one that waits for a person; in the demonstration those that were made for it.
+/// The demonstration's commands, in the order in which they show most. Each opens the gate for itself alone, where it has to.
+fn demo_commands(commands: &Commands, context: &Context, works_here: bool) -> Vec<Next> {
+    let settings = &context.settings;
+    let held = || settings.allowed_roles.intersection(&settings.principal_roles).map(|role| role.as_str());
+    let role = held().find(|role| *role == "OPS").or(held().next()).unwrap_or("OPS");
+    let plan = |name: &str| near(&settings.runtime_root.join(format!("{name}.plan.json")), &context.environment.cwd);
+    let preview = |run: &str, plan: &str| commands.line(&["queue", "preview", run, "-o", plan]);
+    let enqueue = |plan: &str| {
+        let words = [
+            "--plan",
+            plan,
+            "--role",
+            role,
+            "--requested-by",
+            &settings.user,
+            "--reason",
+            "to see it happen",
+            "--confirm",
+        ];
+        format!("{}=1 {}", table::ENABLE_APPLY.name, commands.line(&[&["queue", "enqueue"], &words[..]].concat()))
+    };
+    let (good, bad) = (plan("quote-cache"), plan("payment-timeout"));
+    let (taken, became, stopped) = if works_here {
+        (
+            "2. Queue it, with the gate open for this command alone; the worker here takes it at once",
+            "3. See what became of it: a run of its own",
+            "The diff gate stops it: a FAILURE that names the path",
+        )
+    } else {
+        (
+            "2. Queue it, with the gate open for this command alone; without a worker it waits",
+            "3. See that nothing became of it yet",
+            "A worker's diff gate would stop it",
+        )
+    };
+    [
+        ("Look at the runs", commands.line(&["runs", "list"])),
+        ("1. Preview one to be done again, with what is shut", preview(demo::PREVIEWED, &good)),
+        (taken, enqueue(&good)),
+        (became, commands.line(&["runs", "list"])),
+        ("The same with one that will leave its paths", preview(demo::STOPPED, &bad)),
+        (stopped, enqueue(&bad)),
+        ("A run that would be refused, and why", commands.line(&["gate", "explain", demo::WAITING])),
+        ("Verify the ledger", commands.line(&["audit", "verify"])),
+    ]
+    .map(|(what, command)| Next { what, command })
+    .into()
+}
+
+/// A run that can be previewed, and one that waits for a person.
 async fn examples(runs: &RunStore) -> (Option<RunId>, Option<RunId>) {
     let (mut ready, mut waiting) = (None, None);
     let newest = runs.list(PageQuery::first(50)).await.map(|list| list.items).unwrap_or_default();
-    let ids = [demo::PREVIEWED, demo::WAITING].into_iter().chain(newest.iter().map(|run| run.run_id.as_str()));
-    for id in ids.filter_map(|id| RunId::parse(id).ok()) {
+    for id in newest.iter().filter_map(|run| RunId::parse(&run.run_id).ok()) {
         match runs.facts(&id).await {
             Ok(facts) if facts.awaits_approval => waiting = waiting.or(Some(id)),
             Ok(_) => ready = ready.or(Some(id)),
@@ -354,7 +454,17 @@ struct Screen<'a> {
     frozen: Option<String>,
     ledger: (String, Option<cortexpilot_core::port::StoreHealth>),
     sign_in: SignIn,
+    /// The worker in this process, or why there is none; `None` where nobody asks.
+    worker: Option<Result<WorkerHere, String>>,
     next: &'a [Next],
+}
+
+/// A worker in this process.
+#[derive(Debug, Clone, Serialize)]
+struct WorkerHere {
+    name: String,
+    sandbox: String,
+    slots: u32,
 }
 
 #[derive(Serialize)]
@@ -373,6 +483,7 @@ struct ScreenAnswer<'a> {
     frozen: Option<&'a str>,
     ledger: &'a str,
     token_file: Option<&'a str>,
+    worker: Option<&'a WorkerHere>,
     next: &'a [Next],
 }
 
@@ -398,6 +509,7 @@ impl Screen<'_> {
                     SignIn::File(path) => Some(path),
                     SignIn::Off | SignIn::Configured | SignIn::Personal => None,
                 },
+                worker: self.worker.as_ref().and_then(|worker| worker.as_ref().ok()),
                 next: self.next,
             };
             // One line, because the process goes on: a reader need not guess where the document ends.
@@ -423,6 +535,14 @@ impl Screen<'_> {
             text.push_str(&format!("Approvals {}\n", super::runs::waits(waiting)));
         }
         text.push_str(&format!("Ledger    {}\n", escape(ledger)));
+        match &self.worker {
+            None => {}
+            Some(Ok(here)) => text.push_str(&format!(
+                "Worker    here, sandbox: {}; carries queued items out, on copies of their repositories\n",
+                escape(&here.sandbox)
+            )),
+            Some(Err(why)) => text.push_str(&format!("Worker    none here ({})\n", escape(why))),
+        }
         text.push_str(&match &self.sign_in {
             SignIn::Off => "Sign-in   OFF: everybody on this machine may read, preview and cancel\n".to_owned(),
             SignIn::Configured => "Token     the one that was configured\n".to_owned(),

@@ -93,6 +93,26 @@ pub(super) async fn caller(settings: &Settings, reader: &Reader) -> Result<Calle
     Ok(Caller { principal: Some(principal), surface: Surface::Cli })
 }
 
+/// Who claims and completes: never an agent, who could carry out what it asked for.
+pub(super) async fn worker(settings: &Settings, reader: &Reader) -> Result<Caller, Stopped> {
+    let principal = identity::of_the_worker(settings, reader).await.map_err(|why| nobody(&why))?;
+    match principal.kind {
+        PrincipalKind::Worker | PrincipalKind::Operator => {
+            Ok(Caller { principal: Some(principal), surface: Surface::Cli })
+        }
+        PrincipalKind::Agent | PrincipalKind::Anonymous => {
+            let said = format!(
+                "Workers and operators claim, and the personal token is {}'s, who is of kind {}.",
+                principal.id,
+                principal.kind.as_str()
+            );
+            let step =
+                "Give it a worker's token (`cortexpilot token create --kind worker --name NAME --ttl 30d`), or none.";
+            Err(Stopped::code(ErrorCode::ScopeForbidden, said, &OsIds).with_step(step))
+        }
+    }
+}
+
 /// Who acts through the queue pilot: an agent, never somebody who could approve.
 pub(super) async fn pilot(settings: &Settings, reader: &Reader) -> Result<Principal, Stopped> {
     let principal = identity::of_the_pilot(settings, reader).await.map_err(|why| nobody(&why))?;

@@ -210,6 +210,18 @@ pub(crate) const APPLIES_PER_HOUR: Variable = variable(
     "300",
     "How many items one principal may append within an hour, for the same callers. `0` is no limit; at most `10000`. `cortexpilot.toml` can only tighten it: a number from 1 to 300.",
 );
+pub(crate) const WORKFLOW_CONCURRENCY: Variable = variable(
+    "CORTEXPILOT_WORKFLOW_CONCURRENCY",
+    "workflow_concurrency",
+    "0",
+    "How many items of one workflow case may be claimed at once, whoever claims them through this process; a further one waits. `0` is no limit; at most `10000`. Items without a case are not limited.",
+);
+pub(crate) const REPOSITORY_CONCURRENCY: Variable = variable(
+    "CORTEXPILOT_REPOSITORY_CONCURRENCY",
+    "repository_concurrency",
+    "0",
+    "The same for one repository, as the items' lines name it. Items that name none are not limited. Every process that claims, `serve`, `up` and each local worker, should be started with the same numbers: the strictest is not looked for.",
+);
 pub(crate) const PREVIEW_TTL: Variable = variable(
     "CORTEXPILOT_PREVIEW_TTL",
     "preview_ttl",
@@ -270,7 +282,7 @@ pub(crate) const LOG: Variable = variable(
 );
 
 /// Every variable, in the documentation's order.
-pub(crate) const VARIABLES: [Variable; 36] = [
+pub(crate) const VARIABLES: [Variable; 38] = [
     RUNTIME_ROOT,
     RUNS_ROOT,
     REPO_ROOT,
@@ -299,6 +311,8 @@ pub(crate) const VARIABLES: [Variable; 36] = [
     TOKEN_FILE,
     PENDING_MAX,
     APPLIES_PER_HOUR,
+    WORKFLOW_CONCURRENCY,
+    REPOSITORY_CONCURRENCY,
     PREVIEW_TTL,
     APPROVAL_TTL,
     WEBHOOK,

@@ -139,6 +139,18 @@ fn what_later_versions_bring_is_refused_rather_than_ignored() {
 }
 
 #[test]
+fn how_much_is_worked_on_at_once_is_unlimited_unless_a_number_says_otherwise() {
+    assert!(settings(&[]).policy().concurrency.is_none());
+    let variables = [("CORTEXPILOT_WORKFLOW_CONCURRENCY", "2"), ("CORTEXPILOT_REPOSITORY_CONCURRENCY", " 1 ")];
+    let concurrency = settings(&variables).policy().concurrency;
+    assert_eq!((concurrency.per_workflow, concurrency.per_repository), (2, 1));
+    for wrong in ["-1", "many", "10001", "1.5"] {
+        let said = refusal(&[("CORTEXPILOT_WORKFLOW_CONCURRENCY", wrong)]);
+        assert!(said.contains("0 (no limit) to 10000"), "{said}");
+    }
+}
+
+#[test]
 fn roles_replace_the_default_and_the_held_ones_follow_them() {
     let settings =
         settings(&[("CORTEXPILOT_APPROVAL_ALLOWED_ROLES", "ops, sre"), ("CORTEXPILOT_API_TOKEN_ROLES", "sre")]);

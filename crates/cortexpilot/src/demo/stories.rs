@@ -1,4 +1,7 @@
 //! What happened in each demonstration run: a small shop's repository, three workflow cases and a few people's requests.
+//!
+//! Each story is told twice: as the run that is written, and as the scenario in its task contract, which a worker carries out
+//! when somebody queues it again. Both change the same files in the same way.
 
 /// One run's story.
 pub(super) struct Story {
@@ -12,9 +15,9 @@ pub(super) struct Story {
     pub(super) allowed_paths: &'static [&'static str],
     pub(super) test_command: &'static str,
     pub(super) timeout_s: u32,
-    /// What the agent wrote while it worked: a plan, then a report.
+    /// What was said while it was worked on: a plan, then a report.
     pub(super) notes: [&'static str; 2],
-    /// Each changed file with its part of the diff.
+    /// Each changed file of the repository, as it is afterwards.
     pub(super) changes: &'static [(&'static str, &'static str)],
     pub(super) ending: Ending,
 }
@@ -46,53 +49,56 @@ pub(super) const STORIES: [Story; 6] = [
         task_id: "task_quote_cache",
         workflow_id: "wf-checkout-latency",
         minutes_ago: 190,
-        request: "Cache shipping quotes for 60 seconds, so that the checkout page asks the carrier once per basket.",
+        request: "Cache shipping quotes for 60 seconds, so that the checkout page asks the carrier once per parcel.",
         owner: "lead-checkout",
-        worker: "codex-2",
-        allowed_paths: &["shop/shipping", "tests/shipping"],
-        test_command: "pytest -q tests/shipping",
+        worker: "agent-2",
+        allowed_paths: &["shop/shipping"],
+        test_command: "sh tests/shipping/quotes_test.sh",
         timeout_s: 900,
         notes: [
-            "I will put a small time-limited cache in front of the carrier client and key it by basket and address.",
-            "quotes.py now keeps a quote for 60 seconds. Two tests cover the hit and the expiry.",
+            "I will keep each answer of the carrier in a file, named by weight and address, and look at its age.",
+            "quotes.sh now keeps a quote for 60 seconds. The test that was there asks three times and passes.",
         ],
-        changes: &[
-            (
-                "shop/shipping/quotes.py",
-                "--- a/shop/shipping/quotes.py\n+++ b/shop/shipping/quotes.py\n@@ -1,7 +1,14 @@\n from shop.shipping.carrier import Carrier\n+from shop.cache import TimedCache\n \n+_QUOTES = TimedCache(seconds=60, entries=10_000)\n+\n \n def quote(basket, address):\n-    return Carrier().quote(basket.weight_g, address)\n+    key = (basket.id, basket.version, address.key)\n+    found = _QUOTES.get(key)\n+    if found is None:\n+        found = _QUOTES.put(key, Carrier().quote(basket.weight_g, address))\n+    return found\n",
-            ),
-            (
-                "tests/shipping/test_quotes.py",
-                "--- a/tests/shipping/test_quotes.py\n+++ b/tests/shipping/test_quotes.py\n@@ -9,3 +9,12 @@\n def test_quote_uses_weight(carrier, basket, address):\n     assert quote(basket, address) == carrier.price(1200)\n+\n+\n+def test_second_quote_is_cached(carrier, basket, address):\n+    quote(basket, address)\n+    quote(basket, address)\n+    assert carrier.calls == 1\n",
-            ),
-        ],
+        changes: &[(
+            "shop/shipping/quotes.sh",
+            r#"# What a parcel costs. Usage: quote WEIGHT_G ADDRESS
+quote() {
+    # The carrier is asked at most once in 60 seconds.
+    kept="${QUOTES:-/tmp}/quote-$1-$2"
+    if test -z "$(find "$kept" -mmin -1 2>/dev/null)"; then
+        carrier_price "$1" "$2" > "$kept"
+    fi
+    cat "$kept"
+}
+"#,
+        )],
         ending: Ending::Succeeded {
-            summary: "Shipping quotes are cached for 60 seconds; the carrier is asked once per basket.",
+            summary: "Shipping quotes are cached for 60 seconds; the carrier is asked once per parcel.",
         },
     },
     Story {
-        run_id: "run_demo_payment_timeout",
+        run_id: super::STOPPED,
         task_id: "task_payment_timeout",
         workflow_id: "wf-checkout-latency",
         minutes_ago: 95,
         request: "Lower the payment client's timeout from 10 s to 3 s and retry once.",
         owner: "lead-checkout",
-        worker: "codex-1",
+        worker: "agent-1",
         allowed_paths: &["shop/payments"],
-        test_command: "pytest -q tests/payments",
+        test_command: "grep -qx TIMEOUT_S=3 shop/payments/client.sh",
         timeout_s: 600,
         notes: [
-            "The timeout is read from settings, so I will change the client and the setting it reads.",
+            "The timeout stands in the client and in a setting, so I will change both.",
             "The client retries once after 3 s. I also changed deploy/production.env, where the setting lives.",
         ],
         changes: &[
             (
-                "shop/payments/client.py",
-                "--- a/shop/payments/client.py\n+++ b/shop/payments/client.py\n@@ -12,4 +12,4 @@\n class PaymentClient:\n-    timeout_s = 10\n-    retries = 0\n+    timeout_s = 3\n+    retries = 1\n",
+                "shop/payments/client.sh",
+                "# Asks the payment provider. Usage: pay BASKET\nTIMEOUT_S=3\nRETRIES=1\npay() {\n    provider_charge --timeout \"$TIMEOUT_S\" --retries \"$RETRIES\" \"$1\"\n}\n",
             ),
             (
                 "deploy/production.env",
-                "--- a/deploy/production.env\n+++ b/deploy/production.env\n@@ -3,3 +3,3 @@\n SHOP_REGION=eu-1\n-PAYMENT_TIMEOUT_S=10\n+PAYMENT_TIMEOUT_S=3\n",
+                "# Read when the shop is started.\nSHOP_REGION=eu-1\nPAYMENT_TIMEOUT_S=3\nTLS_MIN=1.2\n",
             ),
         ],
         ending: Ending::OutsideItsPaths { violation: "deploy/production.env" },
@@ -104,9 +110,9 @@ pub(super) const STORIES: [Story; 6] = [
         minutes_ago: 60 * 26,
         request: "Document the Retry-After header in the API guide, with one example.",
         owner: "lead-docs",
-        worker: "claude-1",
+        worker: "agent-3",
         allowed_paths: &["docs/api.md"],
-        test_command: "mkdocs build --strict",
+        test_command: "grep -q 'retry-after: 12' docs/api.md",
         timeout_s: 300,
         notes: [
             "The guide lists response headers in a table; I will add a row and an example below it.",
@@ -114,7 +120,7 @@ pub(super) const STORIES: [Story; 6] = [
         ],
         changes: &[(
             "docs/api.md",
-            "--- a/docs/api.md\n+++ b/docs/api.md\n@@ -41,3 +41,10 @@\n | `x-request-id` | Names the request in our logs. |\n+| `retry-after` | Seconds to wait before sending the same request again. |\n+\n+```\n+HTTP/1.1 429 Too Many Requests\n+retry-after: 12\n+```\n",
+            "# API\n\n## Headers of an answer\n\n| Header | Meaning |\n|---|---|\n| `x-request-id` | Names the request in our logs. |\n| `retry-after` | Seconds to wait before sending the same request again. |\n\n```\nHTTP/1.1 429 Too Many Requests\nretry-after: 12\n```\n",
         )],
         ending: Ending::Succeeded { summary: "The API guide explains Retry-After, with an example of a 429 answer." },
     },
@@ -125,17 +131,17 @@ pub(super) const STORIES: [Story; 6] = [
         minutes_ago: 4,
         request: "Rewrite the quick start so that it works from a fresh clone.",
         owner: "lead-docs",
-        worker: "claude-1",
+        worker: "agent-3",
         allowed_paths: &["docs/quick-start.md", "README.md"],
-        test_command: "scripts/run_docs_blocks.sh docs/quick-start.md",
+        test_command: "grep -q 'createdb shop' docs/quick-start.md",
         timeout_s: 1200,
         notes: [
             "I will follow the page in an empty container and note where it breaks.",
-            "Steps 1 to 3 work. Step 4 needs a database that the page never mentions; adding it.",
+            "Steps 1 and 2 work. Step 3 needs a database that the page never mentions; adding it.",
         ],
         changes: &[(
             "docs/quick-start.md",
-            "--- a/docs/quick-start.md\n+++ b/docs/quick-start.md\n@@ -1 +1 @@\n-old\n+new\n",
+            "# Quick start\n\n1. Clone the repository.\n2. Copy `deploy/production.env` to `.env`.\n3. Make the database: `createdb shop`.\n4. Start the shop: `sh shop/start.sh`.\n",
         )],
         ending: Ending::Running,
     },
@@ -144,14 +150,20 @@ pub(super) const STORIES: [Story; 6] = [
         task_id: "task_tls_upgrade",
         workflow_id: "wf-dependency-upgrade",
         minutes_ago: 42,
-        request: "Upgrade the TLS library everywhere and fix what breaks.",
+        request: "Speak TLS 1.3 alone everywhere and fix what breaks.",
         owner: "lead-platform",
-        worker: "codex-1",
+        worker: "agent-1",
         allowed_paths: &["shop", "deploy", "tests"],
-        test_command: "make test",
+        test_command: "grep -qx TLS_MIN=1.3 deploy/production.env",
         timeout_s: 3600,
-        notes: ["", ""],
-        changes: &[("shop", "")],
+        notes: [
+            "I will begin with the setting and then look for whoever speaks an older version.",
+            "The setting says 1.3; nothing else names a version.",
+        ],
+        changes: &[(
+            "deploy/production.env",
+            "# Read when the shop is started.\nSHOP_REGION=eu-1\nPAYMENT_TIMEOUT_S=10\nTLS_MIN=1.3\n",
+        )],
         ending: Ending::AwaitsApproval {
             reason: "allowed_paths too wide",
             action: "Confirm the allowed path scope or narrow the allowed_paths set",
@@ -164,20 +176,15 @@ pub(super) const STORIES: [Story; 6] = [
         minutes_ago: 60 * 5,
         request: "Upgrade the ORM to its current minor version.",
         owner: "lead-platform",
-        worker: "codex-2",
+        worker: "agent-2",
         allowed_paths: &["requirements.txt", "shop/db"],
-        test_command: "pytest -q tests/db",
+        test_command: "sh tests/db/session_test.sh",
         timeout_s: 900,
         notes: [
             "One pin to raise, then the deprecation warnings.",
-            "The pin is raised. One session fixture still uses the removed autocommit flag.",
+            "The pin is raised. The session still uses the removed autocommit option.",
         ],
-        changes: &[(
-            "requirements.txt",
-            "--- a/requirements.txt\n+++ b/requirements.txt\n@@ -7,3 +7,3 @@\n jinja2==3.1.6\n-sqlalchemy==2.0.36\n+sqlalchemy==2.1.2\n uvicorn==0.34.0\n",
-        )],
-        ending: Ending::TestsFailed {
-            output: "tests/db/test_session.py::test_rollback FAILED\nTypeError: Session.__init__() got an unexpected keyword argument 'autocommit'\n1 failed, 41 passed in 6.02s\n",
-        },
+        changes: &[("requirements.txt", "carrier-client 1.4.2\norm 2.1.2\npayments 3.2.0\n")],
+        ending: Ending::TestsFailed { output: "shop/db/session.sh: orm_open: unknown option --autocommit\n" },
     },
 ];

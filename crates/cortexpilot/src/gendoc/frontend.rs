@@ -191,8 +191,10 @@ mod tests {
     #[test]
     fn the_words_of_an_item_are_those_that_its_lines_lead_to() {
         let items = item_words();
-        assert_eq!(items.statuses, ["PENDING", "CLAIMED", "SUCCESS", "FAILURE", "CANCELLED"]);
-        assert_eq!(items.queue_states, ["eligible", "waiting", "claimed", "closed"]);
+        let statuses =
+            ["PENDING", "CLAIMED", "LOST", "DEAD_LETTER", "SUCCESS", "FAILURE", "STOPPED", "CANCELLED", "EXPIRED"];
+        assert_eq!(items.statuses, statuses);
+        assert_eq!(items.queue_states, ["eligible", "waiting", "claimed", "held", "closed"]);
         let mut sla = items.sla_states;
         sla.sort_unstable();
         assert_eq!(sla, ["at_risk", "breached", "completed", "ended", "in_progress", "on_track", "scheduled"]);

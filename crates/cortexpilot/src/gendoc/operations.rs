@@ -26,14 +26,14 @@ const fn writes(path: &'static str, what: &'static str) -> CommandRow {
 }
 
 /// Every command. One that is not here does not pass the test below.
-const COMMANDS: [CommandRow; 46] = [
+const COMMANDS: [CommandRow; 56] = [
     writes(
         "up",
-        "Makes the key, a token where there is none and, with `--demo`, the demonstration's runs; then serves HTTP as `serve` does.",
+        "Makes the key, a token where there is none and, with `--demo`, the demonstration's runs; then serves HTTP as `serve` does, and carries queue items out as `worker` does, unless `--no-worker` is given.",
     ),
     writes(
         "serve",
-        "Makes the key, then serves HTTP, and signs checkpoints below `log` where there is a key for that.",
+        "Makes the key, then serves HTTP, signs checkpoints below `log` where there is a key for that, and appends the end of claims whose worker fell silent and of items whose deadline passed.",
     ),
     reads("mcp-readonly-server"),
     writes("mcp-queue-pilot-server", "Makes the key; what its tools append is listed with them."),
@@ -64,6 +64,19 @@ const COMMANDS: [CommandRow; 46] = [
     reads("queue show"),
     writes("queue claim", "Appends one claim, or the record of a refusal."),
     writes("queue complete", "Appends the end of one claimed item, or the record of a refusal."),
+    writes("queue stop", "Appends the request, or the record of a refusal; never undoes anything."),
+    writes("queue revoke", "Appends the end of one claim, or the record of a refusal."),
+    writes("queue requeue", "Appends that one held item waits again, or the record of a refusal."),
+    writes("queue fail", "Appends the end of one held item, or the record of a refusal."),
+    writes("queue pause", "Appends the pause, or the record of a refusal."),
+    writes("queue resume", "Appends its end, or the record of a refusal."),
+    writes("queue drain", "Appends the pause, or the record of a refusal; then waits."),
+    writes(
+        "worker",
+        "Appends claims and their ends, keeps each claim's last heartbeat below `leases` and its own presence below `workers`, and writes one run directory a claim; with `--server` the queue's lines are written there.",
+    ),
+    writes("run-next", "As `worker`, for at most one item."),
+    reads("workers list"),
     reads("approval list"),
     reads("approval show"),
     reads("approval watch"),

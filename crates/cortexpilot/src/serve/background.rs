@@ -3,11 +3,13 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cortexpilot_core::app::App;
 use cortexpilot_core::domain::approval::{ApprovalId, ApprovalRequest};
+use cortexpilot_core::domain::command::MutationGate;
 use cortexpilot_core::domain::governance::GovernanceQuery;
+use cortexpilot_core::domain::lease::LeaseWatch;
 use cortexpilot_core::domain::principal::Caller;
 use tokio::task::JoinHandle;
 
@@ -92,7 +94,8 @@ pub(crate) fn announce(settings: &Settings, surface: &str, principal: &str) -> O
     let entry = Entry {
         surface: surface.to_owned(),
         pid: std::process::id(),
-        gate: settings.mutation_gate.into(),
+        // A worker queues nothing, whatever its environment says.
+        gate: if surface == "worker" { MutationGate::Shut } else { settings.mutation_gate }.into(),
         policy: settings.approval.as_str().to_owned(),
         principal: principal.to_owned(),
         since: super::now(),
@@ -142,11 +145,55 @@ async fn expire_all(app: &App, caller: &Caller) {
     }
 }
 
+/// How often claimed items are looked at.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
+
+/// A look that comes later than this counts as one that came after so long: who did not look could not have seen a heartbeat,
+/// so what a process slept through is no silence of anybody's.
+const SWEEP_GAP_MAX: Duration = Duration::from_secs(5);
+
+/// Looks once a second at who still works: a claim of which nothing was heard for as long as its lease is ended, and an item
+/// whose deadline has passed is closed. By this process's own monotonic clock, never the wall clock.
+pub(crate) fn sweep_now_and_then(app: Arc<App>, caller: Caller) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        let (mut watch, mut awake, mut looked) = (LeaseWatch::new(), Duration::ZERO, Instant::now());
+        let mut ticks = tokio::time::interval(SWEEP_EVERY);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut failed = None;
+        loop {
+            ticks.tick().await;
+            let now = Instant::now();
+            awake += now.duration_since(looked).min(SWEEP_GAP_MAX);
+            looked = now;
+            match app.sweep(&caller, &mut watch, awake).await {
+                Ok(ended) => {
+                    failed = None;
+                    for item in ended {
+                        tracing::warn!(
+                            item = item.queue_id().as_str(),
+                            status = item.status(),
+                            "nobody answers for it"
+                        );
+                    }
+                }
+                Err(failure) => {
+                    // Once for as long as it stays so: a store that cannot be written is said elsewhere too.
+                    let code = failure.code();
+                    if failed != Some(code) {
+                        tracing::warn!(code = code.as_str(), "claims cannot be watched");
+                        failed = Some(code);
+                    }
+                }
+            }
+        }
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use cortexpilot_core::app::{ApplyRequest, Outcome, RunRequest};
     use cortexpilot_core::domain::approval::ApprovalStatus;
-    use cortexpilot_core::domain::command::{ApprovalPolicy, MutationGate, Policy};
+    use cortexpilot_core::domain::command::{ApprovalPolicy, Policy};
     use cortexpilot_core::domain::governance::ApprovalFilter;
     use cortexpilot_core::domain::id::QueueItemId;
     use cortexpilot_core::domain::principal::{StatedRole, Surface};

@@ -53,6 +53,14 @@ pub(crate) async fn of_the_pilot(settings: &Settings, reader: &Reader) -> Result
     Ok(token_principal(settings, reader).await?.unwrap_or_else(|| settings.agent()))
 }
 
+/// Whom a worker of this process acts as.
+///
+/// # Errors
+/// When the configured token stands for nobody.
+pub(crate) async fn of_the_worker(settings: &Settings, reader: &Reader) -> Result<Principal, NoPrincipal> {
+    Ok(token_principal(settings, reader).await?.unwrap_or_else(|| settings.worker()))
+}
+
 /// Whether anybody could sign in with a personal token of one of these kinds.
 ///
 /// # Errors

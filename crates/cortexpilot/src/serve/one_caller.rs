@@ -4,15 +4,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cortexpilot_core::domain::command::Command;
-use cortexpilot_core::domain::decide::Verdict;
+use cortexpilot_core::domain::decide::{JudgedBeat, Verdict};
 use cortexpilot_core::domain::gate::{EnqueueFacts, EnqueueQuery};
 use cortexpilot_core::domain::governance::{ApprovalFilter, GovernanceFacts, GovernanceQuery};
-use cortexpilot_core::domain::id::QueueItemId;
+use cortexpilot_core::domain::id::{QueueItemId, Sha256Digest};
+use cortexpilot_core::domain::lease::{Beat, ClaimQuery, ClaimStanding, HeartbeatAnswer, WorkerPresence};
 use cortexpilot_core::domain::listing::{QueueFilter, QueueListing};
 use cortexpilot_core::domain::queue::QueueItem;
 use cortexpilot_core::domain::token::TokenRecord;
 use cortexpilot_core::port::lines::{LedgerLine, LinesPage, LinesQuery};
 use cortexpilot_core::port::{ApprovalListing, BoxFuture, Store, StoreError, StoreHealth, StoreRead};
+use jiff::Timestamp;
 
 /// Carries a command out on the very thread that serves, which spares it being handed to another and back. Nobody waits for
 /// that thread but the caller, who waits for the answer.
@@ -60,6 +62,18 @@ impl<S: Store> Store for OneCaller<S> {
     fn execute_all(&self, commands: Vec<Command>) -> BoxFuture<'_, Vec<Result<Verdict, StoreError>>> {
         self.store.execute_all(commands)
     }
+
+    fn write_beat(&self, judged: JudgedBeat) -> BoxFuture<'_, Result<HeartbeatAnswer, StoreError>> {
+        self.store.write_beat(judged)
+    }
+
+    fn write_presence(&self, presence: WorkerPresence) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.store.write_presence(presence)
+    }
+
+    fn remove_presence<'a>(&'a self, worker: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.store.remove_presence(worker)
+    }
 }
 
 impl<S: Store> StoreRead for OneCaller<S> {
@@ -97,6 +111,34 @@ impl<S: Store> StoreRead for OneCaller<S> {
 
     fn lines_of<'a>(&'a self, id: &'a QueueItemId) -> BoxFuture<'a, Result<Vec<LedgerLine>, StoreError>> {
         self.store.lines_of(id)
+    }
+
+    fn claims(&self) -> BoxFuture<'_, Result<Vec<ClaimStanding>, StoreError>> {
+        self.store.claims()
+    }
+
+    fn eligible<'a>(
+        &'a self,
+        query: &'a ClaimQuery,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<QueueItem>, StoreError>> {
+        self.store.eligible(query, limit)
+    }
+
+    fn overdue(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<QueueItemId>, StoreError>> {
+        self.store.overdue(now, limit)
+    }
+
+    fn pinned<'a>(&'a self, sha256: &'a Sha256Digest) -> BoxFuture<'a, Result<Option<Arc<[u8]>>, StoreError>> {
+        self.store.pinned(sha256)
+    }
+
+    fn beat<'a>(&'a self, id: &'a QueueItemId) -> BoxFuture<'a, Result<Option<Beat>, StoreError>> {
+        self.store.beat(id)
+    }
+
+    fn workers(&self) -> BoxFuture<'_, Result<Vec<WorkerPresence>, StoreError>> {
+        self.store.workers()
     }
 }
 

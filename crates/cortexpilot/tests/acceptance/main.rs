@@ -9,6 +9,7 @@
 //! - `races`, `crash`, `readonly_random`: many callers at once, processes killed in the middle, messages at random.
 //! - `crowd`, `stopped`: two servers and ten command lines on one ledger; a writer that stands still with the lock.
 //! - `connections`: how the server ends, and what it does when it may open no more files.
+//! - `foreign_worker`: the worker in another language that our pages show.
 //! - `http_compat`: routes of the original that are no part of this system.
 //! - `untrusted`: secrets and injections in every place of a run, and what of them an agent can read.
 //!
@@ -22,6 +23,7 @@ mod bytes_to_ledger;
 mod connections;
 mod crash;
 mod crowd;
+mod foreign_worker;
 mod gate_matrix;
 mod governance;
 mod http_compat;

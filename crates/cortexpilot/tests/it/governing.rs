@@ -30,6 +30,7 @@ fn a_root_that_nobody_has_governed_is_told_and_not_touched() {
         status,
         json!({
             "agents_may_queue": "OFF", "floor": "declared", "floor_set": null, "lowering": null, "frozen": null,
+            "paused": null,
             "processes": [],
             "checkpoints": [
                 {"file": "queue.jsonl", "signed_lines": null, "lines": 0},

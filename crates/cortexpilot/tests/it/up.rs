@@ -6,6 +6,7 @@ use std::process::Stdio;
 
 use rustix::process::Signal;
 
+use crate::demo;
 use crate::support::{Home, Running, Server, finish};
 
 /// Starts `up` as a person does and reads its screen.
@@ -50,21 +51,34 @@ fn the_demo_is_one_screen_whose_commands_work_as_printed() {
     assert!(line("Console   http://127.0.0.1:").ends_with('/'));
     assert!(line("Runs      6, 1 waits for a person").contains("cortexpilot-demo/runs"));
     line("Queue     0 pending, 0 claimed");
+    line("Worker    ");
     line("Agents may queue: OFF");
     line("Ledger    sound · 0 lines");
     line("Token     .runtime-cache/cortexpilot-demo/keys/api.token");
-    assert!(screen.len() <= 30, "one calm screen: {screen:?}");
+    assert!(screen.len() <= 36, "one calm screen: {screen:?}");
     let commands = commands(&screen);
     assert!(commands.len() >= 5, "{screen:?}");
+    let opening = commands.iter().filter(|command| command.starts_with("CORTEXPILOT_MCP_QUEUE_PILOT_ENABLE_APPLY=1 "));
+    assert_eq!(opening.count(), 2, "the gate is opened for one command at a time: {commands:?}");
     for command in &commands {
         let said = shell(&home, command);
         assert_eq!(said.code, 0, "{command}: {said:?}");
         assert!(!said.stdout.is_empty() && said.stderr.is_empty(), "{command}: {said:?}");
     }
-    assert!(
-        commands.iter().any(|command| shell(&home, command).stdout.contains("RUN_AWAITING_APPROVAL")),
-        "a refusal is shown"
-    );
+    let explained = commands.iter().find(|command| command.contains(" gate explain ")).expect("a refusal is shown");
+    assert!(shell(&home, explained).stdout.contains("RUN_AWAITING_APPROVAL"));
+
+    // What the commands queued was carried out: one success, and one that the diff gate stopped.
+    let lines = demo::ended(&home, 2);
+    let mut statuses: Vec<&str> = lines
+        .iter()
+        .filter(|line| line["event"] == "QUEUE_DONE")
+        .map(|line| line["status"].as_str().expect("a status"))
+        .collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, ["FAILURE", "SUCCESS"], "{lines:?}");
+    let list = shell(&home, commands[0]).stdout;
+    assert!(list.contains("8 runs in "), "{list}");
     stop(child);
 }
 
@@ -75,7 +89,7 @@ fn the_demo_never_touches_the_root_that_plain_up_serves() {
     let elsewhere = home.path().join("elsewhere");
     let configured =
         [("CORTEXPILOT_RUNTIME_ROOT", elsewhere.to_str().unwrap()), ("CORTEXPILOT_RUNS_ROOT", "real-runs")];
-    for environment in [&[][..], &configured] {
+    for (round, environment) in (1..).zip([&[][..], &configured]) {
         let (child, screen) = screen(&home, environment, &["--demo"]);
         for command in commands(&screen) {
             // Also where the environment names other roots: what is printed says which is meant.
@@ -89,6 +103,8 @@ fn the_demo_never_touches_the_root_that_plain_up_serves() {
         let mut shell = std::process::Command::new("/bin/sh");
         shell.args(["-c", list]).current_dir(home.path()).env_clear().envs(environment.iter().copied());
         assert!(finish(shell, "").stdout.contains("run_demo_"), "{list}");
+        // Queued again while an equal item waits, the next round's would be refused.
+        demo::ended(&home, 2 * round);
         stop(child);
         assert!(!plain.exists() && !elsewhere.exists() && !home.path().join("real-runs").exists());
     }

@@ -68,6 +68,9 @@ export type ErrorCode =
   | "QUEUE_ITEM_NOT_CANCELLABLE"
   | "QUEUE_ITEM_NOT_CLAIMED"
   | "LEASE_INVALID"
+  | "QUEUE_ITEM_NOT_HELD"
+  | "QUEUE_ITEM_NOT_STOPPABLE"
+  | "STOP_NOT_REQUESTED"
   | "RECEIPT_NOT_COVERED"
   | "RECEIPT_NO_KEY"
   | "RECEIPT_NOT_FOUND"
@@ -129,6 +132,9 @@ export const ERROR_CODES: readonly ErrorCode[] = [
   "QUEUE_ITEM_NOT_CANCELLABLE",
   "QUEUE_ITEM_NOT_CLAIMED",
   "LEASE_INVALID",
+  "QUEUE_ITEM_NOT_HELD",
+  "QUEUE_ITEM_NOT_STOPPABLE",
+  "STOP_NOT_REQUESTED",
   "RECEIPT_NOT_COVERED",
   "RECEIPT_NO_KEY",
   "RECEIPT_NOT_FOUND",
@@ -425,6 +431,27 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorRow>> = {
     meaning: "The lease token is not the one of this item's current claim.",
     nextStep: "Complete with the lease_token that the claim answered.",
   },
+  QUEUE_ITEM_NOT_HELD: {
+    status: 409,
+    retry: "never",
+    whoCanAct: "you",
+    meaning: "Only an item that is held (LOST, DEAD_LETTER) can be requeued or failed.",
+    nextStep: "Look at the item (`cortexpilot queue show ID`): nobody waits for you here.",
+  },
+  QUEUE_ITEM_NOT_STOPPABLE: {
+    status: 409,
+    retry: "never",
+    whoCanAct: "you",
+    meaning: "Only a claimed item can be asked to stop, or have its lease taken away.",
+    nextStep: "Look at the item (`cortexpilot queue show ID`); a pending one is cancelled, a held one requeued or failed.",
+  },
+  STOP_NOT_REQUESTED: {
+    status: 409,
+    retry: "after_fix",
+    whoCanAct: "you",
+    meaning: "A run can end as STOPPED only where an operator asked for it.",
+    nextStep: "Complete with SUCCESS or FAILURE; STOPPED answers a stop that a heartbeat has told you of.",
+  },
   RECEIPT_NOT_COVERED: {
     status: 409,
     retry: "after_wait",
@@ -588,8 +615,18 @@ export type OperationId =
   | "ledger_entries"
   | "checkpoints_list"
   | "checkpoint_get"
+  | "queue_next"
   | "queue_claim"
+  | "queue_contract"
+  | "queue_heartbeat"
   | "queue_complete"
+  | "queue_release"
+  | "queue_stop"
+  | "queue_revoke"
+  | "queue_requeue"
+  | "queue_fail"
+  | "workers_list"
+  | "worker_presence"
   | "queue_receipt"
   | "approval_receipt"
   | "approvals_list"
@@ -599,6 +636,8 @@ export type OperationId =
   | "gate_get"
   | "gate_freeze"
   | "gate_unfreeze"
+  | "gate_pause"
+  | "gate_resume"
   | "tokens_list"
   | "token_revoke"
   | "runs_list"
@@ -642,8 +681,18 @@ export const OPERATION_IDS: readonly OperationId[] = [
   "ledger_entries",
   "checkpoints_list",
   "checkpoint_get",
+  "queue_next",
   "queue_claim",
+  "queue_contract",
+  "queue_heartbeat",
   "queue_complete",
+  "queue_release",
+  "queue_stop",
+  "queue_revoke",
+  "queue_requeue",
+  "queue_fail",
+  "workers_list",
+  "worker_presence",
   "queue_receipt",
   "approval_receipt",
   "approvals_list",
@@ -653,6 +702,8 @@ export const OPERATION_IDS: readonly OperationId[] = [
   "gate_get",
   "gate_freeze",
   "gate_unfreeze",
+  "gate_pause",
+  "gate_resume",
   "tokens_list",
   "token_revoke",
   "runs_list",
@@ -737,7 +788,7 @@ export const OPERATIONS: Readonly<Record<OperationId, OperationRow>> = {
     path: "/api/queue/{queue_id}",
     effect: "read",
     access: "token",
-    summary: "Shows one queue item.",
+    summary: "Shows one queue item; of a claimed one, how far its worker says that it is.",
     codes: ["AUTH_MISSING_BEARER","AUTH_INVALID_TOKEN","RATE_LIMITED","QUEUE_ITEM_NOT_FOUND","REQUEST_VALIDATION_ERROR","NOT_FOUND","HOST_NOT_ALLOWED","STORE_UNAVAILABLE","INTERNAL"],
   },
   queue_stream: {
@@ -796,28 +847,108 @@ export const OPERATIONS: Readonly<Record<OperationId, OperationRow>> = {
     summary: "Shows the signed checkpoint that covers so many lines, if it is the last: earlier ones are not kept here.",
     codes: ["AUTH_MISSING_BEARER","AUTH_INVALID_TOKEN","RATE_LIMITED","RECEIPT_NOT_FOUND","REQUEST_VALIDATION_ERROR","NOT_FOUND","HOST_NOT_ALLOWED","STORE_UNAVAILABLE","INTERNAL"],
   },
+  queue_next: {
+    method: "GET",
+    path: "/api/queue/next",
+    effect: "read",
+    access: "token",
+    summary: "Shows what may be claimed now, in claim order, or why nothing may.",
+    codes: ["AUTH_MISSING_BEARER","AUTH_INVALID_TOKEN","RATE_LIMITED","SCOPE_FORBIDDEN","REQUEST_VALIDATION_ERROR","HOST_NOT_ALLOWED","STORE_UNAVAILABLE","INTERNAL"],
+  },
   queue_claim: {
     method: "POST",
     path: "/api/queue/claim",
     effect: "write",
     access: "token",
-    summary: "Takes the next eligible item for a worker, with a lease token.",
+    summary: "Takes the next eligible item for a worker, or the one that is named, with a lease token.",
     codes: ["UNAUTHENTICATED","AUTH_MISSING_BEARER","AUTH_INVALID_TOKEN","FROZEN","ROLE_REQUIRED","ROLE_FORBIDDEN","ROLE_MISMATCH","METADATA_REJECTED","RATE_LIMITED","SCOPE_FORBIDDEN","REQUEST_VALIDATION_ERROR","UNSUPPORTED_MEDIA_TYPE","BODY_TOO_LARGE","REQUEST_TIMEOUT","HOST_NOT_ALLOWED","ORIGIN_NOT_ALLOWED","LEDGER_CORRUPT","LEDGER_NEWER","STORE_UNAVAILABLE","STORE_FULL","OUTCOME_UNKNOWN","INTERNAL"],
+  },
+  queue_contract: {
+    method: "GET",
+    path: "/api/queue/{queue_id}/contract",
+    effect: "read",
+    access: "token",
+    summary: "Gives the pinned task contract of an item, byte for byte what was approved.",
+    codes: ["AUTH_MISSING_BEARER","AUTH_INVALID_TOKEN","RATE_LIMITED","SCOPE_FORBIDDEN","QUEUE_ITEM_NOT_FOUND","ARTIFACT_NOT_FOUND","REQUEST_VALIDATION_ERROR","NOT_FOUND","HOST_NOT_ALLOWED","STORE_UNAVAILABLE","INTERNAL"],
+  },
+  queue_heartbeat: {
+    method: "POST",
+    path: "/api/queue/{queue_id}/heartbeat",
+    effect: "write",
+    access: "token",
+    summary: "Says that the work on a claimed item goes on, and hears whether it is to stop; takes the claim's lease token.",
+    codes: ["UNAUTHENTICATED","AUTH_MISSING_BEARER","AUTH_INVALID_TOKEN","ROLE_REQUIRED","ROLE_FORBIDDEN","ROLE_MISMATCH","METADATA_REJECTED","RATE_LIMITED","SCOPE_FORBIDDEN","QUEUE_ITEM_NOT_FOUND","QUEUE_ITEM_NOT_CLAIMED","LEASE_INVALID","REQUEST_VALIDATION_ERROR","NOT_FOUND","UNSUPPORTED_MEDIA_TYPE","BODY_TOO_LARGE","REQUEST_TIMEOUT","HOST_NOT_ALLOWED","ORIGIN_NOT_ALLOWED","LEDGER_CORRUPT","LEDGER_NEWER","STORE_UNAVAILABLE","STORE_FULL","OUTCOME_UNKNOWN","INTERNAL"],
   },
   queue_complete: {
     method: "POST",
     path: "/api/queue/{queue_id}/complete",
     effect: "write",
     access: "token",
-    summary: "Finishes a claimed item as SUCCESS or FAILURE; takes the claim's lease token.",
+    summary: "Finishes a claimed item as SUCCESS, FAILURE or, where an operator asked for its end, STOPPED; takes the lease token.",
+    codes: ["UNAUTHENTICATED","AUTH_MISSING_BEARER","AUTH_INVALID_TOKEN","ROLE_REQUIRED","ROLE_FORBIDDEN","ROLE_MISMATCH","METADATA_REJECTED","RATE_LIMITED","SCOPE_FORBIDDEN","QUEUE_ITEM_NOT_FOUND","QUEUE_ITEM_NOT_CLAIMED","LEASE_INVALID","STOP_NOT_REQUESTED","REQUEST_VALIDATION_ERROR","NOT_FOUND","UNSUPPORTED_MEDIA_TYPE","BODY_TOO_LARGE","REQUEST_TIMEOUT","HOST_NOT_ALLOWED","ORIGIN_NOT_ALLOWED","LEDGER_CORRUPT","LEDGER_NEWER","STORE_UNAVAILABLE","STORE_FULL","OUTCOME_UNKNOWN","INTERNAL"],
+  },
+  queue_release: {
+    method: "POST",
+    path: "/api/queue/{queue_id}/release",
+    effect: "write",
+    access: "token",
+    summary: "Hands a claimed item back; takes the lease token.",
     codes: ["UNAUTHENTICATED","AUTH_MISSING_BEARER","AUTH_INVALID_TOKEN","ROLE_REQUIRED","ROLE_FORBIDDEN","ROLE_MISMATCH","METADATA_REJECTED","RATE_LIMITED","SCOPE_FORBIDDEN","QUEUE_ITEM_NOT_FOUND","QUEUE_ITEM_NOT_CLAIMED","LEASE_INVALID","REQUEST_VALIDATION_ERROR","NOT_FOUND","UNSUPPORTED_MEDIA_TYPE","BODY_TOO_LARGE","REQUEST_TIMEOUT","HOST_NOT_ALLOWED","ORIGIN_NOT_ALLOWED","LEDGER_CORRUPT","LEDGER_NEWER","STORE_UNAVAILABLE","STORE_FULL","OUTCOME_UNKNOWN","INTERNAL"],
+  },
+  queue_stop: {
+    method: "POST",
+    path: "/api/queue/{queue_id}/stop",
+    effect: "write",
+    access: "token",
+    summary: "Asks the worker of a claimed item to end its work, with a reason. Operators only; not a rollback.",
+    codes: ["UNAUTHENTICATED","AUTH_MISSING_BEARER","AUTH_INVALID_TOKEN","ROLE_REQUIRED","ROLE_FORBIDDEN","ROLE_MISMATCH","METADATA_REQUIRED","METADATA_REJECTED","RATE_LIMITED","SCOPE_FORBIDDEN","QUEUE_ITEM_NOT_FOUND","QUEUE_ITEM_NOT_STOPPABLE","REQUEST_VALIDATION_ERROR","NOT_FOUND","UNSUPPORTED_MEDIA_TYPE","BODY_TOO_LARGE","REQUEST_TIMEOUT","HOST_NOT_ALLOWED","ORIGIN_NOT_ALLOWED","LEDGER_CORRUPT","LEDGER_NEWER","STORE_UNAVAILABLE","STORE_FULL","OUTCOME_UNKNOWN","INTERNAL"],
+  },
+  queue_revoke: {
+    method: "POST",
+    path: "/api/queue/{queue_id}/revoke",
+    effect: "write",
+    access: "token",
+    summary: "Takes the lease of a claimed item away from its worker, with a reason; the item is held. Operators only; not a rollback.",
+    codes: ["UNAUTHENTICATED","AUTH_MISSING_BEARER","AUTH_INVALID_TOKEN","ROLE_REQUIRED","ROLE_FORBIDDEN","ROLE_MISMATCH","METADATA_REQUIRED","METADATA_REJECTED","RATE_LIMITED","SCOPE_FORBIDDEN","QUEUE_ITEM_NOT_FOUND","QUEUE_ITEM_NOT_STOPPABLE","REQUEST_VALIDATION_ERROR","NOT_FOUND","UNSUPPORTED_MEDIA_TYPE","BODY_TOO_LARGE","REQUEST_TIMEOUT","HOST_NOT_ALLOWED","ORIGIN_NOT_ALLOWED","LEDGER_CORRUPT","LEDGER_NEWER","STORE_UNAVAILABLE","STORE_FULL","OUTCOME_UNKNOWN","INTERNAL"],
+  },
+  queue_requeue: {
+    method: "POST",
+    path: "/api/queue/{queue_id}/requeue",
+    effect: "write",
+    access: "token",
+    summary: "Lets a held item wait for a worker again, with a reason. Operators only.",
+    codes: ["UNAUTHENTICATED","AUTH_MISSING_BEARER","AUTH_INVALID_TOKEN","ROLE_REQUIRED","ROLE_FORBIDDEN","ROLE_MISMATCH","METADATA_REQUIRED","METADATA_REJECTED","RATE_LIMITED","SCOPE_FORBIDDEN","QUEUE_ITEM_NOT_FOUND","QUEUE_ITEM_NOT_HELD","REQUEST_VALIDATION_ERROR","NOT_FOUND","UNSUPPORTED_MEDIA_TYPE","BODY_TOO_LARGE","REQUEST_TIMEOUT","HOST_NOT_ALLOWED","ORIGIN_NOT_ALLOWED","LEDGER_CORRUPT","LEDGER_NEWER","STORE_UNAVAILABLE","STORE_FULL","OUTCOME_UNKNOWN","INTERNAL"],
+  },
+  queue_fail: {
+    method: "POST",
+    path: "/api/queue/{queue_id}/fail",
+    effect: "write",
+    access: "token",
+    summary: "Closes a held item as FAILURE, with a reason. Operators only.",
+    codes: ["UNAUTHENTICATED","AUTH_MISSING_BEARER","AUTH_INVALID_TOKEN","ROLE_REQUIRED","ROLE_FORBIDDEN","ROLE_MISMATCH","METADATA_REQUIRED","METADATA_REJECTED","RATE_LIMITED","SCOPE_FORBIDDEN","QUEUE_ITEM_NOT_FOUND","QUEUE_ITEM_NOT_HELD","REQUEST_VALIDATION_ERROR","NOT_FOUND","UNSUPPORTED_MEDIA_TYPE","BODY_TOO_LARGE","REQUEST_TIMEOUT","HOST_NOT_ALLOWED","ORIGIN_NOT_ALLOWED","LEDGER_CORRUPT","LEDGER_NEWER","STORE_UNAVAILABLE","STORE_FULL","OUTCOME_UNKNOWN","INTERNAL"],
+  },
+  workers_list: {
+    method: "GET",
+    path: "/api/workers",
+    effect: "read",
+    access: "token",
+    summary: "Lists workers that said in the last three minutes that they are there, by name. Operators only.",
+    codes: ["AUTH_MISSING_BEARER","AUTH_INVALID_TOKEN","RATE_LIMITED","SCOPE_FORBIDDEN","REQUEST_VALIDATION_ERROR","HOST_NOT_ALLOWED","STORE_UNAVAILABLE","INTERNAL"],
+  },
+  worker_presence: {
+    method: "POST",
+    path: "/api/workers/presence",
+    effect: "write",
+    access: "token",
+    summary: "Says that a worker is there, for people to see; about once a minute.",
+    codes: ["UNAUTHENTICATED","AUTH_MISSING_BEARER","AUTH_INVALID_TOKEN","ROLE_REQUIRED","ROLE_FORBIDDEN","ROLE_MISMATCH","METADATA_REJECTED","RATE_LIMITED","SCOPE_FORBIDDEN","REQUEST_VALIDATION_ERROR","UNSUPPORTED_MEDIA_TYPE","BODY_TOO_LARGE","REQUEST_TIMEOUT","HOST_NOT_ALLOWED","ORIGIN_NOT_ALLOWED","LEDGER_CORRUPT","LEDGER_NEWER","STORE_UNAVAILABLE","STORE_FULL","OUTCOME_UNKNOWN","INTERNAL"],
   },
   queue_receipt: {
     method: "GET",
     path: "/api/queue/{queue_id}/receipt",
     effect: "read",
     access: "token",
-    summary: "Proves that the line which queued the item (or `of` cancelled, claimed, completed it) is signed.",
+    summary: "Proves that the line which queued the item is signed, or the last that did what `of` names.",
     codes: ["AUTH_MISSING_BEARER","AUTH_INVALID_TOKEN","RATE_LIMITED","QUEUE_ITEM_NOT_FOUND","RECEIPT_NOT_COVERED","RECEIPT_NO_KEY","RECEIPT_NOT_FOUND","REQUEST_VALIDATION_ERROR","NOT_FOUND","HOST_NOT_ALLOWED","STORE_UNAVAILABLE","INTERNAL"],
   },
   approval_receipt: {
@@ -883,6 +1014,22 @@ export const OPERATIONS: Readonly<Record<OperationId, OperationRow>> = {
     access: "token",
     summary: "Ends a freeze, with a reason. Operators only.",
     codes: ["UNAUTHENTICATED","AUTH_MISSING_BEARER","AUTH_INVALID_TOKEN","ROLE_REQUIRED","ROLE_FORBIDDEN","ROLE_MISMATCH","METADATA_REQUIRED","METADATA_REJECTED","RATE_LIMITED","SCOPE_FORBIDDEN","APPROVER_UNVERIFIED","REQUEST_VALIDATION_ERROR","UNSUPPORTED_MEDIA_TYPE","BODY_TOO_LARGE","REQUEST_TIMEOUT","HOST_NOT_ALLOWED","ORIGIN_NOT_ALLOWED","LEDGER_CORRUPT","LEDGER_NEWER","STORE_UNAVAILABLE","STORE_FULL","OUTCOME_UNKNOWN","INTERNAL"],
+  },
+  gate_pause: {
+    method: "POST",
+    path: "/api/gate/pause",
+    effect: "write",
+    access: "token",
+    summary: "Stops claims in every process, and nothing else: queueing goes on, and what is claimed is finished. Operators only.",
+    codes: ["UNAUTHENTICATED","AUTH_MISSING_BEARER","AUTH_INVALID_TOKEN","ROLE_REQUIRED","ROLE_FORBIDDEN","ROLE_MISMATCH","METADATA_REJECTED","RATE_LIMITED","SCOPE_FORBIDDEN","APPROVER_UNVERIFIED","REQUEST_VALIDATION_ERROR","UNSUPPORTED_MEDIA_TYPE","BODY_TOO_LARGE","REQUEST_TIMEOUT","HOST_NOT_ALLOWED","ORIGIN_NOT_ALLOWED","LEDGER_CORRUPT","LEDGER_NEWER","STORE_UNAVAILABLE","STORE_FULL","OUTCOME_UNKNOWN","INTERNAL"],
+  },
+  gate_resume: {
+    method: "POST",
+    path: "/api/gate/resume",
+    effect: "write",
+    access: "token",
+    summary: "Ends a pause: workers claim again. Operators only.",
+    codes: ["UNAUTHENTICATED","AUTH_MISSING_BEARER","AUTH_INVALID_TOKEN","ROLE_REQUIRED","ROLE_FORBIDDEN","ROLE_MISMATCH","METADATA_REJECTED","RATE_LIMITED","SCOPE_FORBIDDEN","APPROVER_UNVERIFIED","REQUEST_VALIDATION_ERROR","UNSUPPORTED_MEDIA_TYPE","BODY_TOO_LARGE","REQUEST_TIMEOUT","HOST_NOT_ALLOWED","ORIGIN_NOT_ALLOWED","LEDGER_CORRUPT","LEDGER_NEWER","STORE_UNAVAILABLE","STORE_FULL","OUTCOME_UNKNOWN","INTERNAL"],
   },
   tokens_list: {
     method: "GET",
@@ -1081,7 +1228,7 @@ export const OPERATIONS: Readonly<Record<OperationId, OperationRow>> = {
     path: "/metrics",
     effect: "read",
     access: "token",
-    summary: "Counts of answers by operation, status and code since the process started, as Prometheus text.",
+    summary: "Counts of answers since the process started, of what happened to items, and how the work stands, as Prometheus text.",
     codes: ["AUTH_MISSING_BEARER","AUTH_INVALID_TOKEN","RATE_LIMITED","REQUEST_VALIDATION_ERROR","HOST_NOT_ALLOWED","STORE_UNAVAILABLE","INTERNAL"],
   },
   openapi: {

@@ -1,6 +1,6 @@
 // Made from openapi.json by openapi-typescript 7.13.0. Change the code, then run `cargo xtask gen`.
-// document sha256: 72961cefa70251cee438f437682761084b3cb4eac939a129f2ff919de19eef21
-// text sha256: 785471a5cf16ac10294d731cf701eceb195bec1a12325dd30c0cd13532ac7d0f
+// document sha256: 026b041ca392509aa2658022e4042d5f743a03434482588421ee686edf62fe58
+// text sha256: 888a684a1824d98f07aff6b7547e640721b7cc94d06707977241308266510988
 export interface paths {
     "/api/queue/from-run/{run_id}/preview": {
         parameters: {
@@ -121,7 +121,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Shows one queue item. */
+        /** Shows one queue item; of a claimed one, how far its worker says that it is. */
         get: operations["queue_get"];
         put?: never;
         post?: never;
@@ -314,6 +314,33 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/queue/next": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Under which name the caller knows this request. It is echoed, and stands in the server's log; without it, or where it is not 1 to 128 visible ASCII characters, the server makes one. */
+                "x-request-id"?: components["parameters"]["RequestId"];
+                /** @description Under which name the caller knows what this request is part of. Echoed likewise. */
+                "x-trace-id"?: components["parameters"]["TraceId"];
+                /** @description W3C Trace Context. Its trace id counts where `x-trace-id` was not sent. */
+                traceparent?: components["parameters"]["TraceParent"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Shows what may be claimed now, in claim order, or why nothing may.
+         * @description For workers to poll: it leaves no line and is refused by no freeze or pause. What is shown may be gone a moment later.
+         */
+        get: operations["queue_next"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/queue/claim": {
         parameters: {
             query?: never;
@@ -331,10 +358,64 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Takes the next eligible item for a worker, with a lease token.
-         * @description Highest priority first, then the earliest schedule, then the order of enqueueing. An empty queue is an answer (`ok: false`), not an error.
+         * Takes the next eligible item for a worker, or the one that is named, with a lease token.
+         * @description Highest priority first, then the earliest schedule, then the order of enqueueing. That there is nothing to claim is an answer (`ok: false`), not an error.
          */
         post: operations["queue_claim"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/queue/{queue_id}/contract": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Under which name the caller knows this request. It is echoed, and stands in the server's log; without it, or where it is not 1 to 128 visible ASCII characters, the server makes one. */
+                "x-request-id"?: components["parameters"]["RequestId"];
+                /** @description Under which name the caller knows what this request is part of. Echoed likewise. */
+                "x-trace-id"?: components["parameters"]["TraceId"];
+                /** @description W3C Trace Context. Its trace id counts where `x-trace-id` was not sent. */
+                traceparent?: components["parameters"]["TraceParent"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Gives the pinned task contract of an item, byte for byte what was approved.
+         * @description This is what a worker carries out, and nothing else: its SHA-256 is the claim's `contract_sha256`. It is kept as long as the item is not closed. For workers and operators.
+         */
+        get: operations["queue_contract"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/queue/{queue_id}/heartbeat": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Under which name the caller knows this request. It is echoed, and stands in the server's log; without it, or where it is not 1 to 128 visible ASCII characters, the server makes one. */
+                "x-request-id"?: components["parameters"]["RequestId"];
+                /** @description Under which name the caller knows what this request is part of. Echoed likewise. */
+                "x-trace-id"?: components["parameters"]["TraceId"];
+                /** @description W3C Trace Context. Its trace id counts where `x-trace-id` was not sent. */
+                traceparent?: components["parameters"]["TraceParent"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Says that the work on a claimed item goes on, and hears whether it is to stop; takes the claim's lease token.
+         * @description One every quarter of the lease. It leaves no line and changes no item: it keeps the lease, and shows how far the work is.
+         */
+        post: operations["queue_heartbeat"];
         delete?: never;
         options?: never;
         head?: never;
@@ -357,8 +438,188 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Finishes a claimed item as SUCCESS or FAILURE; takes the claim's lease token. */
+        /** Finishes a claimed item as SUCCESS, FAILURE or, where an operator asked for its end, STOPPED; takes the lease token. */
         post: operations["queue_complete"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/queue/{queue_id}/release": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Under which name the caller knows this request. It is echoed, and stands in the server's log; without it, or where it is not 1 to 128 visible ASCII characters, the server makes one. */
+                "x-request-id"?: components["parameters"]["RequestId"];
+                /** @description Under which name the caller knows what this request is part of. Echoed likewise. */
+                "x-trace-id"?: components["parameters"]["TraceId"];
+                /** @description W3C Trace Context. Its trace id counts where `x-trace-id` was not sent. */
+                traceparent?: components["parameters"]["TraceParent"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Hands a claimed item back; takes the lease token.
+         * @description Where nothing of it was carried out (`started: false`) it waits again. Otherwise it is as if its worker was lost: repeated where its contract lets that happen, else held for an operator.
+         */
+        post: operations["queue_release"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/queue/{queue_id}/stop": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Under which name the caller knows this request. It is echoed, and stands in the server's log; without it, or where it is not 1 to 128 visible ASCII characters, the server makes one. */
+                "x-request-id"?: components["parameters"]["RequestId"];
+                /** @description Under which name the caller knows what this request is part of. Echoed likewise. */
+                "x-trace-id"?: components["parameters"]["TraceId"];
+                /** @description W3C Trace Context. Its trace id counts where `x-trace-id` was not sent. */
+                traceparent?: components["parameters"]["TraceParent"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Asks the worker of a claimed item to end its work, with a reason. Operators only; not a rollback.
+         * @description The worker hears of it with its next heartbeat and completes the item as STOPPED, or as it ended before. What the work did until then is done. Works while queueing is off or frozen.
+         */
+        post: operations["queue_stop"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/queue/{queue_id}/revoke": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Under which name the caller knows this request. It is echoed, and stands in the server's log; without it, or where it is not 1 to 128 visible ASCII characters, the server makes one. */
+                "x-request-id"?: components["parameters"]["RequestId"];
+                /** @description Under which name the caller knows what this request is part of. Echoed likewise. */
+                "x-trace-id"?: components["parameters"]["TraceId"];
+                /** @description W3C Trace Context. Its trace id counts where `x-trace-id` was not sent. */
+                traceparent?: components["parameters"]["TraceParent"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Takes the lease of a claimed item away from its worker, with a reason; the item is held. Operators only; not a rollback.
+         * @description For a worker that is gone or does not listen. Whatever it still sends about the item is refused; what its work did, and may still do, is done. Works while queueing is off or frozen.
+         */
+        post: operations["queue_revoke"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/queue/{queue_id}/requeue": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Under which name the caller knows this request. It is echoed, and stands in the server's log; without it, or where it is not 1 to 128 visible ASCII characters, the server makes one. */
+                "x-request-id"?: components["parameters"]["RequestId"];
+                /** @description Under which name the caller knows what this request is part of. Echoed likewise. */
+                "x-trace-id"?: components["parameters"]["TraceId"];
+                /** @description W3C Trace Context. Its trace id counts where `x-trace-id` was not sent. */
+                traceparent?: components["parameters"]["TraceParent"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Lets a held item wait for a worker again, with a reason. Operators only.
+         * @description Its last run may have been carried out in part: look before. Works while queueing is off or frozen.
+         */
+        post: operations["queue_requeue"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/queue/{queue_id}/fail": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Under which name the caller knows this request. It is echoed, and stands in the server's log; without it, or where it is not 1 to 128 visible ASCII characters, the server makes one. */
+                "x-request-id"?: components["parameters"]["RequestId"];
+                /** @description Under which name the caller knows what this request is part of. Echoed likewise. */
+                "x-trace-id"?: components["parameters"]["TraceId"];
+                /** @description W3C Trace Context. Its trace id counts where `x-trace-id` was not sent. */
+                traceparent?: components["parameters"]["TraceParent"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Closes a held item as FAILURE, with a reason. Operators only. */
+        post: operations["queue_fail"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/workers": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Under which name the caller knows this request. It is echoed, and stands in the server's log; without it, or where it is not 1 to 128 visible ASCII characters, the server makes one. */
+                "x-request-id"?: components["parameters"]["RequestId"];
+                /** @description Under which name the caller knows what this request is part of. Echoed likewise. */
+                "x-trace-id"?: components["parameters"]["TraceId"];
+                /** @description W3C Trace Context. Its trace id counts where `x-trace-id` was not sent. */
+                traceparent?: components["parameters"]["TraceParent"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists workers that said in the last three minutes that they are there, by name. Operators only. */
+        get: operations["workers_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/workers/presence": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Under which name the caller knows this request. It is echoed, and stands in the server's log; without it, or where it is not 1 to 128 visible ASCII characters, the server makes one. */
+                "x-request-id"?: components["parameters"]["RequestId"];
+                /** @description Under which name the caller knows what this request is part of. Echoed likewise. */
+                "x-trace-id"?: components["parameters"]["TraceId"];
+                /** @description W3C Trace Context. Its trace id counts where `x-trace-id` was not sent. */
+                traceparent?: components["parameters"]["TraceParent"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Says that a worker is there, for people to see; about once a minute. */
+        post: operations["worker_presence"];
         delete?: never;
         options?: never;
         head?: never;
@@ -379,7 +640,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Proves that the line which queued the item (or `of` cancelled, claimed, completed it) is signed. */
+        /** Proves that the line which queued the item is signed, or the last that did what `of` names. */
         get: operations["queue_receipt"];
         put?: never;
         post?: never;
@@ -578,6 +839,54 @@ export interface paths {
         put?: never;
         /** Ends a freeze, with a reason. Operators only. */
         post: operations["gate_unfreeze"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/gate/pause": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Under which name the caller knows this request. It is echoed, and stands in the server's log; without it, or where it is not 1 to 128 visible ASCII characters, the server makes one. */
+                "x-request-id"?: components["parameters"]["RequestId"];
+                /** @description Under which name the caller knows what this request is part of. Echoed likewise. */
+                "x-trace-id"?: components["parameters"]["TraceId"];
+                /** @description W3C Trace Context. Its trace id counts where `x-trace-id` was not sent. */
+                traceparent?: components["parameters"]["TraceParent"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stops claims in every process, and nothing else: queueing goes on, and what is claimed is finished. Operators only. */
+        post: operations["gate_pause"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/gate/resume": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Under which name the caller knows this request. It is echoed, and stands in the server's log; without it, or where it is not 1 to 128 visible ASCII characters, the server makes one. */
+                "x-request-id"?: components["parameters"]["RequestId"];
+                /** @description Under which name the caller knows what this request is part of. Echoed likewise. */
+                "x-trace-id"?: components["parameters"]["TraceId"];
+                /** @description W3C Trace Context. Its trace id counts where `x-trace-id` was not sent. */
+                traceparent?: components["parameters"]["TraceParent"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ends a pause: workers claim again. Operators only. */
+        post: operations["gate_resume"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1198,7 +1507,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Counts of answers by operation, status and code since the process started, as Prometheus text. */
+        /** Counts of answers since the process started, of what happened to items, and how the work stands, as Prometheus text. */
         get: operations["metrics"];
         put?: never;
         post?: never;
@@ -1356,6 +1665,8 @@ export interface components {
             approvals: string[];
             /** @description Why the last of them agreed; left out, as in the line, where nothing was said. */
             approver_reason?: string;
+            /** @description The repository that the source run worked on; left out, as in the line, where its manifest names none. */
+            repository?: string;
             /** @description The line's chain hash. */
             h: string;
             /** @description It was queued before; nothing was appended now. */
@@ -1504,6 +1815,20 @@ export interface components {
             /** @description Why. */
             reason?: string | null;
         };
+        /** @description An item that a worker cannot take. */
+        CannotArgs: {
+            /** @description The item. */
+            queue_id: string;
+            /** @description Why, in one sentence. */
+            why: string;
+        };
+        /** @description An item that a worker cannot take. */
+        CannotView: {
+            /** @description The item. */
+            queue_id: string;
+            /** @description Why, in one sentence. */
+            why: string;
+        };
         /**
          * @description What became of the hash chain over a run's events.
          * @enum {string}
@@ -1586,22 +1911,34 @@ export interface components {
             worker?: string | null;
             /**
              * Format: int32
-             * @description How long the lease holds, in seconds: 1 to 86,400.
+             * @description For how long the lease holds without a heartbeat, in seconds: 1 to 86,400.
              */
             lease_s?: number | null;
+            /** @description This item and no other, if it may be claimed now; without it, the next. */
+            queue_id?: string | null;
         };
         /** @description A claim's answer. */
         ClaimedView: {
             /** @description Whether there was an item to claim. */
             ok: boolean;
-            /** @description `queue empty` when there was none. */
-            reason?: string;
+            /** @description Why there was none: `queue empty`, `paused` or `at capacity`. */
+            reason?: components["schemas"]["IdleReason"];
             /** @description The item. */
             item?: components["schemas"]["ItemView"];
-            /** @description What completing it takes. Keep it secret: whoever has it can finish the item. */
+            /** @description The right to write about this item: every heartbeat, completion and release takes it. Keep it secret. */
             lease_token?: string;
-            /** @description Until when it is yours. */
+            /** @description Until when it is yours without a heartbeat. For people: no wall clock ends a lease. */
             lease_expires_at?: string;
+            /**
+             * Format: int64
+             * @description For how long it is yours without a heartbeat, in seconds; one every quarter of it is right.
+             */
+            lease_s?: number;
+            /**
+             * Format: int32
+             * @description The how-manieth claim of this item it is, from 1.
+             */
+            attempt?: number;
             /** @description Digest of the contract to execute; its pinned copy is what was approved. */
             contract_sha256?: string;
         };
@@ -1609,7 +1946,7 @@ export interface components {
          * @description Why something was refused. Stable: clients decide by it. Each has a page under docs/errors.
          * @enum {string}
          */
-        Code: "UNAUTHENTICATED" | "AUTH_MISSING_BEARER" | "AUTH_INVALID_TOKEN" | "MUTATION_GATE_CLOSED" | "FROZEN" | "CONFIRM_REQUIRED" | "ROLE_REQUIRED" | "ROLE_FORBIDDEN" | "ROLE_MISMATCH" | "METADATA_REQUIRED" | "METADATA_REJECTED" | "IDEMPOTENCY_CONFLICT" | "RUN_ID_INVALID" | "RUN_NOT_FOUND" | "RUN_UNREADABLE" | "CONTRACT_ALTERED" | "RUN_AWAITING_APPROVAL" | "PREVIEW_REQUIRED" | "PREVIEW_EXPIRED" | "PREVIEW_STALE" | "ALREADY_PENDING" | "LINEAGE_LIMIT" | "PENDING_LIMIT" | "RATE_LIMITED" | "SCOPE_FORBIDDEN" | "SELF_APPROVAL" | "APPROVER_UNVERIFIED" | "APPROVAL_NOT_FOUND" | "APPROVAL_EXPIRED" | "APPROVAL_DECIDED" | "POLICY_BELOW_FLOOR" | "TOKEN_NOT_FOUND" | "TOKEN_LIMIT" | "QUEUE_ITEM_NOT_FOUND" | "QUEUE_ITEM_NOT_CANCELLABLE" | "QUEUE_ITEM_NOT_CLAIMED" | "LEASE_INVALID" | "RECEIPT_NOT_COVERED" | "RECEIPT_NO_KEY" | "RECEIPT_NOT_FOUND" | "WORKFLOW_NOT_FOUND" | "ARTIFACT_NOT_FOUND" | "ARGUMENTS_INVALID" | "REQUEST_VALIDATION_ERROR" | "NOT_FOUND" | "NOT_PART_OF_CORTEXPILOT" | "METHOD_NOT_ALLOWED" | "UNSUPPORTED_MEDIA_TYPE" | "BODY_TOO_LARGE" | "REQUEST_TIMEOUT" | "HOST_NOT_ALLOWED" | "ORIGIN_NOT_ALLOWED" | "LEDGER_CORRUPT" | "LEDGER_NEWER" | "STORE_UNAVAILABLE" | "STORE_FULL" | "OUTCOME_UNKNOWN" | "INTERNAL";
+        Code: "UNAUTHENTICATED" | "AUTH_MISSING_BEARER" | "AUTH_INVALID_TOKEN" | "MUTATION_GATE_CLOSED" | "FROZEN" | "CONFIRM_REQUIRED" | "ROLE_REQUIRED" | "ROLE_FORBIDDEN" | "ROLE_MISMATCH" | "METADATA_REQUIRED" | "METADATA_REJECTED" | "IDEMPOTENCY_CONFLICT" | "RUN_ID_INVALID" | "RUN_NOT_FOUND" | "RUN_UNREADABLE" | "CONTRACT_ALTERED" | "RUN_AWAITING_APPROVAL" | "PREVIEW_REQUIRED" | "PREVIEW_EXPIRED" | "PREVIEW_STALE" | "ALREADY_PENDING" | "LINEAGE_LIMIT" | "PENDING_LIMIT" | "RATE_LIMITED" | "SCOPE_FORBIDDEN" | "SELF_APPROVAL" | "APPROVER_UNVERIFIED" | "APPROVAL_NOT_FOUND" | "APPROVAL_EXPIRED" | "APPROVAL_DECIDED" | "POLICY_BELOW_FLOOR" | "TOKEN_NOT_FOUND" | "TOKEN_LIMIT" | "QUEUE_ITEM_NOT_FOUND" | "QUEUE_ITEM_NOT_CANCELLABLE" | "QUEUE_ITEM_NOT_CLAIMED" | "LEASE_INVALID" | "QUEUE_ITEM_NOT_HELD" | "QUEUE_ITEM_NOT_STOPPABLE" | "STOP_NOT_REQUESTED" | "RECEIPT_NOT_COVERED" | "RECEIPT_NO_KEY" | "RECEIPT_NOT_FOUND" | "WORKFLOW_NOT_FOUND" | "ARTIFACT_NOT_FOUND" | "ARGUMENTS_INVALID" | "REQUEST_VALIDATION_ERROR" | "NOT_FOUND" | "NOT_PART_OF_CORTEXPILOT" | "METHOD_NOT_ALLOWED" | "UNSUPPORTED_MEDIA_TYPE" | "BODY_TOO_LARGE" | "REQUEST_TIMEOUT" | "HOST_NOT_ALLOWED" | "ORIGIN_NOT_ALLOWED" | "LEDGER_CORRUPT" | "LEDGER_NEWER" | "STORE_UNAVAILABLE" | "STORE_FULL" | "OUTCOME_UNKNOWN" | "INTERNAL";
         /** @description One of two compared runs. */
         ComparedRun: {
             /** @description The run. */
@@ -1672,8 +2009,10 @@ export interface components {
         CompleteArgs: {
             /** @description What the claim answered. */
             lease_token?: string | null;
-            /** @description `SUCCESS` or `FAILURE`. */
+            /** @description `SUCCESS`, `FAILURE`, or `STOPPED` where an operator asked for that. */
             status?: string | null;
+            /** @description Why it ended like this, in one sentence. */
+            reason?: string | null;
         };
         /**
          * @description Whether a run's manifest vouches for its task contract.
@@ -1889,7 +2228,7 @@ export interface components {
             h: string;
             checkpoint: components["schemas"]["CheckpointView"] | null;
         };
-        /** @description A freeze. */
+        /** @description A freeze, or a pause. */
         FrozenView: {
             /** @description Since when. */
             since: string;
@@ -1920,9 +2259,39 @@ export interface components {
             /** @description Only where signing fails: no checkpoint covers what was written last. Commits go on, so this is not red. */
             checkpoints?: string;
         };
+        /** @description The body of a heartbeat. */
+        HeartbeatArgs: {
+            /** @description What the claim answered. */
+            lease_token?: string | null;
+            progress?: components["schemas"]["ProgressArgs"] | null;
+        };
+        /** @description A heartbeat's answer. */
+        HeartbeatView: {
+            /** @description Always true: the item is still yours. */
+            ok: boolean;
+            /** @description Until when it is without another heartbeat; null where it does not end by itself. For people. */
+            lease_expires_at: string | null;
+            stop: components["schemas"]["StopView"] | null;
+        };
+        /**
+         * @description Why an item is held for an operator.
+         * @enum {string}
+         */
+        HeldHow: "LOST" | "DEAD_LETTER";
+        /** @description Why an item waits for an operator, who requeues it or fails it. */
+        HeldView: {
+            /** @description `LOST`: nobody knows what became of its run. `DEAD_LETTER`: it was lost as often as its contract lets it be repeated. */
+            kind: components["schemas"]["HeldHow"];
+            /** @description In words. */
+            reason: string;
+            /** @description Who ended the claim; left out where its worker fell silent. */
+            by?: string;
+            /** @description Since when. */
+            at: string;
+        };
         /** @description A line in the history of an item. */
         HistoryLineView: components["schemas"]["LineView"] & {
-            /** @description Where to ask for the proof that this line is signed. */
+            /** @description Where to ask for the proof that this line is signed; of several lines that did the same, the last. */
             receipt: string | null;
         };
         /** @description What became of an item, line by line. */
@@ -1932,7 +2301,12 @@ export interface components {
             /** @description Its lines in the ledger, in their order. */
             lines: components["schemas"]["HistoryLineView"][];
         };
-        /** @description A queue item as every surface shows it: the original's nineteen members in its order, then `reason` and `cancelled_by` where a cancelled item has them. Texts are empty where there is nothing to say. */
+        /**
+         * @description Why a claim found nothing.
+         * @enum {string}
+         */
+        IdleReason: "queue empty" | "paused" | "at capacity";
+        /** @description A queue item as every surface shows it: the original's nineteen members in its order, then what only some items have, each left out where there is nothing to say. Of the nineteen, texts are empty then. */
         ItemView: {
             /** @description The item's id; empty in a preview. */
             queue_id: string;
@@ -1946,7 +2320,7 @@ export interface components {
             workflow_id: string;
             /** @description The run it was derived from. */
             source_run_id: string;
-            /** @description `PENDING`, `CLAIMED`, `CANCELLED`, or how it ended. */
+            /** @description `PENDING`, `CLAIMED`, `LOST` or `DEAD_LETTER` (held for an operator), `CANCELLED`, `EXPIRED`, or how it ended: `SUCCESS`, `FAILURE`, `STOPPED`. */
             status: string;
             /**
              * Format: int64
@@ -1965,20 +2339,41 @@ export interface components {
             completed_at: string;
             /** @description `in_progress`, `completed`, `ended`, `scheduled`, `breached`, `at_risk` or `on_track`. */
             sla_state: components["schemas"]["SlaState"];
-            /** @description `claimed`, `closed`, `eligible` or `waiting`. */
+            /** @description `claimed`, `closed`, `eligible`, `waiting` or `held`. */
             queue_state: components["schemas"]["QueueState"];
             /** @description Whether a worker may claim it now. */
             eligible: boolean;
-            /** @description `scheduled_for_future`, or empty. */
+            /** @description `scheduled_for_future`, `backing_off` after a claim that came to nothing, or empty. */
             waiting_reason: components["schemas"]["WaitingReason"];
             /** @description When it was enqueued; empty in a preview. */
             created_at: string;
             /** @description When it was cancelled. */
             cancelled_at: string;
-            /** @description Why it was cancelled. */
+            /** @description Why it was cancelled, or why it ended as it did. */
             reason?: string;
             /** @description Who cancelled it, in which role. */
             cancelled_by?: string;
+            /** @description The operator, in which role, that closed it when it was held. */
+            ended_by?: string;
+            /**
+             * Format: int32
+             * @description How often it was claimed.
+             */
+            attempts?: number;
+            /** @description Not to be claimed before: after a claim that came to nothing. */
+            not_before?: string;
+            /** @description The worker that has or had it, as it names itself. */
+            worker?: string;
+            /** @description Until when its claim would hold without another word: as of the claim, and in the item's own view as of the last heartbeat. For people; no wall clock ends a lease. */
+            lease_expires_at?: string;
+            /** @description An operator's request that its work end. Not a rollback: what was done is done. */
+            stop?: components["schemas"]["StopView"];
+            /** @description Why it waits for an operator. */
+            held?: components["schemas"]["HeldView"];
+            /** @description The repository that its run works on, where the source run names one. */
+            repository?: string;
+            /** @description What its worker last said, in the item's own view. */
+            progress?: components["schemas"]["ProgressView"];
         };
         /** @description Everything as a plain array; with `limit` or `cursor` one page. */
         ItemViewList: components["schemas"]["ItemView"][] | components["schemas"]["ItemViewPage"];
@@ -2022,13 +2417,13 @@ export interface components {
              * @description The line's number, from 1.
              */
             seq: number;
-            /** @description What was done: `QUEUE_ENQUEUE`, `QUEUE_CANCEL`, `QUEUE_CLAIM`, `QUEUE_DONE`, `LEDGER_REPAIRED`, `LEDGER_ADOPTED`, or the event of a newer version; empty where a line of the original says nothing. */
+            /** @description What was done: `QUEUE_ENQUEUE`, `QUEUE_CANCEL`, `QUEUE_CLAIM`, `QUEUE_DONE`, `QUEUE_STOP`, `QUEUE_HOLD`, `QUEUE_REQUEUE`, `QUEUE_EXPIRE`, `LEDGER_REPAIRED`, `LEDGER_ADOPTED`, or the event of a newer version; empty where a line of the original says nothing. */
             event: string;
             /** @description When. */
             ts: string | null;
             /** @description The item it is about. */
             queue_id: string | null;
-            /** @description Whose doing it was: the principal of an enqueue; of a cancel, with its role; of a claim, the worker as it names itself. */
+            /** @description Whose doing it was: the principal of an enqueue; of a cancel, with its role; of a claim, the worker as it names itself; of what an operator did about a claimed or held item, the operator with the role. */
             by: string | null;
             /** @description Why, as stated. */
             reason: string | null;
@@ -2062,6 +2457,18 @@ export interface components {
             /** @description In both, with different content. Empty where the content is not compared. */
             different: string[];
         };
+        /** @description What may be claimed now. */
+        NextView: {
+            /** @description The items, in the order in which they would be claimed. */
+            items: components["schemas"]["ItemView"][];
+            /** @description Why there is none: `queue empty`, `paused`, `at capacity` or `frozen`. */
+            reason?: components["schemas"]["NothingNext"];
+        };
+        /**
+         * @description Why nothing may be claimed now: as a claim says, or that operators have frozen the system.
+         * @enum {string}
+         */
+        NothingNext: "queue empty" | "paused" | "at capacity" | "frozen";
         /** @description How a run ended, in one word and in words for people. */
         Outcome: {
             /** @description `success`, `gate`, `manual`, `env`, `product`, `failure`, `in_progress` or `unknown`. */
@@ -2106,6 +2513,45 @@ export interface components {
          * @enum {string}
          */
         Policy: "declared" | "operator" | "two-person";
+        /** @description The body of a presence. */
+        PresenceArgs: {
+            /** @description What the worker calls itself. */
+            worker?: string | null;
+            /** @description Where it runs. */
+            host?: string | null;
+            /**
+             * Format: int32
+             * @description Its process there.
+             */
+            pid?: number | null;
+            /** @description Of which version it is. */
+            version?: string | null;
+            /** @description Since when it runs, as ISO 8601 with an offset or `Z`. */
+            started_at?: string | null;
+            /** @description It takes nothing new. */
+            draining?: boolean | null;
+            /**
+             * Format: int32
+             * @description How many items it works on at once.
+             */
+            slots?: number | null;
+            /** @description Those it works on now, by their ids. */
+            running?: string[] | null;
+            /** @description Those it cannot take, and why. */
+            cannot?: components["schemas"]["CannotArgs"][] | null;
+            /** @description It is there no more: what it said before is taken away. */
+            gone?: boolean | null;
+        };
+        /** @description A presence's answer. */
+        PresentView: {
+            /** @description Always true: it was written down. */
+            ok: boolean;
+            /**
+             * Format: int64
+             * @description After so many seconds without another word the worker is not shown any more.
+             */
+            again_within_s: number;
+        };
         /** @description The arguments of a preview. `run_id` may be left out as far as types go: that is the run gate's to refuse. */
         PreviewArgs: {
             /** @description The run. */
@@ -2186,11 +2632,42 @@ export interface components {
             /** @description What is wrong. */
             problem: string;
         };
+        /** @description How far a worker is, for people to see. */
+        ProgressArgs: {
+            /** @description What it does now, in a word. */
+            stage?: string | null;
+            /** @description One sentence about it. */
+            message?: string | null;
+            /**
+             * Format: int64
+             * @description How many events its run has so far.
+             */
+            events?: number | null;
+        };
+        /** @description What a worker last said of an item it works on. For people: nothing but the lease rests on it. */
+        ProgressView: {
+            /** @description What it does now. */
+            stage: string;
+            /** @description One sentence about it. */
+            message: string;
+            /**
+             * Format: int64
+             * @description How many events its run has so far.
+             */
+            events: number;
+            /** @description When it last said that it goes on. */
+            at: string;
+            /**
+             * Format: int64
+             * @description How many times it said so.
+             */
+            beats: number;
+        };
         /**
          * @description Where an item stands in the queue.
          * @enum {string}
          */
-        QueueState: "claimed" | "closed" | "eligible" | "waiting";
+        QueueState: "claimed" | "closed" | "eligible" | "waiting" | "held";
         /** @description The item that a request became. */
         QueuedView: {
             /** @description Its id. */
@@ -2267,6 +2744,15 @@ export interface components {
             next_step: string;
             /** @description For finding this refusal in the server's log. */
             request_id: string;
+        };
+        /** @description The body of a release. */
+        ReleaseArgs: {
+            /** @description What the claim answered. */
+            lease_token?: string | null;
+            /** @description Whether anything of it was carried out. Left out, it is taken that something was. */
+            started?: boolean | null;
+            /** @description Why. */
+            reason?: string | null;
         };
         /** @description One report. */
         Report: {
@@ -2657,6 +3143,7 @@ export interface components {
             floor_set: components["schemas"]["SetView"] | null;
             lowering: components["schemas"]["LoweringView"] | null;
             frozen: components["schemas"]["FrozenView"] | null;
+            paused: components["schemas"]["FrozenView"] | null;
         };
         /** @description What the caller wrote, apart from everything that this server says. */
         StatedView: {
@@ -2672,6 +3159,15 @@ export interface components {
             elicited: components["schemas"]["ElicitedView"][];
             /** @description There is more than is shown here. */
             truncated: boolean;
+        };
+        /** @description An operator's request that the work on a claimed item end. */
+        StopView: {
+            /** @description The principal in its role. */
+            by: string;
+            /** @description Why. */
+            reason: string;
+            /** @description When. */
+            at: string;
         };
         /** @description One block of a stream, by its fields. The answer is a sequence of such blocks as server-sent events, each ended by an empty line. */
         StreamBlock: {
@@ -2750,7 +3246,7 @@ export interface components {
          * @description Why an item cannot be claimed yet; empty where nothing stands in the way.
          * @enum {string}
          */
-        WaitingReason: "scheduled_for_future" | "";
+        WaitingReason: "scheduled_for_future" | "backing_off" | "";
         /** @description Something that whoever says yes should know. */
         WarningView: {
             /** @description A stable word. */
@@ -2763,6 +3259,50 @@ export interface components {
          * @enum {string}
          */
         WhoCanAct: "you" | "operator";
+        /** @description A worker, as it said itself. */
+        WorkerView: {
+            /** @description What it calls itself. */
+            worker: string;
+            /** @description The principal that it acts as. */
+            principal: string;
+            /** @description Through what: `http`, or `cli` where it works beside the ledger. */
+            surface: string;
+            /** @description Where it runs; empty where it does not say. */
+            host: string;
+            /**
+             * Format: int32
+             * @description Its process there; 0 where it does not say.
+             */
+            pid: number;
+            /** @description Of which version it is; empty where it does not say. */
+            version: string;
+            /** @description Since when it runs. */
+            started_at: string;
+            /** @description When it last said that it is there. */
+            at: string;
+            /** @description It takes nothing new. */
+            draining: boolean;
+            /**
+             * Format: int32
+             * @description How many items it works on at once.
+             */
+            slots: number;
+            /** @description Those it works on, by their ids. */
+            running: string[];
+            /** @description Those it cannot take. */
+            cannot: components["schemas"]["CannotView"][];
+        };
+        /** @description Everything as a plain array; with `limit` or `cursor` one page. */
+        WorkerViewList: components["schemas"]["WorkerView"][] | components["schemas"]["WorkerViewPage"];
+        /** @description One page of a list. */
+        WorkerViewPage: {
+            /** @description The entries, at most `limit`. */
+            items: components["schemas"]["WorkerView"][];
+            /** @description What to send as `cursor` for the next page; null on the last one. */
+            next_cursor: string | null;
+            /** @description What could not be read; left out when there is nothing. */
+            problems?: components["schemas"]["Problem"][];
+        };
         /** @description One workflow case: the runs that name the same workflow. */
         WorkflowCase: {
             /** @description The workflow's id. */
@@ -3103,6 +3643,32 @@ export interface components {
                     detail?: components["schemas"]["RefusalDetail"] & {
                         /** @enum {unknown} */
                         code?: "ROLE_REQUIRED" | "ROLE_FORBIDDEN" | "ROLE_MISMATCH" | "SCOPE_FORBIDDEN" | "APPROVER_UNVERIFIED" | "ORIGIN_NOT_ALLOWED";
+                    };
+                };
+            };
+        };
+        /**
+         * @description `ROLE_REQUIRED`: No role was stated.
+         *
+         *     `ROLE_FORBIDDEN`: The stated role may not do this, or the principal holds no role that may.
+         *
+         *     `ROLE_MISMATCH`: The stated role is allowed, but this principal does not hold it.
+         *
+         *     `SCOPE_FORBIDDEN`: This kind of principal may not do this.
+         *
+         *     `ORIGIN_NOT_ALLOWED`: A page of another origin may not change anything here.
+         */
+        RoleRequiredOrRoleForbiddenOrRoleMismatchOrScopeForbiddenOrOriginNotAllowed: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "x-trace-id": components["headers"]["TraceId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Refusal"] & {
+                    detail?: components["schemas"]["RefusalDetail"] & {
+                        /** @enum {unknown} */
+                        code?: "ROLE_REQUIRED" | "ROLE_FORBIDDEN" | "ROLE_MISMATCH" | "SCOPE_FORBIDDEN" | "ORIGIN_NOT_ALLOWED";
                     };
                 };
             };
@@ -3784,32 +4350,7 @@ export interface operations {
                 };
             };
             401: components["responses"]["UnauthenticatedOrAuthMissingBearerOrAuthInvalidToken"];
-            /**
-             * @description `ROLE_REQUIRED`: No role was stated.
-             *
-             *     `ROLE_FORBIDDEN`: The stated role may not do this, or the principal holds no role that may.
-             *
-             *     `ROLE_MISMATCH`: The stated role is allowed, but this principal does not hold it.
-             *
-             *     `SCOPE_FORBIDDEN`: This kind of principal may not do this.
-             *
-             *     `ORIGIN_NOT_ALLOWED`: A page of another origin may not change anything here.
-             */
-            403: {
-                headers: {
-                    "x-request-id": components["headers"]["RequestId"];
-                    "x-trace-id": components["headers"]["TraceId"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Refusal"] & {
-                        detail?: components["schemas"]["RefusalDetail"] & {
-                            /** @enum {unknown} */
-                            code?: "ROLE_REQUIRED" | "ROLE_FORBIDDEN" | "ROLE_MISMATCH" | "SCOPE_FORBIDDEN" | "ORIGIN_NOT_ALLOWED";
-                        };
-                    };
-                };
-            };
+            403: components["responses"]["RoleRequiredOrRoleForbiddenOrRoleMismatchOrScopeForbiddenOrOriginNotAllowed"];
             404: components["responses"]["QueueItemNotFoundOrNotFound"];
             408: components["responses"]["RequestTimeout"];
             /** @description `QUEUE_ITEM_NOT_CANCELLABLE`: Only a pending item can be cancelled: once claimed, cancelling is no longer a rollback. */
@@ -3842,12 +4383,12 @@ export interface operations {
     queue_list: {
         parameters: {
             query?: {
-                /** @description Only items of this status, in any case: `PENDING`, `CLAIMED`, `CANCELLED`, or how they ended. */
+                /** @description Only items of this status, in any case: `PENDING`, `CLAIMED`, `LOST`, `DEAD_LETTER`, `CANCELLED`, `EXPIRED`, or how they ended. */
                 status?: string;
                 /** @description Only items of this workflow case. */
                 workflow_id?: string;
                 /** @description Only items in this state now. */
-                queue_state?: "claimed" | "closed" | "eligible" | "waiting";
+                queue_state?: "claimed" | "closed" | "eligible" | "waiting" | "held";
                 /** @description At most so many entries. Sent alone or with `cursor` it asks for a page. */
                 limit?: number;
                 /** @description `next_cursor` of the page before; blank asks for the first page. */
@@ -4427,6 +4968,74 @@ export interface operations {
             503: components["responses"]["StoreUnavailable"];
         };
     };
+    queue_next: {
+        parameters: {
+            query?: {
+                /** @description At most so many. */
+                limit?: number;
+            };
+            header?: {
+                /** @description Under which name the caller knows this request. It is echoed, and stands in the server's log; without it, or where it is not 1 to 128 visible ASCII characters, the server makes one. */
+                "x-request-id"?: components["parameters"]["RequestId"];
+                /** @description Under which name the caller knows what this request is part of. Echoed likewise. */
+                "x-trace-id"?: components["parameters"]["TraceId"];
+                /** @description W3C Trace Context. Its trace id counts where `x-trace-id` was not sent. */
+                traceparent?: components["parameters"]["TraceParent"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The items, or why there is none. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "x-trace-id": components["headers"]["TraceId"];
+                    "x-cortexpilot-redacted": components["headers"]["Redacted"];
+                    "x-cortexpilot-truncated": components["headers"]["Truncated"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "queue_id": "f55a855e52b657b68c1a09052298cc39",
+                     *           "task_id": "task_of_run_ok",
+                     *           "owner": "owner_of_run_ok",
+                     *           "contract_path": "/srv/runs/run_ok/contract.json",
+                     *           "workflow_id": "workflow_of_run_ok",
+                     *           "source_run_id": "run_ok",
+                     *           "status": "PENDING",
+                     *           "priority": 0,
+                     *           "scheduled_at": "",
+                     *           "deadline_at": "",
+                     *           "run_id": "",
+                     *           "claimed_at": "",
+                     *           "completed_at": "",
+                     *           "sla_state": "on_track",
+                     *           "queue_state": "eligible",
+                     *           "eligible": true,
+                     *           "waiting_reason": "",
+                     *           "created_at": "2026-11-22T08:30:52.000000+00:00",
+                     *           "cancelled_at": ""
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["NextView"];
+                };
+            };
+            401: components["responses"]["AuthMissingBearerOrAuthInvalidToken"];
+            403: components["responses"]["ScopeForbidden"];
+            421: components["responses"]["HostNotAllowed"];
+            422: components["responses"]["RequestValidation"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["StoreUnavailable"];
+        };
+    };
     queue_claim: {
         parameters: {
             query?: never;
@@ -4459,7 +5068,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The item and its lease, or that there is none. */
+            /** @description The item and its lease, or why there is none. */
             200: {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];
@@ -4492,10 +5101,15 @@ export interface operations {
                      *         "eligible": false,
                      *         "waiting_reason": "",
                      *         "created_at": "2026-11-22T08:30:52.000000+00:00",
-                     *         "cancelled_at": ""
+                     *         "cancelled_at": "",
+                     *         "attempts": 1,
+                     *         "worker": "worker-1",
+                     *         "lease_expires_at": "2026-11-22T08:45:52.000000+00:00"
                      *       },
                      *       "lease_token": "TVpSGSIc-Nst2JQtX7DLyzIPJdogfsfEsaA7wgt6VkE",
                      *       "lease_expires_at": "2026-11-22T08:45:52.000000+00:00",
+                     *       "lease_s": 900,
+                     *       "attempt": 1,
                      *       "contract_sha256": "e603fd132135f0c40591416975bcbd52b76665a0818f4ec3d7d61317d28a26e8"
                      *     }
                      */
@@ -4542,6 +5156,177 @@ export interface operations {
             507: components["responses"]["StoreFull"];
         };
     };
+    queue_contract: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Under which name the caller knows this request. It is echoed, and stands in the server's log; without it, or where it is not 1 to 128 visible ASCII characters, the server makes one. */
+                "x-request-id"?: components["parameters"]["RequestId"];
+                /** @description Under which name the caller knows what this request is part of. Echoed likewise. */
+                "x-trace-id"?: components["parameters"]["TraceId"];
+                /** @description W3C Trace Context. Its trace id counts where `x-trace-id` was not sent. */
+                traceparent?: components["parameters"]["TraceParent"];
+            };
+            path: {
+                /**
+                 * @description The queue item's id: 32 lower-case hexadecimal digits.
+                 * @example 00000000000000000000000000000007
+                 */
+                queue_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The contract, as it was pinned. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "x-trace-id": components["headers"]["TraceId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "task_id": "task_of_run_ok"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RunDocument"];
+                };
+            };
+            401: components["responses"]["AuthMissingBearerOrAuthInvalidToken"];
+            403: components["responses"]["ScopeForbidden"];
+            /**
+             * @description `QUEUE_ITEM_NOT_FOUND`: There is no queue item with this id.
+             *
+             *     `ARTIFACT_NOT_FOUND`: The run has no such file that may be read.
+             *
+             *     `NOT_FOUND`: There is nothing at this path.
+             */
+            404: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "x-trace-id": components["headers"]["TraceId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": (components["schemas"]["Refusal"] & {
+                        detail?: components["schemas"]["RefusalDetail"] & {
+                            /** @enum {unknown} */
+                            code?: "QUEUE_ITEM_NOT_FOUND" | "ARTIFACT_NOT_FOUND";
+                        };
+                    }) | components["schemas"]["PlainRefusal"];
+                };
+            };
+            421: components["responses"]["HostNotAllowed"];
+            422: components["responses"]["RequestValidation"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["StoreUnavailable"];
+        };
+    };
+    queue_heartbeat: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Under which name the caller knows this request. It is echoed, and stands in the server's log; without it, or where it is not 1 to 128 visible ASCII characters, the server makes one. */
+                "x-request-id"?: components["parameters"]["RequestId"];
+                /** @description Under which name the caller knows what this request is part of. Echoed likewise. */
+                "x-trace-id"?: components["parameters"]["TraceId"];
+                /** @description W3C Trace Context. Its trace id counts where `x-trace-id` was not sent. */
+                traceparent?: components["parameters"]["TraceParent"];
+                /** @description The role that the caller acts in, in any case. It may be left out where the principal holds exactly one role. */
+                "x-cortexpilot-role"?: components["parameters"]["Role"];
+                /** @description Anything, where the request is signed in by session cookie: another site's page cannot send it. Not needed with a bearer token. */
+                "x-cortexpilot-csrf"?: components["parameters"]["Csrf"];
+                /** @description `receipt` (RFC 7240): the answer shall have the receipt of the line that was written, or say why there is none. Other preferences are ignored. */
+                prefer?: components["parameters"]["Prefer"];
+            };
+            path: {
+                /**
+                 * @description The queue item's id: 32 lower-case hexadecimal digits.
+                 * @example 00000000000000000000000000000007
+                 */
+                queue_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "lease_token": "EPh5o5jVQ6d3sQls7LafD8fxNSD4t9zM1VQMCkXlliM",
+                 *       "progress": {
+                 *         "stage": "tests",
+                 *         "message": "12 of 40",
+                 *         "events": 118
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["HeartbeatArgs"];
+            };
+        };
+        responses: {
+            /** @description The item is still the worker's. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "x-trace-id": components["headers"]["TraceId"];
+                    "x-cortexpilot-redacted": components["headers"]["Redacted"];
+                    "x-cortexpilot-truncated": components["headers"]["Truncated"];
+                    "preference-applied": components["headers"]["PreferenceApplied"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "ok": true,
+                     *       "lease_expires_at": "2026-11-22T08:31:52.000000+00:00",
+                     *       "stop": {
+                     *         "by": "token:api (OPS)",
+                     *         "reason": "The nightly run is quarantined.",
+                     *         "at": "2026-11-22T08:30:52.000000+00:00"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["HeartbeatView"] & components["schemas"]["ReceiptMembers"];
+                };
+            };
+            401: components["responses"]["UnauthenticatedOrAuthMissingBearerOrAuthInvalidToken"];
+            403: components["responses"]["RoleRequiredOrRoleForbiddenOrRoleMismatchOrScopeForbiddenOrOriginNotAllowed"];
+            404: components["responses"]["QueueItemNotFoundOrNotFound"];
+            408: components["responses"]["RequestTimeout"];
+            /**
+             * @description `QUEUE_ITEM_NOT_CLAIMED`: Only a claimed item can be completed.
+             *
+             *     `LEASE_INVALID`: The lease token is not the one of this item's current claim.
+             */
+            409: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "x-trace-id": components["headers"]["TraceId"];
+                    "retry-after": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"] & {
+                        detail?: components["schemas"]["RefusalDetail"] & {
+                            /** @enum {unknown} */
+                            code?: "QUEUE_ITEM_NOT_CLAIMED" | "LEASE_INVALID";
+                        };
+                    };
+                };
+            };
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            421: components["responses"]["HostNotAllowed"];
+            422: components["responses"]["MetadataRejectedOrRequestValidation"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["LedgerCorruptOrLedgerNewerOrStoreUnavailableOrOutcomeUnknown"];
+            507: components["responses"]["StoreFull"];
+        };
+    };
     queue_complete: {
         parameters: {
             query?: never;
@@ -4572,8 +5357,9 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "lease_token": "GDgNjnmTsGasdtM78tRRww8vwLOajEK2kBJVlD19QHI",
-                 *       "status": "SUCCESS"
+                 *       "lease_token": "EPh5o5jVQ6d3sQls7LafD8fxNSD4t9zM1VQMCkXlliM",
+                 *       "status": "SUCCESS",
+                 *       "reason": "All 40 tests pass."
                  *     }
                  */
                 "application/json": components["schemas"]["CompleteArgs"];
@@ -4611,39 +5397,132 @@ export interface operations {
                      *       "eligible": false,
                      *       "waiting_reason": "",
                      *       "created_at": "2026-11-22T08:30:52.000000+00:00",
-                     *       "cancelled_at": ""
+                     *       "cancelled_at": "",
+                     *       "reason": "All 40 tests pass.",
+                     *       "attempts": 1,
+                     *       "worker": "box-7"
                      *     }
                      */
                     "application/json": components["schemas"]["ItemView"] & components["schemas"]["ReceiptMembers"];
                 };
             };
             401: components["responses"]["UnauthenticatedOrAuthMissingBearerOrAuthInvalidToken"];
+            403: components["responses"]["RoleRequiredOrRoleForbiddenOrRoleMismatchOrScopeForbiddenOrOriginNotAllowed"];
+            404: components["responses"]["QueueItemNotFoundOrNotFound"];
+            408: components["responses"]["RequestTimeout"];
             /**
-             * @description `ROLE_REQUIRED`: No role was stated.
+             * @description `QUEUE_ITEM_NOT_CLAIMED`: Only a claimed item can be completed.
              *
-             *     `ROLE_FORBIDDEN`: The stated role may not do this, or the principal holds no role that may.
+             *     `LEASE_INVALID`: The lease token is not the one of this item's current claim.
              *
-             *     `ROLE_MISMATCH`: The stated role is allowed, but this principal does not hold it.
-             *
-             *     `SCOPE_FORBIDDEN`: This kind of principal may not do this.
-             *
-             *     `ORIGIN_NOT_ALLOWED`: A page of another origin may not change anything here.
+             *     `STOP_NOT_REQUESTED`: A run can end as STOPPED only where an operator asked for it.
              */
-            403: {
+            409: {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];
                     "x-trace-id": components["headers"]["TraceId"];
+                    "retry-after": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Refusal"] & {
                         detail?: components["schemas"]["RefusalDetail"] & {
                             /** @enum {unknown} */
-                            code?: "ROLE_REQUIRED" | "ROLE_FORBIDDEN" | "ROLE_MISMATCH" | "SCOPE_FORBIDDEN" | "ORIGIN_NOT_ALLOWED";
+                            code?: "QUEUE_ITEM_NOT_CLAIMED" | "LEASE_INVALID" | "STOP_NOT_REQUESTED";
                         };
                     };
                 };
             };
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            421: components["responses"]["HostNotAllowed"];
+            422: components["responses"]["MetadataRejectedOrRequestValidation"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["LedgerCorruptOrLedgerNewerOrStoreUnavailableOrOutcomeUnknown"];
+            507: components["responses"]["StoreFull"];
+        };
+    };
+    queue_release: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Under which name the caller knows this request. It is echoed, and stands in the server's log; without it, or where it is not 1 to 128 visible ASCII characters, the server makes one. */
+                "x-request-id"?: components["parameters"]["RequestId"];
+                /** @description Under which name the caller knows what this request is part of. Echoed likewise. */
+                "x-trace-id"?: components["parameters"]["TraceId"];
+                /** @description W3C Trace Context. Its trace id counts where `x-trace-id` was not sent. */
+                traceparent?: components["parameters"]["TraceParent"];
+                /** @description The role that the caller acts in, in any case. It may be left out where the principal holds exactly one role. */
+                "x-cortexpilot-role"?: components["parameters"]["Role"];
+                /** @description Anything, where the request is signed in by session cookie: another site's page cannot send it. Not needed with a bearer token. */
+                "x-cortexpilot-csrf"?: components["parameters"]["Csrf"];
+                /** @description `receipt` (RFC 7240): the answer shall have the receipt of the line that was written, or say why there is none. Other preferences are ignored. */
+                prefer?: components["parameters"]["Prefer"];
+            };
+            path: {
+                /**
+                 * @description The queue item's id: 32 lower-case hexadecimal digits.
+                 * @example 00000000000000000000000000000007
+                 */
+                queue_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "lease_token": "EPh5o5jVQ6d3sQls7LafD8fxNSD4t9zM1VQMCkXlliM",
+                 *       "started": false,
+                 *       "reason": "The repository is not on this machine."
+                 *     }
+                 */
+                "application/json": components["schemas"]["ReleaseArgs"];
+            };
+        };
+        responses: {
+            /** @description The item, which is the worker's no longer. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "x-trace-id": components["headers"]["TraceId"];
+                    "x-cortexpilot-redacted": components["headers"]["Redacted"];
+                    "x-cortexpilot-truncated": components["headers"]["Truncated"];
+                    "preference-applied": components["headers"]["PreferenceApplied"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "queue_id": "f55a855e52b657b68c1a09052298cc39",
+                     *       "task_id": "task_of_run_ok",
+                     *       "owner": "owner_of_run_ok",
+                     *       "contract_path": "/srv/runs/run_ok/contract.json",
+                     *       "workflow_id": "workflow_of_run_ok",
+                     *       "source_run_id": "run_ok",
+                     *       "status": "PENDING",
+                     *       "priority": 0,
+                     *       "scheduled_at": "",
+                     *       "deadline_at": "",
+                     *       "run_id": "",
+                     *       "claimed_at": "",
+                     *       "completed_at": "",
+                     *       "sla_state": "on_track",
+                     *       "queue_state": "waiting",
+                     *       "eligible": false,
+                     *       "waiting_reason": "backing_off",
+                     *       "created_at": "2026-11-22T08:30:52.000000+00:00",
+                     *       "cancelled_at": "",
+                     *       "attempts": 1,
+                     *       "not_before": "2026-11-22T08:31:02.000000+00:00"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ItemView"] & components["schemas"]["ReceiptMembers"];
+                };
+            };
+            401: components["responses"]["UnauthenticatedOrAuthMissingBearerOrAuthInvalidToken"];
+            403: components["responses"]["RoleRequiredOrRoleForbiddenOrRoleMismatchOrScopeForbiddenOrOriginNotAllowed"];
             404: components["responses"]["QueueItemNotFoundOrNotFound"];
             408: components["responses"]["RequestTimeout"];
             /**
@@ -4677,11 +5556,601 @@ export interface operations {
             507: components["responses"]["StoreFull"];
         };
     };
+    queue_stop: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Under which name the caller knows this request. It is echoed, and stands in the server's log; without it, or where it is not 1 to 128 visible ASCII characters, the server makes one. */
+                "x-request-id"?: components["parameters"]["RequestId"];
+                /** @description Under which name the caller knows what this request is part of. Echoed likewise. */
+                "x-trace-id"?: components["parameters"]["TraceId"];
+                /** @description W3C Trace Context. Its trace id counts where `x-trace-id` was not sent. */
+                traceparent?: components["parameters"]["TraceParent"];
+                /** @description The role that the caller acts in, in any case. It may be left out where the principal holds exactly one role. */
+                "x-cortexpilot-role"?: components["parameters"]["Role"];
+                /** @description Anything, where the request is signed in by session cookie: another site's page cannot send it. Not needed with a bearer token. */
+                "x-cortexpilot-csrf"?: components["parameters"]["Csrf"];
+                /** @description `receipt` (RFC 7240): the answer shall have the receipt of the line that was written, or say why there is none. Other preferences are ignored. */
+                prefer?: components["parameters"]["Prefer"];
+            };
+            path: {
+                /**
+                 * @description The queue item's id: 32 lower-case hexadecimal digits.
+                 * @example 00000000000000000000000000000007
+                 */
+                queue_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "The nightly run is quarantined."
+                 *     }
+                 */
+                "application/json": components["schemas"]["DecisionArgs"];
+            };
+        };
+        responses: {
+            /** @description The item, claimed still, with the request. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "x-trace-id": components["headers"]["TraceId"];
+                    "x-cortexpilot-redacted": components["headers"]["Redacted"];
+                    "x-cortexpilot-truncated": components["headers"]["Truncated"];
+                    "preference-applied": components["headers"]["PreferenceApplied"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "queue_id": "f55a855e52b657b68c1a09052298cc39",
+                     *       "task_id": "task_of_run_ok",
+                     *       "owner": "owner_of_run_ok",
+                     *       "contract_path": "/srv/runs/run_ok/contract.json",
+                     *       "workflow_id": "workflow_of_run_ok",
+                     *       "source_run_id": "run_ok",
+                     *       "status": "CLAIMED",
+                     *       "priority": 0,
+                     *       "scheduled_at": "",
+                     *       "deadline_at": "",
+                     *       "run_id": "run_20261122_083052_00000000000000000000000000000003",
+                     *       "claimed_at": "2026-11-22T08:30:52.000000+00:00",
+                     *       "completed_at": "",
+                     *       "sla_state": "in_progress",
+                     *       "queue_state": "claimed",
+                     *       "eligible": false,
+                     *       "waiting_reason": "",
+                     *       "created_at": "2026-11-22T08:30:52.000000+00:00",
+                     *       "cancelled_at": "",
+                     *       "attempts": 1,
+                     *       "worker": "box-7",
+                     *       "lease_expires_at": "2026-11-22T08:31:52.000000+00:00",
+                     *       "stop": {
+                     *         "by": "token:api (OPS)",
+                     *         "reason": "The nightly run is quarantined.",
+                     *         "at": "2026-11-22T08:30:52.000000+00:00"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ItemView"] & components["schemas"]["ReceiptMembers"];
+                };
+            };
+            401: components["responses"]["UnauthenticatedOrAuthMissingBearerOrAuthInvalidToken"];
+            403: components["responses"]["RoleRequiredOrRoleForbiddenOrRoleMismatchOrScopeForbiddenOrOriginNotAllowed"];
+            404: components["responses"]["QueueItemNotFoundOrNotFound"];
+            408: components["responses"]["RequestTimeout"];
+            /** @description `QUEUE_ITEM_NOT_STOPPABLE`: Only a claimed item can be asked to stop, or have its lease taken away. */
+            409: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "x-trace-id": components["headers"]["TraceId"];
+                    "retry-after": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"] & {
+                        detail?: components["schemas"]["RefusalDetail"] & {
+                            /** @enum {unknown} */
+                            code?: "QUEUE_ITEM_NOT_STOPPABLE";
+                        };
+                    };
+                };
+            };
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            421: components["responses"]["HostNotAllowed"];
+            422: components["responses"]["MetadataRequiredOrMetadataRejectedOrRequestValidation"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["LedgerCorruptOrLedgerNewerOrStoreUnavailableOrOutcomeUnknown"];
+            507: components["responses"]["StoreFull"];
+        };
+    };
+    queue_revoke: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Under which name the caller knows this request. It is echoed, and stands in the server's log; without it, or where it is not 1 to 128 visible ASCII characters, the server makes one. */
+                "x-request-id"?: components["parameters"]["RequestId"];
+                /** @description Under which name the caller knows what this request is part of. Echoed likewise. */
+                "x-trace-id"?: components["parameters"]["TraceId"];
+                /** @description W3C Trace Context. Its trace id counts where `x-trace-id` was not sent. */
+                traceparent?: components["parameters"]["TraceParent"];
+                /** @description The role that the caller acts in, in any case. It may be left out where the principal holds exactly one role. */
+                "x-cortexpilot-role"?: components["parameters"]["Role"];
+                /** @description Anything, where the request is signed in by session cookie: another site's page cannot send it. Not needed with a bearer token. */
+                "x-cortexpilot-csrf"?: components["parameters"]["Csrf"];
+                /** @description `receipt` (RFC 7240): the answer shall have the receipt of the line that was written, or say why there is none. Other preferences are ignored. */
+                prefer?: components["parameters"]["Prefer"];
+            };
+            path: {
+                /**
+                 * @description The queue item's id: 32 lower-case hexadecimal digits.
+                 * @example 00000000000000000000000000000007
+                 */
+                queue_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "The nightly run is quarantined."
+                 *     }
+                 */
+                "application/json": components["schemas"]["DecisionArgs"];
+            };
+        };
+        responses: {
+            /** @description The item, held as LOST. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "x-trace-id": components["headers"]["TraceId"];
+                    "x-cortexpilot-redacted": components["headers"]["Redacted"];
+                    "x-cortexpilot-truncated": components["headers"]["Truncated"];
+                    "preference-applied": components["headers"]["PreferenceApplied"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "queue_id": "f55a855e52b657b68c1a09052298cc39",
+                     *       "task_id": "task_of_run_ok",
+                     *       "owner": "owner_of_run_ok",
+                     *       "contract_path": "/srv/runs/run_ok/contract.json",
+                     *       "workflow_id": "workflow_of_run_ok",
+                     *       "source_run_id": "run_ok",
+                     *       "status": "LOST",
+                     *       "priority": 0,
+                     *       "scheduled_at": "",
+                     *       "deadline_at": "",
+                     *       "run_id": "run_20261122_083052_00000000000000000000000000000003",
+                     *       "claimed_at": "2026-11-22T08:30:52.000000+00:00",
+                     *       "completed_at": "",
+                     *       "sla_state": "on_track",
+                     *       "queue_state": "held",
+                     *       "eligible": false,
+                     *       "waiting_reason": "",
+                     *       "created_at": "2026-11-22T08:30:52.000000+00:00",
+                     *       "cancelled_at": "",
+                     *       "attempts": 1,
+                     *       "worker": "box-7",
+                     *       "held": {
+                     *         "kind": "LOST",
+                     *         "reason": "The nightly run is quarantined.",
+                     *         "by": "token:api (OPS)",
+                     *         "at": "2026-11-22T08:30:52.000000+00:00"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ItemView"] & components["schemas"]["ReceiptMembers"];
+                };
+            };
+            401: components["responses"]["UnauthenticatedOrAuthMissingBearerOrAuthInvalidToken"];
+            403: components["responses"]["RoleRequiredOrRoleForbiddenOrRoleMismatchOrScopeForbiddenOrOriginNotAllowed"];
+            404: components["responses"]["QueueItemNotFoundOrNotFound"];
+            408: components["responses"]["RequestTimeout"];
+            /** @description `QUEUE_ITEM_NOT_STOPPABLE`: Only a claimed item can be asked to stop, or have its lease taken away. */
+            409: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "x-trace-id": components["headers"]["TraceId"];
+                    "retry-after": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"] & {
+                        detail?: components["schemas"]["RefusalDetail"] & {
+                            /** @enum {unknown} */
+                            code?: "QUEUE_ITEM_NOT_STOPPABLE";
+                        };
+                    };
+                };
+            };
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            421: components["responses"]["HostNotAllowed"];
+            422: components["responses"]["MetadataRequiredOrMetadataRejectedOrRequestValidation"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["LedgerCorruptOrLedgerNewerOrStoreUnavailableOrOutcomeUnknown"];
+            507: components["responses"]["StoreFull"];
+        };
+    };
+    queue_requeue: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Under which name the caller knows this request. It is echoed, and stands in the server's log; without it, or where it is not 1 to 128 visible ASCII characters, the server makes one. */
+                "x-request-id"?: components["parameters"]["RequestId"];
+                /** @description Under which name the caller knows what this request is part of. Echoed likewise. */
+                "x-trace-id"?: components["parameters"]["TraceId"];
+                /** @description W3C Trace Context. Its trace id counts where `x-trace-id` was not sent. */
+                traceparent?: components["parameters"]["TraceParent"];
+                /** @description The role that the caller acts in, in any case. It may be left out where the principal holds exactly one role. */
+                "x-cortexpilot-role"?: components["parameters"]["Role"];
+                /** @description Anything, where the request is signed in by session cookie: another site's page cannot send it. Not needed with a bearer token. */
+                "x-cortexpilot-csrf"?: components["parameters"]["Csrf"];
+                /** @description `receipt` (RFC 7240): the answer shall have the receipt of the line that was written, or say why there is none. Other preferences are ignored. */
+                prefer?: components["parameters"]["Prefer"];
+            };
+            path: {
+                /**
+                 * @description The queue item's id: 32 lower-case hexadecimal digits.
+                 * @example 00000000000000000000000000000007
+                 */
+                queue_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "The nightly run is quarantined."
+                 *     }
+                 */
+                "application/json": components["schemas"]["DecisionArgs"];
+            };
+        };
+        responses: {
+            /** @description The item, pending. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "x-trace-id": components["headers"]["TraceId"];
+                    "x-cortexpilot-redacted": components["headers"]["Redacted"];
+                    "x-cortexpilot-truncated": components["headers"]["Truncated"];
+                    "preference-applied": components["headers"]["PreferenceApplied"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "queue_id": "f55a855e52b657b68c1a09052298cc39",
+                     *       "task_id": "task_of_run_ok",
+                     *       "owner": "owner_of_run_ok",
+                     *       "contract_path": "/srv/runs/run_ok/contract.json",
+                     *       "workflow_id": "workflow_of_run_ok",
+                     *       "source_run_id": "run_ok",
+                     *       "status": "PENDING",
+                     *       "priority": 0,
+                     *       "scheduled_at": "",
+                     *       "deadline_at": "",
+                     *       "run_id": "",
+                     *       "claimed_at": "",
+                     *       "completed_at": "",
+                     *       "sla_state": "on_track",
+                     *       "queue_state": "eligible",
+                     *       "eligible": true,
+                     *       "waiting_reason": "",
+                     *       "created_at": "2026-11-22T08:30:52.000000+00:00",
+                     *       "cancelled_at": "",
+                     *       "attempts": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ItemView"] & components["schemas"]["ReceiptMembers"];
+                };
+            };
+            401: components["responses"]["UnauthenticatedOrAuthMissingBearerOrAuthInvalidToken"];
+            403: components["responses"]["RoleRequiredOrRoleForbiddenOrRoleMismatchOrScopeForbiddenOrOriginNotAllowed"];
+            404: components["responses"]["QueueItemNotFoundOrNotFound"];
+            408: components["responses"]["RequestTimeout"];
+            /** @description `QUEUE_ITEM_NOT_HELD`: Only an item that is held (LOST, DEAD_LETTER) can be requeued or failed. */
+            409: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "x-trace-id": components["headers"]["TraceId"];
+                    "retry-after": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"] & {
+                        detail?: components["schemas"]["RefusalDetail"] & {
+                            /** @enum {unknown} */
+                            code?: "QUEUE_ITEM_NOT_HELD";
+                        };
+                    };
+                };
+            };
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            421: components["responses"]["HostNotAllowed"];
+            422: components["responses"]["MetadataRequiredOrMetadataRejectedOrRequestValidation"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["LedgerCorruptOrLedgerNewerOrStoreUnavailableOrOutcomeUnknown"];
+            507: components["responses"]["StoreFull"];
+        };
+    };
+    queue_fail: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Under which name the caller knows this request. It is echoed, and stands in the server's log; without it, or where it is not 1 to 128 visible ASCII characters, the server makes one. */
+                "x-request-id"?: components["parameters"]["RequestId"];
+                /** @description Under which name the caller knows what this request is part of. Echoed likewise. */
+                "x-trace-id"?: components["parameters"]["TraceId"];
+                /** @description W3C Trace Context. Its trace id counts where `x-trace-id` was not sent. */
+                traceparent?: components["parameters"]["TraceParent"];
+                /** @description The role that the caller acts in, in any case. It may be left out where the principal holds exactly one role. */
+                "x-cortexpilot-role"?: components["parameters"]["Role"];
+                /** @description Anything, where the request is signed in by session cookie: another site's page cannot send it. Not needed with a bearer token. */
+                "x-cortexpilot-csrf"?: components["parameters"]["Csrf"];
+                /** @description `receipt` (RFC 7240): the answer shall have the receipt of the line that was written, or say why there is none. Other preferences are ignored. */
+                prefer?: components["parameters"]["Prefer"];
+            };
+            path: {
+                /**
+                 * @description The queue item's id: 32 lower-case hexadecimal digits.
+                 * @example 00000000000000000000000000000007
+                 */
+                queue_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "The nightly run is quarantined."
+                 *     }
+                 */
+                "application/json": components["schemas"]["DecisionArgs"];
+            };
+        };
+        responses: {
+            /** @description The item, closed. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "x-trace-id": components["headers"]["TraceId"];
+                    "x-cortexpilot-redacted": components["headers"]["Redacted"];
+                    "x-cortexpilot-truncated": components["headers"]["Truncated"];
+                    "preference-applied": components["headers"]["PreferenceApplied"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "queue_id": "f55a855e52b657b68c1a09052298cc39",
+                     *       "task_id": "task_of_run_ok",
+                     *       "owner": "owner_of_run_ok",
+                     *       "contract_path": "/srv/runs/run_ok/contract.json",
+                     *       "workflow_id": "workflow_of_run_ok",
+                     *       "source_run_id": "run_ok",
+                     *       "status": "FAILURE",
+                     *       "priority": 0,
+                     *       "scheduled_at": "",
+                     *       "deadline_at": "",
+                     *       "run_id": "run_20261122_083052_00000000000000000000000000000003",
+                     *       "claimed_at": "2026-11-22T08:30:52.000000+00:00",
+                     *       "completed_at": "2026-11-22T08:30:52.000000+00:00",
+                     *       "sla_state": "ended",
+                     *       "queue_state": "closed",
+                     *       "eligible": false,
+                     *       "waiting_reason": "",
+                     *       "created_at": "2026-11-22T08:30:52.000000+00:00",
+                     *       "cancelled_at": "",
+                     *       "reason": "The nightly run is quarantined.",
+                     *       "ended_by": "token:api (OPS)",
+                     *       "attempts": 1,
+                     *       "worker": "box-7"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ItemView"] & components["schemas"]["ReceiptMembers"];
+                };
+            };
+            401: components["responses"]["UnauthenticatedOrAuthMissingBearerOrAuthInvalidToken"];
+            403: components["responses"]["RoleRequiredOrRoleForbiddenOrRoleMismatchOrScopeForbiddenOrOriginNotAllowed"];
+            404: components["responses"]["QueueItemNotFoundOrNotFound"];
+            408: components["responses"]["RequestTimeout"];
+            /** @description `QUEUE_ITEM_NOT_HELD`: Only an item that is held (LOST, DEAD_LETTER) can be requeued or failed. */
+            409: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "x-trace-id": components["headers"]["TraceId"];
+                    "retry-after": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"] & {
+                        detail?: components["schemas"]["RefusalDetail"] & {
+                            /** @enum {unknown} */
+                            code?: "QUEUE_ITEM_NOT_HELD";
+                        };
+                    };
+                };
+            };
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            421: components["responses"]["HostNotAllowed"];
+            422: components["responses"]["MetadataRequiredOrMetadataRejectedOrRequestValidation"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["LedgerCorruptOrLedgerNewerOrStoreUnavailableOrOutcomeUnknown"];
+            507: components["responses"]["StoreFull"];
+        };
+    };
+    workers_list: {
+        parameters: {
+            query?: {
+                /** @description At most so many entries. Sent alone or with `cursor` it asks for a page. */
+                limit?: number;
+                /** @description `next_cursor` of the page before; blank asks for the first page. */
+                cursor?: string;
+            };
+            header?: {
+                /** @description Under which name the caller knows this request. It is echoed, and stands in the server's log; without it, or where it is not 1 to 128 visible ASCII characters, the server makes one. */
+                "x-request-id"?: components["parameters"]["RequestId"];
+                /** @description Under which name the caller knows what this request is part of. Echoed likewise. */
+                "x-trace-id"?: components["parameters"]["TraceId"];
+                /** @description W3C Trace Context. Its trace id counts where `x-trace-id` was not sent. */
+                traceparent?: components["parameters"]["TraceParent"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The workers. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "x-trace-id": components["headers"]["TraceId"];
+                    "x-cortexpilot-problems": components["headers"]["Problems"];
+                    "x-cortexpilot-problem-count": components["headers"]["ProblemCount"];
+                    "x-cortexpilot-redacted": components["headers"]["Redacted"];
+                    "x-cortexpilot-truncated": components["headers"]["Truncated"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "worker": "box-7",
+                     *         "principal": "worker:one",
+                     *         "surface": "http",
+                     *         "host": "box-7.example",
+                     *         "pid": 4711,
+                     *         "version": "1.0.0",
+                     *         "started_at": "2026-11-22T08:00:00.000000+00:00",
+                     *         "at": "2026-11-22T08:30:52.000000+00:00",
+                     *         "draining": false,
+                     *         "slots": 2,
+                     *         "running": [
+                     *           "0123456789abcdef0123456789abcdef"
+                     *         ],
+                     *         "cannot": [
+                     *           {
+                     *             "queue_id": "fedcba9876543210fedcba9876543210",
+                     *             "why": "There is no such repository here."
+                     *           }
+                     *         ]
+                     *       }
+                     *     ]
+                     */
+                    "application/json": components["schemas"]["WorkerViewList"];
+                };
+            };
+            401: components["responses"]["AuthMissingBearerOrAuthInvalidToken"];
+            403: components["responses"]["ScopeForbidden"];
+            421: components["responses"]["HostNotAllowed"];
+            422: components["responses"]["RequestValidation"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["StoreUnavailable"];
+        };
+    };
+    worker_presence: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Under which name the caller knows this request. It is echoed, and stands in the server's log; without it, or where it is not 1 to 128 visible ASCII characters, the server makes one. */
+                "x-request-id"?: components["parameters"]["RequestId"];
+                /** @description Under which name the caller knows what this request is part of. Echoed likewise. */
+                "x-trace-id"?: components["parameters"]["TraceId"];
+                /** @description W3C Trace Context. Its trace id counts where `x-trace-id` was not sent. */
+                traceparent?: components["parameters"]["TraceParent"];
+                /** @description The role that the caller acts in, in any case. It may be left out where the principal holds exactly one role. */
+                "x-cortexpilot-role"?: components["parameters"]["Role"];
+                /** @description Anything, where the request is signed in by session cookie: another site's page cannot send it. Not needed with a bearer token. */
+                "x-cortexpilot-csrf"?: components["parameters"]["Csrf"];
+                /** @description `receipt` (RFC 7240): the answer shall have the receipt of the line that was written, or say why there is none. Other preferences are ignored. */
+                prefer?: components["parameters"]["Prefer"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "worker": "box-7",
+                 *       "host": "box-7.example",
+                 *       "pid": 4711,
+                 *       "version": "1.0.0",
+                 *       "started_at": "2026-11-22T08:00:00Z",
+                 *       "draining": false,
+                 *       "slots": 2,
+                 *       "running": [
+                 *         "0123456789abcdef0123456789abcdef"
+                 *       ],
+                 *       "cannot": [
+                 *         {
+                 *           "queue_id": "fedcba9876543210fedcba9876543210",
+                 *           "why": "There is no such repository here."
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["PresenceArgs"];
+            };
+        };
+        responses: {
+            /** @description It was written down. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "x-trace-id": components["headers"]["TraceId"];
+                    "x-cortexpilot-redacted": components["headers"]["Redacted"];
+                    "x-cortexpilot-truncated": components["headers"]["Truncated"];
+                    "preference-applied": components["headers"]["PreferenceApplied"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "ok": true,
+                     *       "again_within_s": 180
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PresentView"] & components["schemas"]["ReceiptMembers"];
+                };
+            };
+            401: components["responses"]["UnauthenticatedOrAuthMissingBearerOrAuthInvalidToken"];
+            403: components["responses"]["RoleRequiredOrRoleForbiddenOrRoleMismatchOrScopeForbiddenOrOriginNotAllowed"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            421: components["responses"]["HostNotAllowed"];
+            422: components["responses"]["MetadataRejectedOrRequestValidation"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["LedgerCorruptOrLedgerNewerOrStoreUnavailableOrOutcomeUnknown"];
+            507: components["responses"]["StoreFull"];
+        };
+    };
     queue_receipt: {
         parameters: {
             query?: {
                 /** @description What was done with the item; blank or absent for `enqueued`. */
-                of?: "enqueued" | "cancelled" | "claimed" | "completed";
+                of?: "enqueued" | "cancelled" | "claimed" | "completed" | "stop_requested" | "held" | "requeued" | "expired";
             };
             header?: {
                 /** @description Under which name the caller knows this request. It is echoed, and stands in the server's log; without it, or where it is not 1 to 128 visible ASCII characters, the server makes one. */
@@ -5481,7 +6950,8 @@ export interface operations {
                      *       "floor": "declared",
                      *       "floor_set": null,
                      *       "lowering": null,
-                     *       "frozen": null
+                     *       "frozen": null,
+                     *       "paused": null
                      *     }
                      */
                     "application/json": components["schemas"]["StandingView"];
@@ -5551,7 +7021,8 @@ export interface operations {
                      *         "since": "2026-11-22T08:30:52.000000+00:00",
                      *         "by": "token:api (OPS)",
                      *         "reason": "The nightly run is quarantined."
-                     *       }
+                     *       },
+                     *       "paused": null
                      *     }
                      */
                     "application/json": components["schemas"]["StandingView"] & components["schemas"]["ReceiptMembers"];
@@ -5621,7 +7092,8 @@ export interface operations {
                      *       "floor": "declared",
                      *       "floor_set": null,
                      *       "lowering": null,
-                     *       "frozen": null
+                     *       "frozen": null,
+                     *       "paused": null
                      *     }
                      */
                     "application/json": components["schemas"]["StandingView"] & components["schemas"]["ReceiptMembers"];
@@ -5634,6 +7106,152 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             421: components["responses"]["HostNotAllowed"];
             422: components["responses"]["MetadataRequiredOrMetadataRejectedOrRequestValidation"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["LedgerCorruptOrLedgerNewerOrStoreUnavailableOrOutcomeUnknown"];
+            507: components["responses"]["StoreFull"];
+        };
+    };
+    gate_pause: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Under which name the caller knows this request. It is echoed, and stands in the server's log; without it, or where it is not 1 to 128 visible ASCII characters, the server makes one. */
+                "x-request-id"?: components["parameters"]["RequestId"];
+                /** @description Under which name the caller knows what this request is part of. Echoed likewise. */
+                "x-trace-id"?: components["parameters"]["TraceId"];
+                /** @description W3C Trace Context. Its trace id counts where `x-trace-id` was not sent. */
+                traceparent?: components["parameters"]["TraceParent"];
+                /** @description The role that the caller acts in, in any case. It may be left out where the principal holds exactly one role. */
+                "x-cortexpilot-role"?: components["parameters"]["Role"];
+                /** @description Anything, where the request is signed in by session cookie: another site's page cannot send it. Not needed with a bearer token. */
+                "x-cortexpilot-csrf"?: components["parameters"]["Csrf"];
+                /** @description `receipt` (RFC 7240): the answer shall have the receipt of the line that was written, or say why there is none. Other preferences are ignored. */
+                prefer?: components["parameters"]["Prefer"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "The nightly run is quarantined."
+                 *     }
+                 */
+                "application/json": components["schemas"]["DecisionArgs"];
+            };
+        };
+        responses: {
+            /** @description How the gate stands, paused. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "x-trace-id": components["headers"]["TraceId"];
+                    "x-cortexpilot-redacted": components["headers"]["Redacted"];
+                    "x-cortexpilot-truncated": components["headers"]["Truncated"];
+                    "preference-applied": components["headers"]["PreferenceApplied"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "agents_may_queue": "ON, nobody is asked",
+                     *       "mutation_gate": "open",
+                     *       "approval_policy": "declared",
+                     *       "configured_policy": "declared",
+                     *       "floor": "declared",
+                     *       "floor_set": null,
+                     *       "lowering": null,
+                     *       "frozen": null,
+                     *       "paused": {
+                     *         "since": "2026-11-22T08:30:52.000000+00:00",
+                     *         "by": "token:api (OPS)",
+                     *         "reason": "The nightly run is quarantined."
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["StandingView"] & components["schemas"]["ReceiptMembers"];
+                };
+            };
+            401: components["responses"]["UnauthenticatedOrAuthMissingBearerOrAuthInvalidToken"];
+            403: components["responses"]["RoleRequiredOrRoleForbiddenOrRoleMismatchOrScopeForbiddenOrApproverUnverifiedOrOriginNotAllowed"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            421: components["responses"]["HostNotAllowed"];
+            422: components["responses"]["MetadataRejectedOrRequestValidation"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["LedgerCorruptOrLedgerNewerOrStoreUnavailableOrOutcomeUnknown"];
+            507: components["responses"]["StoreFull"];
+        };
+    };
+    gate_resume: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Under which name the caller knows this request. It is echoed, and stands in the server's log; without it, or where it is not 1 to 128 visible ASCII characters, the server makes one. */
+                "x-request-id"?: components["parameters"]["RequestId"];
+                /** @description Under which name the caller knows what this request is part of. Echoed likewise. */
+                "x-trace-id"?: components["parameters"]["TraceId"];
+                /** @description W3C Trace Context. Its trace id counts where `x-trace-id` was not sent. */
+                traceparent?: components["parameters"]["TraceParent"];
+                /** @description The role that the caller acts in, in any case. It may be left out where the principal holds exactly one role. */
+                "x-cortexpilot-role"?: components["parameters"]["Role"];
+                /** @description Anything, where the request is signed in by session cookie: another site's page cannot send it. Not needed with a bearer token. */
+                "x-cortexpilot-csrf"?: components["parameters"]["Csrf"];
+                /** @description `receipt` (RFC 7240): the answer shall have the receipt of the line that was written, or say why there is none. Other preferences are ignored. */
+                prefer?: components["parameters"]["Prefer"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "The nightly run is quarantined."
+                 *     }
+                 */
+                "application/json": components["schemas"]["DecisionArgs"];
+            };
+        };
+        responses: {
+            /** @description How the gate stands. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "x-trace-id": components["headers"]["TraceId"];
+                    "x-cortexpilot-redacted": components["headers"]["Redacted"];
+                    "x-cortexpilot-truncated": components["headers"]["Truncated"];
+                    "preference-applied": components["headers"]["PreferenceApplied"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "agents_may_queue": "ON, nobody is asked",
+                     *       "mutation_gate": "open",
+                     *       "approval_policy": "declared",
+                     *       "configured_policy": "declared",
+                     *       "floor": "declared",
+                     *       "floor_set": null,
+                     *       "lowering": null,
+                     *       "frozen": null,
+                     *       "paused": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["StandingView"] & components["schemas"]["ReceiptMembers"];
+                };
+            };
+            401: components["responses"]["UnauthenticatedOrAuthMissingBearerOrAuthInvalidToken"];
+            403: components["responses"]["RoleRequiredOrRoleForbiddenOrRoleMismatchOrScopeForbiddenOrApproverUnverifiedOrOriginNotAllowed"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            421: components["responses"]["HostNotAllowed"];
+            422: components["responses"]["MetadataRejectedOrRequestValidation"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             503: components["responses"]["LedgerCorruptOrLedgerNewerOrStoreUnavailableOrOutcomeUnknown"];

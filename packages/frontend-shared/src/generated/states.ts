@@ -6,17 +6,25 @@ import type { ErrorCode } from "@cortexpilot/frontend-api-contract";
 export type QueueStatus =
   | "PENDING"
   | "CLAIMED"
+  | "LOST"
+  | "DEAD_LETTER"
   | "SUCCESS"
   | "FAILURE"
-  | "CANCELLED";
+  | "STOPPED"
+  | "CANCELLED"
+  | "EXPIRED";
 
 /** Every {@link QueueStatus}, in the product's order. */
 export const QUEUE_STATUSES: readonly QueueStatus[] = [
   "PENDING",
   "CLAIMED",
+  "LOST",
+  "DEAD_LETTER",
   "SUCCESS",
   "FAILURE",
+  "STOPPED",
   "CANCELLED",
+  "EXPIRED",
 ];
 
 /** What that means for claiming it. */
@@ -24,6 +32,7 @@ export type QueueState =
   | "eligible"
   | "waiting"
   | "claimed"
+  | "held"
   | "closed";
 
 /** Every {@link QueueState}, in the product's order. */
@@ -31,6 +40,7 @@ export const QUEUE_STATES: readonly QueueState[] = [
   "eligible",
   "waiting",
   "claimed",
+  "held",
   "closed",
 ];
 

@@ -47,6 +47,8 @@ pub fn read(line: &[u8]) -> Result<Line, LineProblem> {
         "ELICITED" => DecisionEvent::Elicited(members.elicited()?),
         "FROZEN" => DecisionEvent::Frozen(members.act()?),
         "UNFROZEN" => DecisionEvent::Unfrozen(members.act()?),
+        "PAUSED" => DecisionEvent::Paused(members.act()?),
+        "RESUMED" => DecisionEvent::Resumed(members.act()?),
         "POLICY_SET" => DecisionEvent::PolicySet(members.policy()?),
         "POLICY_PROPOSED" => DecisionEvent::PolicyProposed(members.policy()?),
         "TOKEN_CREATED" | "TOKEN_ROTATED" => DecisionEvent::TokenMade(Box::new(members.token_made()?)),

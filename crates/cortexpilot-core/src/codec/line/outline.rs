@@ -29,10 +29,18 @@ pub enum Change {
     Enqueued(Option<Sha256Digest>),
     /// It will not be run.
     Cancelled,
-    /// It is being run.
-    Claimed,
+    /// It is being run, under this claim.
+    Claimed(u32),
     /// It is over.
     Done,
+    /// This claim has ended; it waits for an operator.
+    Held(u32),
+    /// This claim has ended; it waits again.
+    Requeued(u32),
+    /// Its deadline passed.
+    Expired,
+    /// This claim's run is asked to end.
+    StopRequested(u32),
 }
 
 /// What a line says, in outline.
@@ -77,8 +85,12 @@ impl From<QueueEvent> for Outline<'static> {
                 (event.task_id.clone(), Change::Enqueued(pin))
             }
             QueueEvent::Cancelled(event) => (event.task_id, Change::Cancelled),
-            QueueEvent::Claimed(event) => (event.task_id, Change::Claimed),
+            QueueEvent::Claimed(event) => (event.task_id, Change::Claimed(event.attempt)),
             QueueEvent::Done(event) => (event.task_id, Change::Done),
+            QueueEvent::Held(event) => (event.task_id, Change::Held(event.attempt)),
+            QueueEvent::Requeued(event) => (event.task_id, Change::Requeued(event.attempt)),
+            QueueEvent::Expired(event) => (event.task_id, Change::Expired),
+            QueueEvent::StopRequested(event) => (event.task_id, Change::StopRequested(event.attempt)),
         };
         Self { queue_id, task_id: task_id.into(), ts, change }
     }

@@ -10,10 +10,13 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 
 use super::outline::{Change, Outline};
-use super::when;
+use super::{lease, when};
 use crate::domain::id::{QueueItemId, Sha256Digest};
+use crate::domain::lease::HeldKind;
 use crate::domain::ledger;
-use crate::domain::queue::{APPROVAL_MODE, Cancelled, Claimed, Done, Enqueued, Provenance, QueueEvent};
+use crate::domain::queue::{
+    APPROVAL_MODE, Cancelled, Claimed, Done, Enqueued, Expired, Hold, Provenance, QueueEvent, Requeued, StopRequested,
+};
 
 type Text<'a> = Cow<'a, str>;
 
@@ -44,6 +47,7 @@ pub(super) struct Enqueue<'a> {
     approval_policy: Text<'a>,
     approvals: Vec<String>,
     approver_reason: Option<Text<'a>>,
+    repository: Option<Text<'a>>,
 }
 
 pub(super) struct Cancel<'a> {
@@ -56,11 +60,37 @@ pub(super) struct Claim<'a> {
     worker: Text<'a>,
     attempt: u32,
     lease_expires_at: Option<Timestamp>,
+    lease_s: Option<u32>,
 }
 
 pub(super) struct Finish<'a> {
     run_id: Text<'a>,
     status: Text<'a>,
+    attempt: Option<u32>,
+    reason: Option<Text<'a>>,
+    by: Option<Text<'a>>,
+}
+
+pub(super) struct Keep<'a> {
+    kind: HeldKind,
+    run_id: Text<'a>,
+    attempt: u32,
+    reason: Text<'a>,
+    by: Option<Text<'a>>,
+}
+
+pub(super) struct Again<'a> {
+    attempt: u32,
+    not_before: Option<Timestamp>,
+    reason: Text<'a>,
+    by: Option<Text<'a>>,
+}
+
+pub(super) struct Stop<'a> {
+    run_id: Text<'a>,
+    attempt: u32,
+    reason: Text<'a>,
+    by: Text<'a>,
 }
 
 /// What is made of a line. `None` when the item's id is none.
@@ -69,6 +99,10 @@ pub(super) trait Make<'a>: Sized {
     fn cancelled(about: About<'a>, event: Cancel<'a>) -> Option<Self>;
     fn claimed(about: About<'a>, event: Claim<'a>) -> Option<Self>;
     fn done(about: About<'a>, event: Finish<'a>) -> Option<Self>;
+    fn held(about: About<'a>, event: Keep<'a>) -> Option<Self>;
+    fn requeued(about: About<'a>, event: Again<'a>) -> Option<Self>;
+    fn stop_requested(about: About<'a>, event: Stop<'a>) -> Option<Self>;
+    fn expired(about: About<'a>, deadline_at: Timestamp) -> Option<Self>;
 }
 
 /// Reads a line, if it is spelled as ours are.
@@ -88,6 +122,14 @@ pub(super) fn read<'a, T: Make<'a>>(line: &'a [u8]) -> Option<T> {
         done(&mut at)
     } else if at.skip("CANCEL\", \"status\": \"CANCELLED\"").is_some() {
         cancelled(&mut at)
+    } else if at.skip("REQUEUE\", \"status\": \"PENDING\"").is_some() {
+        requeued(&mut at)
+    } else if at.skip("HOLD\"").is_some() {
+        held(&mut at)
+    } else if at.skip("STOP\", \"status\": \"CLAIMED\"").is_some() {
+        stop_requested(&mut at)
+    } else if at.skip("EXPIRE\", \"status\": \"EXPIRED\"").is_some() {
+        expired(&mut at)
     } else {
         None
     }?;
@@ -122,6 +164,7 @@ fn enqueued<'a, T: Make<'a>>(at: &mut Cursor<'a>) -> Option<T> {
     let approval_policy = at.text(", \"approval_policy\": \"")?;
     let approvals = at.list(", \"approvals\": [")?;
     let approver_reason = at.present(", \"approver_reason\": \"")?;
+    let repository = at.present(", \"repository\": \"")?;
     let event = Enqueue {
         owner,
         contract_path,
@@ -142,6 +185,7 @@ fn enqueued<'a, T: Make<'a>>(at: &mut Cursor<'a>) -> Option<T> {
         approval_policy,
         approvals,
         approver_reason,
+        repository,
     };
     T::enqueued(About { queue_id, task_id, ts }, event)
 }
@@ -168,7 +212,8 @@ fn claimed<'a, T: Make<'a>>(at: &mut Cursor<'a>) -> Option<T> {
         Some(text) => Some(instant(&text)?),
         None => None,
     };
-    T::claimed(About { queue_id, task_id, ts }, Claim { run_id, worker, attempt, lease_expires_at })
+    let lease_s = at.number(", \"lease_s\": ")?;
+    T::claimed(About { queue_id, task_id, ts }, Claim { run_id, worker, attempt, lease_expires_at, lease_s })
 }
 
 fn done<'a, T: Make<'a>>(at: &mut Cursor<'a>) -> Option<T> {
@@ -178,7 +223,55 @@ fn done<'a, T: Make<'a>>(at: &mut Cursor<'a>) -> Option<T> {
     at.text(", \"completed_at\": \"")?;
     let queue_id = at.text(", \"queue_id\": \"")?;
     let ts = instant(&at.text(", \"ts\": \"")?)?;
-    T::done(About { queue_id, task_id, ts }, Finish { run_id, status })
+    let attempt = at.number(", \"attempt\": ")?;
+    let reason = at.present(", \"reason\": \"")?;
+    let by = at.present(", \"by\": \"")?;
+    T::done(About { queue_id, task_id, ts }, Finish { run_id, status, attempt, reason, by })
+}
+
+fn held<'a, T: Make<'a>>(at: &mut Cursor<'a>) -> Option<T> {
+    let kind = HeldKind::parse(&at.text(", \"status\": \"")?)?;
+    let task_id = at.text(", \"task_id\": \"")?;
+    let queue_id = at.text(", \"queue_id\": \"")?;
+    let run_id = at.text(", \"run_id\": \"")?;
+    let ts = instant(&at.text(", \"ts\": \"")?)?;
+    let attempt = at.number(", \"attempt\": ")??;
+    let reason = at.text(", \"reason\": \"")?;
+    let by = at.present(", \"by\": \"")?;
+    T::held(About { queue_id, task_id, ts }, Keep { kind, run_id, attempt, reason, by })
+}
+
+fn requeued<'a, T: Make<'a>>(at: &mut Cursor<'a>) -> Option<T> {
+    let task_id = at.text(", \"task_id\": \"")?;
+    let queue_id = at.text(", \"queue_id\": \"")?;
+    let ts = instant(&at.text(", \"ts\": \"")?)?;
+    let attempt = at.number(", \"attempt\": ")??;
+    let not_before = match at.present(", \"not_before\": \"")? {
+        Some(text) => Some(instant(&text)?),
+        None => None,
+    };
+    let reason = at.text(", \"reason\": \"")?;
+    let by = at.present(", \"by\": \"")?;
+    T::requeued(About { queue_id, task_id, ts }, Again { attempt, not_before, reason, by })
+}
+
+fn stop_requested<'a, T: Make<'a>>(at: &mut Cursor<'a>) -> Option<T> {
+    let task_id = at.text(", \"task_id\": \"")?;
+    let queue_id = at.text(", \"queue_id\": \"")?;
+    let run_id = at.text(", \"run_id\": \"")?;
+    let ts = instant(&at.text(", \"ts\": \"")?)?;
+    let attempt = at.number(", \"attempt\": ")??;
+    let reason = at.text(", \"reason\": \"")?;
+    let by = at.text(", \"by\": \"")?;
+    T::stop_requested(About { queue_id, task_id, ts }, Stop { run_id, attempt, reason, by })
+}
+
+fn expired<'a, T: Make<'a>>(at: &mut Cursor<'a>) -> Option<T> {
+    let task_id = at.text(", \"task_id\": \"")?;
+    let queue_id = at.text(", \"queue_id\": \"")?;
+    let ts = instant(&at.text(", \"ts\": \"")?)?;
+    let deadline_at = instant(&at.text(", \"deadline_at\": \"")?)?;
+    T::expired(About { queue_id, task_id, ts }, deadline_at)
 }
 
 impl<'a> Make<'a> for QueueEvent {
@@ -208,6 +301,7 @@ impl<'a> Make<'a> for QueueEvent {
                 approval_policy: event.approval_policy.into_owned(),
                 approvals: event.approvals,
                 approver_reason: event.approver_reason.map(Cow::into_owned),
+                repository: event.repository.map(Cow::into_owned),
             }),
         };
         Some(Self::Enqueued(enqueued.into()))
@@ -231,6 +325,7 @@ impl<'a> Make<'a> for QueueEvent {
             worker: event.worker.into_owned(),
             attempt: event.attempt,
             lease_expires_at: event.lease_expires_at,
+            lease: event.lease_s.map(lease),
             ts: about.ts,
         }))
     }
@@ -242,7 +337,52 @@ impl<'a> Make<'a> for QueueEvent {
             run_id: event.run_id.into_owned(),
             status: event.status.into_owned(),
             ts: about.ts,
+            attempt: event.attempt,
+            reason: event.reason.map(Cow::into_owned),
+            by: event.by.map(Cow::into_owned),
         }))
+    }
+
+    fn held(about: About<'a>, event: Keep<'a>) -> Option<Self> {
+        Some(Self::Held(Hold {
+            queue_id: QueueItemId::parse(&about.queue_id)?,
+            task_id: about.task_id.into_owned(),
+            run_id: event.run_id.into_owned(),
+            kind: event.kind,
+            attempt: event.attempt,
+            reason: event.reason.into_owned(),
+            by: event.by.map(Cow::into_owned),
+            ts: about.ts,
+        }))
+    }
+
+    fn requeued(about: About<'a>, event: Again<'a>) -> Option<Self> {
+        Some(Self::Requeued(Requeued {
+            queue_id: QueueItemId::parse(&about.queue_id)?,
+            task_id: about.task_id.into_owned(),
+            attempt: event.attempt,
+            not_before: event.not_before,
+            reason: event.reason.into_owned(),
+            by: event.by.map(Cow::into_owned),
+            ts: about.ts,
+        }))
+    }
+
+    fn stop_requested(about: About<'a>, event: Stop<'a>) -> Option<Self> {
+        Some(Self::StopRequested(StopRequested {
+            queue_id: QueueItemId::parse(&about.queue_id)?,
+            task_id: about.task_id.into_owned(),
+            run_id: event.run_id.into_owned(),
+            attempt: event.attempt,
+            reason: event.reason.into_owned(),
+            by: event.by.into_owned(),
+            ts: about.ts,
+        }))
+    }
+
+    fn expired(about: About<'a>, deadline_at: Timestamp) -> Option<Self> {
+        let (queue_id, task_id) = (QueueItemId::parse(&about.queue_id)?, about.task_id.into_owned());
+        Some(Self::Expired(Expired { queue_id, task_id, deadline_at, ts: about.ts }))
     }
 }
 
@@ -255,12 +395,28 @@ impl<'a> Make<'a> for Outline<'a> {
         about.outline(Change::Cancelled)
     }
 
-    fn claimed(about: About<'a>, _: Claim<'a>) -> Option<Self> {
-        about.outline(Change::Claimed)
+    fn claimed(about: About<'a>, event: Claim<'a>) -> Option<Self> {
+        about.outline(Change::Claimed(event.attempt))
     }
 
     fn done(about: About<'a>, _: Finish<'a>) -> Option<Self> {
         about.outline(Change::Done)
+    }
+
+    fn held(about: About<'a>, event: Keep<'a>) -> Option<Self> {
+        about.outline(Change::Held(event.attempt))
+    }
+
+    fn requeued(about: About<'a>, event: Again<'a>) -> Option<Self> {
+        about.outline(Change::Requeued(event.attempt))
+    }
+
+    fn stop_requested(about: About<'a>, event: Stop<'a>) -> Option<Self> {
+        about.outline(Change::StopRequested(event.attempt))
+    }
+
+    fn expired(about: About<'a>, _: Timestamp) -> Option<Self> {
+        about.outline(Change::Expired)
     }
 }
 
@@ -331,6 +487,14 @@ impl<'a> Cursor<'a> {
         // A fraction or an exponent is left standing, and what comes next does not expect one.
         self.0 = rest;
         number.parse().ok()
+    }
+
+    /// A whole number that may be missing and is no more than 32 bits; `name` reaches to it.
+    fn number(&mut self, name: &str) -> Option<Option<u32>> {
+        if !self.0.starts_with(name) {
+            return Some(None);
+        }
+        u32::try_from(self.integer(name)?).ok().map(Some)
     }
 
     /// From behind an opening quote to behind the closing one.

@@ -40,13 +40,13 @@ fn provenance() -> impl Strategy<Value = Provenance> {
     (
         (digest(), digest(), any::<u32>()),
         (text(), text(), text(), text(), text()),
-        (prop::option::of(text()), text(), prop::collection::vec(text(), 0..3)),
+        (prop::option::of(text()), text(), prop::collection::vec(text(), 0..3), prop::option::of(text())),
     )
         .prop_map(
             |(
                 (contract_sha256, preview_digest, depth),
                 (requested_by, actor_role, approval_reason, pilot_source, principal),
-                (idempotency_key, approval_policy, approvals),
+                (idempotency_key, approval_policy, approvals, repository),
             )| Provenance {
                 contract_sha256,
                 requested_by,
@@ -60,6 +60,7 @@ fn provenance() -> impl Strategy<Value = Provenance> {
                 approval_policy,
                 approvals,
                 approver_reason: None,
+                repository,
             },
         )
 }
@@ -96,15 +97,36 @@ pub(super) fn event() -> impl Strategy<Value = QueueEvent> {
             QueueEvent::Cancelled(Cancelled { queue_id, task_id, reason, cancelled_by, ts })
         },
     );
-    let claimed = (queue_id(), text(), text(), text(), any::<u32>(), prop::option::of(instant()), instant()).prop_map(
-        |(queue_id, task_id, run_id, worker, attempt, lease_expires_at, ts)| {
-            QueueEvent::Claimed(Claimed { queue_id, task_id, run_id, worker, attempt, lease_expires_at, ts })
+    let maybe = || prop::option::of(text());
+    let until = (prop::option::of(instant()), prop::option::of(any::<u32>().prop_map(lease)));
+    let claimed = (queue_id(), text(), text(), text(), any::<u32>(), until, instant()).prop_map(
+        |(queue_id, task_id, run_id, worker, attempt, (lease_expires_at, lease), ts)| {
+            QueueEvent::Claimed(Claimed { queue_id, task_id, run_id, worker, attempt, lease_expires_at, lease, ts })
         },
     );
-    let done = (queue_id(), text(), text(), text(), instant()).prop_map(|(queue_id, task_id, run_id, status, ts)| {
-        QueueEvent::Done(Done { queue_id, task_id, run_id, status, ts })
+    let done = (queue_id(), text(), text(), text(), instant(), prop::option::of(any::<u32>()), maybe(), maybe());
+    let done = done.prop_map(|(queue_id, task_id, run_id, status, ts, attempt, reason, by)| {
+        QueueEvent::Done(Done { queue_id, task_id, run_id, status, ts, attempt, reason, by })
     });
-    prop_oneof![enqueued, cancelled, claimed, done]
+    let kind = prop::sample::select(HeldKind::ALL.to_vec());
+    let held = (queue_id(), text(), text(), kind, any::<u32>(), text(), maybe(), instant()).prop_map(
+        |(queue_id, task_id, run_id, kind, attempt, reason, by, ts)| {
+            QueueEvent::Held(Hold { queue_id, task_id, run_id, kind, attempt, reason, by, ts })
+        },
+    );
+    let requeued = (queue_id(), text(), any::<u32>(), prop::option::of(instant()), text(), maybe(), instant())
+        .prop_map(|(queue_id, task_id, attempt, not_before, reason, by, ts)| {
+            QueueEvent::Requeued(Requeued { queue_id, task_id, attempt, not_before, reason, by, ts })
+        });
+    let expired = (queue_id(), text(), instant(), instant()).prop_map(|(queue_id, task_id, deadline_at, ts)| {
+        QueueEvent::Expired(Expired { queue_id, task_id, deadline_at, ts })
+    });
+    let stopped = (queue_id(), text(), text(), any::<u32>(), text(), text(), instant()).prop_map(
+        |(queue_id, task_id, run_id, attempt, reason, by, ts)| {
+            QueueEvent::StopRequested(StopRequested { queue_id, task_id, run_id, attempt, reason, by, ts })
+        },
+    );
+    prop_oneof![enqueued, cancelled, claimed, done, held, requeued, expired, stopped]
 }
 
 pub(super) fn body(event: &QueueEvent) -> String {
@@ -113,6 +135,10 @@ pub(super) fn body(event: &QueueEvent) -> String {
         QueueEvent::Cancelled(event) => cancel_body(event),
         QueueEvent::Claimed(event) => claim_body(event),
         QueueEvent::Done(event) => done_body(event),
+        QueueEvent::Held(event) => hold_body(event),
+        QueueEvent::Requeued(event) => requeue_body(event),
+        QueueEvent::Expired(event) => expire_body(event),
+        QueueEvent::StopRequested(event) => stop_body(event),
     }
 }
 
@@ -238,6 +264,12 @@ fn legacy(line: &str) -> String {
     let at = |at: Timestamp| at.to_string();
     match decode_legacy(line.as_bytes()) {
         Err(problem) => problem.to_string(),
+        Ok(
+            event @ (QueueEvent::Held(_)
+            | QueueEvent::Requeued(_)
+            | QueueEvent::Expired(_)
+            | QueueEvent::StopRequested(_)),
+        ) => panic!("no event of the original: {event:?}"),
         Ok(QueueEvent::Enqueued(e)) => {
             let when =
                 |when: Option<When>| when.map(|w| format!("{} ({})", w.text, w.at.map_or("no instant".into(), at)));

@@ -25,7 +25,7 @@ pub(crate) fn governance_query(caller: &Caller, govern: Option<&Govern>) -> Gove
         Decide::Approve { id, .. } | Decide::Reject { id } => query.approval.clone_from(id),
         Decide::Elicited { id, .. } => query.approval = Some(id.clone()),
         Decide::Expire => query.overdue_at = Some(govern.now),
-        Decide::Freeze | Decide::Unfreeze | Decide::SetPolicy(_) => {}
+        Decide::Freeze | Decide::Unfreeze | Decide::Pause | Decide::Resume | Decide::SetPolicy(_) => {}
         Decide::CreateToken { kind, name, .. } => query.tokens_of = Some(principal_id(*kind, name)),
         Decide::RotateToken { replaces, .. } => query.token.clone_from(replaces),
         Decide::RevokeToken { id } => query.token.clone_from(id),
@@ -47,6 +47,8 @@ pub(crate) fn decide_govern(
         Decide::Elicited { answer, .. } => return elicited(govern, *answer, facts, last),
         Decide::Freeze => freeze(govern, &facts.standing, last),
         Decide::Unfreeze => unfreeze(govern, &facts.standing, last),
+        Decide::Pause => pause(govern, &facts.standing, last),
+        Decide::Resume => resume(govern, &facts.standing, last),
         Decide::SetPolicy(policy) => set_policy(govern, *policy, &facts.standing, last),
         Decide::CreateToken { .. } => create_token(govern, facts, last),
         Decide::RotateToken { .. } => rotate_token(govern, facts, last),
@@ -100,6 +102,27 @@ fn unfreeze(govern: &Govern, standing: &Standing, last: Last) -> Result<Decision
     }
     let after = Standing { frozen: None, ..standing.clone() };
     Ok(record(DecisionEvent::Unfrozen(act(govern, by, last)), Recorded::Standing(after)))
+}
+
+fn pause(govern: &Govern, standing: &Standing, last: Last) -> Result<Decision, Denial> {
+    let by = operator(govern)?;
+    gate::text_accepted("reason", &govern.reason)?;
+    if standing.paused.is_some() {
+        return Ok(stands(standing));
+    }
+    let act = act(govern, by, last);
+    let paused = Some(Freeze { since: act.at, by: act.by.to_string(), reason: act.reason.clone() });
+    Ok(record(DecisionEvent::Paused(act), Recorded::Standing(Standing { paused, ..standing.clone() })))
+}
+
+fn resume(govern: &Govern, standing: &Standing, last: Last) -> Result<Decision, Denial> {
+    let by = operator(govern)?;
+    gate::text_accepted("reason", &govern.reason)?;
+    if standing.paused.is_none() {
+        return Ok(stands(standing));
+    }
+    let after = Standing { paused: None, ..standing.clone() };
+    Ok(record(DecisionEvent::Resumed(act(govern, by, last)), Recorded::Standing(after)))
 }
 
 /// Raising takes an operator; lowering takes an operator who says why, and two where two people had to agree.

@@ -12,14 +12,37 @@ use super::super::queue::{ItemState, QueueEvent, QueueItem};
 use super::{Queue, Slot, State};
 
 /// Where an item's lines stand, in the numbers that the store gave with them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lines {
     /// The line that enqueued it.
     pub enqueued: u64,
-    /// The line that claimed it.
+    /// The line of the claim that is its last.
     pub claimed: Option<u64>,
     /// The line that closed it.
     pub ended: Option<u64>,
+    /// All others: claims before the last, what was asked of them, and how they ended.
+    pub others: Vec<OtherLine>,
+}
+
+/// A line of an item between its enqueue and its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OtherLine {
+    /// Where it stands.
+    pub at: u64,
+    /// The run that it names as the item's, if it is a claim.
+    pub run: Option<String>,
+}
+
+impl Lines {
+    /// Where they all stand, in their order.
+    pub fn places(&self) -> Vec<u64> {
+        let mut places = vec![self.enqueued];
+        places.extend(self.claimed);
+        places.extend(self.others.iter().map(|other| other.at));
+        places.extend(self.ended);
+        places.sort_unstable();
+        places
+    }
 }
 
 /// An item out of its own events alone, as the fold makes it: what an archive gives back. `None` when they do not fit one
@@ -71,19 +94,19 @@ impl Queue {
     }
 
     /// The items that are here with the places of their lines, in enqueue order.
-    pub fn held_lines(&self) -> impl Iterator<Item = (&QueueItem, Lines)> {
-        self.items.values().map(|slot| (&slot.item, slot.lines))
+    pub fn held_lines(&self) -> impl Iterator<Item = (&QueueItem, &Lines)> {
+        self.items.values().map(|slot| (&slot.item, &slot.lines))
     }
 
     /// Where the lines of an item stand that is here.
-    pub fn lines_of(&self, id: &QueueItemId) -> Option<Lines> {
+    pub fn lines_of(&self, id: &QueueItemId) -> Option<&Lines> {
         let seq = self.by_id.get(id)?;
-        self.items.get(seq).map(|slot| slot.lines)
+        self.items.get(seq).map(|slot| &slot.lines)
     }
 
     /// Closed items that are here, in the order in which they were closed, with the places of their lines.
-    pub fn closed(&self) -> impl Iterator<Item = (&QueueItem, Lines)> {
-        self.closed.iter().filter_map(|seq| self.items.get(seq)).map(|slot| (&slot.item, slot.lines))
+    pub fn closed(&self) -> impl Iterator<Item = (&QueueItem, &Lines)> {
+        self.closed.iter().filter_map(|seq| self.items.get(seq)).map(|slot| (&slot.item, &slot.lines))
     }
 
     /// The item out of which this run came, and where the line that says so stands: of several, here and in an archive,
@@ -133,9 +156,12 @@ impl Queue {
             ItemState::Closed { claim: None, .. }
             | ItemState::Pending
             | ItemState::Claimed(_)
+            | ItemState::Held(_)
+            | ItemState::Expired { .. }
             | ItemState::Cancelled { .. } => "",
         };
-        for run in [claimed, item.run_id()] {
+        let before = slot.lines.others.iter().filter_map(|other| other.run.as_deref());
+        for run in before.chain([claimed, item.run_id()]) {
             if self.by_run.get(run).is_some_and(|(of, _)| *of == seq) {
                 self.by_run.remove(run);
             }

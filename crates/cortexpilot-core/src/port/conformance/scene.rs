@@ -13,6 +13,7 @@ use crate::domain::command::{
 use crate::domain::decide::query;
 use crate::domain::governance::Recorded;
 use crate::domain::id::{QueueItemId, RunId};
+use crate::domain::lease::Concurrency;
 use crate::domain::preview::{Basis, Sealed};
 use crate::domain::principal::{
     Caller, DEFAULT_ALLOWED_ROLES, KnownBy, Principal, PrincipalKind, Role, Roles, StatedRole, Surface, parse_roles,
@@ -36,7 +37,7 @@ pub fn soon(seconds: i64) -> Timestamp {
     start() + SignedDuration::from_secs(seconds)
 }
 
-fn allowed_roles() -> Roles {
+pub(super) fn allowed_roles() -> Roles {
     parse_roles(&DEFAULT_ALLOWED_ROLES.join(",")).expect("role names")
 }
 
@@ -73,11 +74,11 @@ pub fn nobody() -> Caller {
     Caller { principal: None, surface: Surface::Http }
 }
 
-fn key() -> SealKey {
+pub(super) fn key() -> SealKey {
     SealKey::new([7; 32])
 }
 
-fn ops() -> StatedRole {
+pub(super) fn ops() -> StatedRole {
     StatedRole::Named(Role::parse("OPS").expect("a role"))
 }
 
@@ -229,6 +230,7 @@ fn policy(approval: ApprovalPolicy) -> Policy {
         preview_ttl: SignedDuration::from_mins(15),
         approval_ttl: SignedDuration::from_hours(24),
         limits: Limits::NONE,
+        concurrency: Concurrency::NONE,
     }
 }
 
@@ -262,6 +264,8 @@ pub fn claim(now: Timestamp) -> Command {
         lease: SignedDuration::from_mins(15),
         role: StatedRole::Absent,
         allowed_roles: allowed_roles(),
+        queue_id: None,
+        concurrency: Concurrency::NONE,
     })
 }
 
@@ -278,6 +282,7 @@ pub fn complete(id: &QueueItemId, lease_token: &str, now: Timestamp) -> Command 
         queue_id: Some(id.clone()),
         lease_token: lease_token.to_owned(),
         status: FinalStatus::Success,
+        reason: Stated::Absent,
         key: key(),
         role: StatedRole::Absent,
         allowed_roles: allowed_roles(),

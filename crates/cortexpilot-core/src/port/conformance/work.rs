@@ -3,16 +3,12 @@
 use futures_util::future::{join, join_all};
 
 use super::scene::{all, cancel, claim, claimed, complete, execute, lease};
-use super::{Ask, Subject, soon, start};
+use super::{Ask, Subject, code, soon, start};
 use crate::Verdict;
+use crate::domain::lease::Idle;
 use crate::domain::queue::QueueItem;
 use crate::error::ErrorCode;
 use crate::port::StoreError;
-
-fn code(verdict: Verdict) -> ErrorCode {
-    let Verdict::Denied(denial) = verdict else { panic!("not denied: {verdict:?}") };
-    denial.code
-}
 
 /// Priority high to low; among equals the unscheduled, then the earlier instant (whatever its text); then the older.
 pub async fn items_are_claimed_by_priority_then_instant_then_age(subject: &dyn Subject) {
@@ -42,13 +38,13 @@ pub async fn an_item_is_not_claimed_before_its_time(subject: &dyn Subject) {
     Ask::of("run_a").with(9, Some("2026-03-01T12:00:10Z")).enqueue(store).await;
     Ask::of("run_b").enqueue(store).await;
     assert_eq!(claimed(store, soon(9)).await.enqueued.source_run_id, "run_b");
-    assert_eq!(execute(store, claim(soon(9))).await, Verdict::NothingToClaim);
+    assert_eq!(execute(store, claim(soon(9))).await, Verdict::NothingToClaim(Idle::Empty));
     assert_eq!(claimed(store, soon(10)).await.enqueued.source_run_id, "run_a");
 }
 
 /// Which is an answer and no error.
 pub async fn an_empty_queue_has_nothing_to_claim(subject: &dyn Subject) {
-    assert_eq!(execute(subject.store(), claim(start())).await, Verdict::NothingToClaim);
+    assert_eq!(execute(subject.store(), claim(start())).await, Verdict::NothingToClaim(Idle::Empty));
 }
 
 /// The rollback and the worker never both win.
@@ -64,7 +60,7 @@ pub async fn cancelling_and_claiming_exclude_each_other(subject: &dyn Subject) {
             (cancelled, taken)
         };
         match (cancelled, taken) {
-            (Verdict::Cancelled(_), Verdict::NothingToClaim) => {}
+            (Verdict::Cancelled(_), Verdict::NothingToClaim(Idle::Empty)) => {}
             (Verdict::Denied(denial), Verdict::Claimed(_)) => {
                 assert_eq!(denial.code, ErrorCode::QueueItemNotCancellable);
             }
@@ -87,7 +83,7 @@ pub async fn each_item_is_claimed_once(subject: &dyn Subject) {
         if let Verdict::Claimed(item) = verdict {
             taken.push(item.queue_id().to_string());
         } else {
-            assert_eq!(verdict, Verdict::NothingToClaim);
+            assert_eq!(verdict, Verdict::NothingToClaim(Idle::Empty));
         }
     }
     taken.sort_unstable();
@@ -118,7 +114,7 @@ pub async fn closed_items_stay_closed(subject: &dyn Subject) {
     let rolled_back = rolled_back.queue_id();
     assert!(matches!(execute(store, cancel(rolled_back, soon(1))).await, Verdict::Cancelled(_)));
     assert_eq!(code(execute(store, cancel(rolled_back, soon(2))).await), ErrorCode::QueueItemNotCancellable);
-    assert_eq!(execute(store, claim(soon(2))).await, Verdict::NothingToClaim);
+    assert_eq!(execute(store, claim(soon(2))).await, Verdict::NothingToClaim(Idle::Empty));
     Ask::of("run_b").at(3).enqueue(store).await;
     let item = claimed(store, soon(4)).await;
     let token = lease(&item);
@@ -144,10 +140,10 @@ pub async fn commands_together_are_judged_one_after_the_other(subject: &dyn Subj
     let commands = vec![claim(soon(1)), claim(soon(2)), cancel(id, soon(3)), Ask::of("run_b").unseen(), claim(soon(4))];
     let [
         Verdict::Claimed(item),
-        Verdict::NothingToClaim,
+        Verdict::NothingToClaim(Idle::Empty),
         Verdict::Denied(late),
         Verdict::Denied(unseen),
-        Verdict::NothingToClaim,
+        Verdict::NothingToClaim(Idle::Empty),
     ] = &done(store.execute_all(commands).await)[..]
     else {
         panic!("not so")
@@ -177,7 +173,7 @@ pub async fn work_is_done_in_batches(subject: &dyn Subject) {
         .filter_map(|verdict| if let Verdict::Claimed(item) = verdict { Some(item) } else { None })
         .collect();
     assert_eq!(runs_of(&items), ["run_0", "run_1", "run_2", "run_3", "run_4"]);
-    assert_eq!(claims[5], Verdict::NothingToClaim);
+    assert_eq!(claims[5], Verdict::NothingToClaim(Idle::Empty));
     let ends = items.iter().map(|item| complete(item.queue_id(), &lease(item), soon(2))).collect();
     let finished = done(store.execute_all(ends).await);
     assert!(finished.iter().all(|verdict| matches!(verdict, Verdict::Completed(_))), "{finished:?}");
@@ -204,7 +200,7 @@ pub async fn an_item_is_handed_in_and_the_next_taken_in_one_call(subject: &dyn S
         assert_eq!((item.queue_id(), item.status()), (held.queue_id(), "SUCCESS"));
         finished += 1;
         let Verdict::Claimed(item) = next else {
-            assert_eq!(next, Verdict::NothingToClaim);
+            assert_eq!(next, Verdict::NothingToClaim(Idle::Empty));
             break;
         };
         held = item;

@@ -92,6 +92,7 @@ pub fn run_facts(run_id: &str) -> RunFacts {
             runner: "mock".into(),
             timeout_s: Some(600),
         },
+        repository: None,
         run_id,
     }
 }

@@ -23,7 +23,10 @@ pub(super) const TAGS: &[(&str, &str)] = &[
         "The queue: one item is derived from one existing run, previewed, applied when every gate is open, and can be cancelled \
          until a worker claims it. These are guarded operator helpers, not a public promise of writing.",
     ),
-    ("work", "What workers do: claim the next eligible item, complete it."),
+    (
+        "work",
+        "What workers do: look what waits, claim an item, fetch its contract, say that it goes on, complete it or hand it back.",
+    ),
     ("approvals", "Requests that people decide before an item is queued."),
     ("receipts", "Proofs that a line of the ledger is signed."),
     ("ledger", "The ledger and the record of decisions: heads, checkpoints, lines as facts."),

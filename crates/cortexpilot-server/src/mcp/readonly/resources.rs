@@ -145,7 +145,7 @@ pub(super) async fn list(
     Ok(ResourcePage { resources, next })
 }
 
-/// Items that wait or are under way. Gives where to go on when not all of the queue was looked at.
+/// Items that wait, are under way or are held. Gives where to go on when not all of the queue was looked at.
 async fn open_items(
     reader: &Reader,
     mut after_seq: Option<u64>,
@@ -158,8 +158,8 @@ async fn open_items(
         looked_at += listing.items.len();
         for item in &listing.items {
             let open = match item.state {
-                ItemState::Pending | ItemState::Claimed(_) => true,
-                ItemState::Closed { .. } | ItemState::Cancelled { .. } => false,
+                ItemState::Pending | ItemState::Claimed(_) | ItemState::Held(_) => true,
+                ItemState::Closed { .. } | ItemState::Cancelled { .. } | ItemState::Expired { .. } => false,
             };
             if open {
                 if resources.len() >= PAGE {

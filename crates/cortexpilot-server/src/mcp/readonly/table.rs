@@ -98,7 +98,8 @@ pub const TOOLS: &[ToolSpec] = &[
         "list_queue",
         "List queue",
         "Lists queue items in the order they were queued: status, priority, schedule, why an item waits, and what became \
-         of it. Filter by source_run_id, workflow_id or status (PENDING, CLAIMED, CANCELLED, SUCCESS, FAILURE).",
+         of it. Filter by source_run_id, workflow_id or status (PENDING, CLAIMED, SUCCESS, FAILURE, STOPPED, LOST, \
+         DEAD_LETTER, EXPIRED, CANCELLED).",
         || input(&[FILTER_WORKFLOW, FILTER_STATUS, FILTER_SOURCE, FIELDS, LIMIT, CURSOR], &[]),
         || output(&[("workflow_id", nullable()), ("status", nullable()), ("queue", items())], &[]),
     ),

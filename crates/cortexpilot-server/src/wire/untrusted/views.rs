@@ -38,8 +38,8 @@ pub fn applied(view: &mut AppliedView) -> Done {
     ] {
         cleaner.in_place(text);
     }
-    if let Some(reason) = &mut view.approver_reason {
-        cleaner.in_place(reason);
+    for text in [&mut view.approver_reason, &mut view.repository].into_iter().flatten() {
+        cleaner.in_place(text);
     }
     cleaner.done
 }
@@ -59,8 +59,26 @@ impl Cleaner {
         ] {
             self.in_place(text);
         }
-        for text in [&mut item.reason, &mut item.cancelled_by].into_iter().flatten() {
+        for text in
+            [&mut item.reason, &mut item.cancelled_by, &mut item.ended_by, &mut item.worker, &mut item.repository]
+                .into_iter()
+                .flatten()
+        {
             self.in_place(text);
+        }
+        if let Some(stop) = &mut item.stop {
+            self.in_place(&mut stop.by);
+            self.in_place(&mut stop.reason);
+        }
+        if let Some(held) = &mut item.held {
+            self.in_place(&mut held.reason);
+            if let Some(by) = &mut held.by {
+                self.in_place(by);
+            }
+        }
+        if let Some(progress) = &mut item.progress {
+            self.in_place(&mut progress.stage);
+            self.in_place(&mut progress.message);
         }
     }
 

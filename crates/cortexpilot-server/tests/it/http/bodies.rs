@@ -79,7 +79,7 @@ async fn a_reason_says_which_member_is_wrong_and_what_would_be_right() {
     assert_eq!(reason("/api/queue/claim", json!({"lease_s": 0})).await, "`lease_s` must be 1 to 86400 seconds.");
     assert_eq!(
         reason("/api/queue/x/complete", json!({"status": "GREAT"})).await,
-        "`status` must be SUCCESS or FAILURE."
+        "`status` must be SUCCESS, FAILURE or STOPPED."
     );
 }
 

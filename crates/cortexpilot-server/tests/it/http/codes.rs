@@ -181,6 +181,19 @@ async fn provoke(code: ErrorCode) -> Option<Told> {
             let body = json!({"lease_token": "x", "status": "FAILURE"});
             Ask::post(&format!("/api/queue/{id}/complete"), body).token(WORKER).no_role()
         }
+        C::QueueItemNotHeld => {
+            let id = world.enqueue("run_ok").await;
+            Ask::post(&format!("/api/queue/{id}/requeue"), json!({"reason": "why not"}))
+        }
+        C::QueueItemNotStoppable => {
+            let id = world.enqueue("run_ok").await;
+            Ask::post(&format!("/api/queue/{id}/stop"), json!({"reason": "too early"}))
+        }
+        C::StopNotRequested => {
+            let id = world.enqueue("run_ok").await;
+            let body = json!({"lease_token": world.claim().await["lease_token"], "status": "STOPPED"});
+            Ask::post(&format!("/api/queue/{id}/complete"), body).token(WORKER).no_role()
+        }
         C::WorkflowNotFound => Ask::get("/api/workflows/none"),
         C::ArtifactNotFound => Ask::get("/api/runs/run_ok/artifacts/none"),
         C::RequestValidation => Ask::get("/api/queue?limit=0"),

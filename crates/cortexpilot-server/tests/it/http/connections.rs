@@ -29,7 +29,7 @@ impl Server {
         let shutdown = async move {
             let _ = stopped.await;
         };
-        let served = tokio::spawn(serve_with(listener, world.router.clone(), limits, shutdown));
+        let served = tokio::spawn(serve_with(listener, world.plane.clone(), limits, shutdown));
         Self { world, address, stop, served }
     }
 

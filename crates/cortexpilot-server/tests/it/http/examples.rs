@@ -61,9 +61,39 @@ async fn scene(operation: &Operation) -> (World, String, Value) {
             (world, String::new(), json!({"worker": "worker-1", "lease_s": 900}))
         }
         "queue_complete" => {
-            let id = world.enqueue("run_ok").await;
-            let lease = world.claim().await["lease_token"].clone();
-            (world, id, json!({"lease_token": lease, "status": "SUCCESS"}))
+            let (id, lease) = world.claimed("run_ok").await;
+            (world, id, json!({"lease_token": lease, "status": "SUCCESS", "reason": "All 40 tests pass."}))
+        }
+        "queue_heartbeat" => {
+            let (id, lease) = world.claimed("run_ok").await;
+            let told = world.send(Ask::post(&format!("/api/queue/{id}/stop"), reason)).await;
+            assert_eq!(told.status, 200, "{told:?}");
+            let progress = json!({"stage": "tests", "message": "12 of 40", "events": 118});
+            (world, id, json!({"lease_token": lease, "progress": progress}))
+        }
+        "queue_release" => {
+            let (id, lease) = world.claimed("run_ok").await;
+            let reason = "The repository is not on this machine.";
+            (world, id, json!({"lease_token": lease, "started": false, "reason": reason}))
+        }
+        "queue_stop" | "queue_revoke" => {
+            let (id, _) = world.claimed("run_ok").await;
+            (world, id, reason)
+        }
+        "queue_requeue" | "queue_fail" => {
+            let id = world.held("run_ok").await;
+            (world, id, reason)
+        }
+        "worker_presence" => (world, String::new(), presence()),
+        "workers_list" => {
+            let told = world.send(Ask::post("/api/workers/presence", presence()).token(WORKER).no_role()).await;
+            assert_eq!(told.status, 200, "{told:?}");
+            (world, String::new(), reason)
+        }
+        "gate_resume" => {
+            let told = world.send(Ask::post("/api/gate/pause", reason.clone())).await;
+            assert_eq!(told.status, 200, "{told:?}");
+            (world, String::new(), reason)
         }
         "gate_unfreeze" => {
             let told = world.send(Ask::post("/api/gate/freeze", reason.clone())).await;
@@ -75,6 +105,21 @@ async fn scene(operation: &Operation) -> (World, String, Value) {
             (world, id, reason)
         }
     }
+}
+
+/// What a worker says of itself.
+fn presence() -> Value {
+    json!({
+        "worker": "box-7",
+        "host": "box-7.example",
+        "pid": 4711,
+        "version": "1.0.0",
+        "started_at": "2026-11-22T08:00:00Z",
+        "draining": false,
+        "slots": 2,
+        "running": ["0123456789abcdef0123456789abcdef"],
+        "cannot": [{"queue_id": "fedcba9876543210fedcba9876543210", "why": "There is no such repository here."}],
+    })
 }
 
 /// Whether the document says that the operation's answer is JSON.
@@ -93,11 +138,9 @@ async fn recorded() -> Value {
             Verb::Get => Ask::get(&path),
             Verb::Post => Ask::post(&path, body.clone()),
         };
-        let ask = if operation.id.starts_with("queue_c") && operation.id != "queue_cancel" {
-            ask.token(WORKER).no_role()
-        } else {
-            ask
-        };
+        let tags = &DOCUMENT["paths"][operation.path][operation.verb.as_str().to_ascii_lowercase()]["tags"];
+        let of_workers = *tags == json!(["work"]) && operation.id != "workers_list";
+        let ask = if of_workers { ask.token(WORKER).no_role() } else { ask };
         let told = world.send(ask).await;
         assert_eq!(told.status, 200, "{} has nothing to show: add a scene in {}: {told:?}", operation.id, file!());
         let mut exchange = Map::new();

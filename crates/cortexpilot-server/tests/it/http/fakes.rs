@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use cortexpilot_core::domain::command::Command;
-use cortexpilot_core::domain::decide::Verdict;
+use cortexpilot_core::domain::decide::{JudgedBeat, Verdict};
 use cortexpilot_core::domain::gate::{EnqueueFacts, EnqueueQuery};
 use cortexpilot_core::domain::governance::{ApprovalFilter, GovernanceFacts, GovernanceQuery};
 use cortexpilot_core::domain::id::{QueueItemId, RunId, Sha256Digest};
+use cortexpilot_core::domain::lease::{Beat, ClaimQuery, ClaimStanding, HeartbeatAnswer, WorkerPresence};
 use cortexpilot_core::domain::listing::{FileProblem as StoreProblem, QueueFilter, QueueListing};
 use cortexpilot_core::domain::queue::QueueItem;
 use cortexpilot_core::domain::run::{RunFacts, RunProblem};
@@ -27,6 +28,7 @@ use cortexpilot_core::port::runs::{
     WorkflowDetail,
 };
 use cortexpilot_core::port::{ApprovalListing, BoxFuture, Store, StoreError, StoreHealth, StoreRead};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::{Notify, Semaphore};
 
@@ -223,9 +225,76 @@ impl StoreRead for Ledger {
             self.memory.lines_of(id).await
         })
     }
+
+    fn claims(&self) -> BoxFuture<'_, Result<Vec<ClaimStanding>, StoreError>> {
+        Box::pin(async move {
+            self.readable()?;
+            self.memory.claims().await
+        })
+    }
+
+    fn eligible<'a>(
+        &'a self,
+        query: &'a ClaimQuery,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<QueueItem>, StoreError>> {
+        Box::pin(async move {
+            self.readable()?;
+            self.memory.eligible(query, limit).await
+        })
+    }
+
+    fn overdue(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<QueueItemId>, StoreError>> {
+        Box::pin(async move {
+            self.readable()?;
+            self.memory.overdue(now, limit).await
+        })
+    }
+
+    fn pinned<'a>(&'a self, sha256: &'a Sha256Digest) -> BoxFuture<'a, Result<Option<Arc<[u8]>>, StoreError>> {
+        Box::pin(async move {
+            self.readable()?;
+            StoreRead::pinned(&*self.memory, sha256).await
+        })
+    }
+
+    fn beat<'a>(&'a self, id: &'a QueueItemId) -> BoxFuture<'a, Result<Option<Beat>, StoreError>> {
+        Box::pin(async move {
+            self.readable()?;
+            self.memory.beat(id).await
+        })
+    }
+
+    fn workers(&self) -> BoxFuture<'_, Result<Vec<WorkerPresence>, StoreError>> {
+        Box::pin(async move {
+            self.readable()?;
+            self.memory.workers().await
+        })
+    }
 }
 
 impl Store for Ledger {
+    fn write_beat(&self, judged: JudgedBeat) -> BoxFuture<'_, Result<HeartbeatAnswer, StoreError>> {
+        Box::pin(async move {
+            self.sound()?;
+            self.memory.write_beat(judged).await
+        })
+    }
+
+    fn write_presence(&self, presence: WorkerPresence) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            self.sound()?;
+            self.memory.write_presence(presence).await
+        })
+    }
+
+    fn remove_presence<'a>(&'a self, worker: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            self.sound()?;
+            self.memory.remove_presence(worker).await
+        })
+    }
+
     fn execute(&self, command: Command) -> BoxFuture<'_, Result<Verdict, StoreError>> {
         Box::pin(async move {
             self.arrived.notify_one();

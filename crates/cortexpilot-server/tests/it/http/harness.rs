@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, Method, Request, StatusCode};
 use cortexpilot_core::app::App;
 use cortexpilot_core::app::govern::{NewToken, Stating};
 use cortexpilot_core::domain::command::{ApprovalPolicy, Limits, MutationGate, Policy};
+use cortexpilot_core::domain::lease::Concurrency;
 use cortexpilot_core::domain::principal::{
     Caller, DEFAULT_ALLOWED_ROLES, KnownBy, Principal, PrincipalKind, Surface, parse_roles,
 };
@@ -16,7 +17,7 @@ use cortexpilot_core::domain::text::Stated;
 use cortexpilot_core::domain::token::{TokenName, TokenText};
 use cortexpilot_core::port::fake::{FakeRuns, ManualClock, SeqIds, run_facts};
 use cortexpilot_server::auth::{Auth, StaticToken};
-use cortexpilot_server::http::{HttpOptions, router};
+use cortexpilot_server::http::{ControlPlane, HttpOptions, control_plane};
 use cortexpilot_server::mcp::http::{McpLimits, McpService, PILOT_PATH, READONLY_PATH};
 use cortexpilot_server::mcp::readonly::ReadOnlyTools;
 use futures_util::{FutureExt as _, StreamExt as _};
@@ -44,6 +45,8 @@ pub(crate) struct World {
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) runs: Arc<Shelf>,
     pub(crate) clock: Arc<ManualClock>,
+    /// What is served over connections.
+    pub(crate) plane: ControlPlane,
     pub(crate) router: Router,
     pub(crate) notary: Arc<Notary>,
     /// Another process at the machine itself, on the same store; its turns wait for nothing.
@@ -55,6 +58,7 @@ pub(crate) struct SetUp {
     pub(crate) gate: MutationGate,
     pub(crate) approval: ApprovalPolicy,
     pub(crate) limits: Limits,
+    pub(crate) concurrency: Concurrency,
     pub(crate) auth: Auth,
     pub(crate) options: HttpOptions,
     /// The MCP endpoints under these limits; none without.
@@ -68,6 +72,7 @@ impl Default for SetUp {
             gate: MutationGate::Open,
             approval: ApprovalPolicy::Declared,
             limits: Limits::NONE,
+            concurrency: Concurrency::NONE,
             auth: Auth::tokens(tokens()),
             options: options(),
             mcp: None,
@@ -108,6 +113,7 @@ impl World {
             preview_ttl: SignedDuration::from_mins(15),
             approval_ttl: SignedDuration::from_hours(24),
             limits: set_up.limits,
+            concurrency: set_up.concurrency,
         };
         let app = |store| {
             let key = Some(SealKey::new([7; 32]));
@@ -122,8 +128,8 @@ impl World {
             let read = McpService::readonly(ReadOnlyTools::new(app.reader().clone(), ids), limits);
             options.mcp = vec![(READONLY_PATH, read), (PILOT_PATH, McpService::queue_pilot(app.clone(), limits))];
         }
-        let router = router(app, auth, options);
-        Self { ledger, runs, clock, router, notary, machine }
+        let plane = control_plane(app, auth, options);
+        Self { ledger, runs, clock, router: plane.clone().into_router(), plane, notary, machine }
     }
 
     /// Makes a personal token at the machine, which lives for a day; agents are sponsored by whoever is named.
@@ -217,6 +223,24 @@ impl World {
         let told = self.send(Ask::post("/api/queue/claim", json!({})).token(WORKER).no_role()).await;
         assert_eq!(told.status, 200, "{told:?}");
         told.json()
+    }
+
+    /// Queues a run and claims its item as the worker: the item's id and its lease.
+    pub(crate) async fn claimed(&self, run: &str) -> (String, String) {
+        let id = self.enqueue(run).await;
+        let ask = Ask::post("/api/queue/claim", json!({"worker": "box-7", "lease_s": 60, "queue_id": id}));
+        let claimed = self.send(ask.token(WORKER).no_role()).await.json();
+        let lease = claimed["lease_token"].as_str().expect("a lease").to_owned();
+        (id, lease)
+    }
+
+    /// Queues a run, claims its item and takes the lease away: an item that an operator is to settle.
+    pub(crate) async fn held(&self, run: &str) -> String {
+        let (id, _) = self.claimed(run).await;
+        let told =
+            self.send(Ask::post(&format!("/api/queue/{id}/revoke"), json!({"reason": "its machine is gone"}))).await;
+        assert_eq!((told.status.as_u16(), &told.json()["status"]), (200, &json!("LOST")), "{told:?}");
+        id
     }
 
     /// Opens a stream.

@@ -79,7 +79,12 @@ async fn every_operation_that_writes_gives_a_receipt_to_who_prefers_one_and_none
         "a cancel",
     );
     assert_eq!(world.asked(), [(LineOf::Cancelled(id(&json!(second))), true)]);
-    for (word, of) in [("freeze", LineOf::Frozen), ("unfreeze", LineOf::Unfrozen)] {
+    for (word, of) in [
+        ("freeze", LineOf::Frozen),
+        ("unfreeze", LineOf::Unfrozen),
+        ("pause", LineOf::Paused),
+        ("resume", LineOf::Resumed),
+    ] {
         let ask = Ask::post(&format!("/api/gate/{word}"), json!({"reason": "why"}));
         assert_receipt(&world.send(ask.prefer()).await, word);
         assert_eq!(world.asked(), [(of, true)]);
@@ -88,6 +93,47 @@ async fn every_operation_that_writes_gives_a_receipt_to_who_prefers_one_and_none
     let revoke = Ask::post(&format!("/api/tokens/{token}/revoke"), json!({"reason": "lost"}));
     assert_receipt(&world.send(revoke.prefer()).await, "a revocation");
     assert_eq!(world.asked(), [(LineOf::Token(token), true)]);
+}
+
+#[tokio::test]
+async fn what_becomes_of_a_claim_has_receipts_too_and_a_heartbeat_has_no_line_to_prove() {
+    let world = World::new();
+    let (claimed, lease) = world.claimed("run_ok").await;
+    let of = id(&json!(claimed));
+    let about = |word: &str, body: Value| Ask::post(&format!("/api/queue/{claimed}/{word}"), body).prefer();
+    let told = world.send(about("heartbeat", json!({"lease_token": lease}))).await;
+    assert_eq!((&told.json()["receipt"], &told.json()["ok"]), (&Value::Null, &json!(true)));
+    assert_eq!(told.json()["receipt_problem"]["code"], "RECEIPT_NOT_FOUND");
+    assert_eq!(world.asked(), []);
+    for (word, line) in [
+        ("stop", LineOf::StopRequested(of.clone())),
+        ("revoke", LineOf::Held(of.clone())),
+        ("requeue", LineOf::Requeued(of.clone())),
+    ] {
+        assert_receipt(&world.send(about(word, json!({"reason": "why"}))).await, word);
+        assert_eq!(world.asked(), [(line, true)], "{word}");
+    }
+    for (started, line) in [(false, LineOf::Requeued(of.clone())), (true, LineOf::Held(of.clone()))] {
+        let lease = world.claim().await["lease_token"].clone();
+        let body = json!({"lease_token": lease, "started": started});
+        assert_receipt(&world.send(about("release", body)).await, "a release");
+        assert_eq!(world.asked(), [(line, true)]);
+        world.clock.advance(jiff::SignedDuration::from_secs(10));
+    }
+    assert_receipt(&world.send(about("fail", json!({"reason": "why"}))).await, "fail");
+    assert_eq!(world.asked(), [(LineOf::Completed(of.clone()), true)]);
+    // Each of these is proven later too; what was not done is not.
+    for (word, line) in [
+        ("stop_requested", LineOf::StopRequested(of.clone())),
+        ("held", LineOf::Held(of.clone())),
+        ("requeued", LineOf::Requeued(of.clone())),
+        ("completed", LineOf::Completed(of.clone())),
+    ] {
+        let told = world.send(Ask::get(&format!("/api/queue/{claimed}/receipt?of={word}"))).await;
+        assert_eq!((told.verdict().as_str(), world.asked()), ("200", vec![(line, false)]), "{word}");
+    }
+    let never = world.send(Ask::get(&format!("/api/queue/{claimed}/receipt?of=expired"))).await;
+    assert_eq!(never.verdict(), "404 RECEIPT_NOT_FOUND");
 }
 
 #[tokio::test]

@@ -371,7 +371,7 @@ impl Served {
         let stopped = async move {
             let _ = stopped.await;
         };
-        let served = tokio::spawn(serve_with(listener, world.router.clone(), ServeLimits::default(), stopped));
+        let served = tokio::spawn(serve_with(listener, world.plane.clone(), ServeLimits::default(), stopped));
         Self { world, address, stop, served }
     }
 

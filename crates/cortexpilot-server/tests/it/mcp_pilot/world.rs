@@ -5,6 +5,7 @@ use std::sync::Arc;
 use cortexpilot_core::app::App;
 use cortexpilot_core::app::govern::Stating;
 use cortexpilot_core::domain::command::{ApprovalPolicy, Limits, MutationGate, Policy};
+use cortexpilot_core::domain::lease::Concurrency;
 use cortexpilot_core::domain::principal::{
     Caller, DEFAULT_ALLOWED_ROLES, KnownBy, Principal, PrincipalKind, StatedRole, Surface, parse_roles,
 };
@@ -38,6 +39,7 @@ impl World {
             preview_ttl: SignedDuration::from_mins(15),
             approval_ttl: SignedDuration::from_hours(24),
             limits: Limits::NONE,
+            concurrency: Concurrency::NONE,
         };
         let key = Some(SealKey::new([7; 32]));
         let app = App::new(store.clone(), runs, clock.clone(), Arc::new(SeqIds::default()), policy, key);

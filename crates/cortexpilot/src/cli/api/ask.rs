@@ -20,7 +20,7 @@ const OURS: [&str; 7] =
 
 /// One request, whoever answers it.
 #[derive(Debug, Clone)]
-pub(super) struct Asked {
+pub(crate) struct Asked {
     pub(super) method: Method,
     /// The path, without its query.
     pub(super) path: String,
@@ -55,6 +55,30 @@ impl Asked {
         };
         let mut asked = Self { method, path, query, headers: Vec::new(), body };
         asked.take_headers(api)?;
+        Ok(asked)
+    }
+
+    /// A request of our own: a path, parameters, a body.
+    ///
+    /// # Errors
+    /// When the role is none.
+    pub(crate) fn ours(
+        method: Method,
+        path: String,
+        query: &[(&str, String)],
+        body: Option<&Value>,
+        role: Option<&str>,
+    ) -> Result<Self, Stopped> {
+        let query = query.iter().map(|(name, value)| ((*name).to_owned(), encoded(value))).collect();
+        let mut asked =
+            Self { method, path, query, headers: Vec::new(), body: body.map(|it| it.to_string().into_bytes()) };
+        if asked.body.is_some() {
+            asked.headers.push((hyper::header::CONTENT_TYPE, HeaderValue::from_static("application/json")));
+        }
+        if let Some(role) = role {
+            let role = role.parse().map_err(|_| usage(format!("--role {} is no role's name", quoted(role))))?;
+            asked.headers.push((HeaderName::from_static("x-cortexpilot-role"), role));
+        }
         Ok(asked)
     }
 

@@ -34,7 +34,7 @@ const ANSWER: Duration = Duration::from_secs(60);
 const TOKEN_OF_UP: &str = "keys/api.token";
 
 /// A control plane somewhere.
-pub(super) struct Remote {
+pub(crate) struct Remote {
     tls: bool,
     host: String,
     port: u16,
@@ -47,7 +47,7 @@ impl Remote {
     ///
     /// # Errors
     /// When it is no address, when a token would go over a network in clear, or when the named token cannot be used.
-    pub(super) fn of(server: &str, token_file: Option<&str>, context: &Context) -> Result<Self, Stopped> {
+    pub(crate) fn of(server: &str, token_file: Option<&str>, context: &Context) -> Result<Self, Stopped> {
         let mut remote = Self::parse(server).map_err(|why| Stopped::Usage(format!("--server {why}")))?;
         let token = match token_file {
             Some(file) => {
@@ -94,7 +94,7 @@ impl Remote {
             || self.host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
     }
 
-    pub(super) async fn send(&self, asked: &Asked) -> Result<Reply, Stopped> {
+    pub(crate) async fn send(&self, asked: &Asked) -> Result<Reply, Stopped> {
         let stream = match timeout(CONNECT, self.connect()).await {
             Ok(stream) => stream.map_err(|error| self.lost(&error))?,
             Err(_) => return Err(self.lost(&"no connection in time")),

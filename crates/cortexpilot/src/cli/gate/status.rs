@@ -40,6 +40,7 @@ struct StatusAnswer<'a> {
     floor_set: Option<SetView>,
     lowering: Option<LoweringView>,
     frozen: Option<FrozenView>,
+    paused: Option<FrozenView>,
     processes: Vec<ProcessView<'a>>,
     checkpoints: Vec<CheckpointRow>,
 }
@@ -88,7 +89,7 @@ async fn standing(context: &Context) -> Result<(Standing, Reader), Stopped> {
 }
 
 /// The same as HTTP answers, seen from this environment.
-pub(super) fn view(context: &Context, standing: &Standing) -> StandingView {
+pub(in crate::cli) fn view(context: &Context, standing: &Standing) -> StandingView {
     StandingView::of(standing, &context.settings.policy(), SystemClock.now())
 }
 
@@ -108,10 +109,18 @@ pub(super) async fn status(context: &Context) -> Result<Answer, Stopped> {
             since: ledger_text(entry.since),
             version: &entry.version,
         });
-        let StandingView { floor, floor_set, lowering, frozen, .. } = view(context, &standing);
+        let StandingView { floor, floor_set, lowering, frozen, paused, .. } = view(context, &standing);
         let processes = processes.collect();
-        let answer =
-            StatusAnswer { agents_may_queue: words, floor, floor_set, lowering, frozen, processes, checkpoints };
+        let answer = StatusAnswer {
+            agents_may_queue: words,
+            floor,
+            floor_set,
+            lowering,
+            frozen,
+            paused,
+            processes,
+            checkpoints,
+        };
         return Ok(Answer::ok(json(&answer)));
     }
     let mut text = format!("Agents may queue: {words}\n");
@@ -174,6 +183,9 @@ pub(super) fn standing_rows(context: &Context, standing: &Standing) -> Vec<(&'st
         rows.push(("proposed", said));
     }
     rows.push(("frozen", standing.frozen.as_ref().map_or_else(|| "no".to_owned(), frozen_words)));
+    if let Some(paused) = &standing.paused {
+        rows.push(("claims paused", frozen_words(paused)));
+    }
     rows
 }
 

@@ -9,7 +9,7 @@ use cortexpilot_core::error::ErrorCode;
 use cortexpilot_core::port::Clock as _;
 use cortexpilot_core::port::receipts::LineOf;
 use cortexpilot_server::wire::ItemView;
-use cortexpilot_server::wire::item::ProblemView;
+use cortexpilot_server::wire::item::{ProblemView, ProgressView};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -114,7 +114,9 @@ fn row(item: &QueueItem, now: Timestamp, wide: bool) -> Vec<String> {
     let deadline =
         if view.deadline_at.is_empty() { String::new() } else { format!("{} ({})", view.deadline_at, view.sla_state) };
     let state = match view.waiting_reason.as_str() {
+        "" if view.stop.is_some() => "claimed, asked to stop".to_owned(),
         "" => view.queue_state.clone(),
+        "backing_off" => format!("waits until {}", view.not_before.as_deref().unwrap_or_default()),
         _ => format!("waits until {}", view.scheduled_at),
     };
     let mut cells = vec![view.queue_id, view.status, state, queued];
@@ -156,7 +158,12 @@ impl Show {
         let id = QueueItemId::parse(&self.queue_id).ok_or_else(missing)?;
         let item =
             reader.queue().item(&id).await.map_err(|error| Stopped::store(error, &OsIds))?.ok_or_else(missing)?;
-        let view = ItemView::of(&item, SystemClock.now());
+        let beat = match item.claim() {
+            // What cannot be read is not shown: progress is a courtesy.
+            Some(_) => reader.queue().beat(&id).await.unwrap_or_default(),
+            None => None,
+        };
+        let view = ItemView::with_beat(&item, beat.as_ref(), SystemClock.now());
         let stamps = item.enqueued.provenance.as_ref().map(|provenance| stamps(&item, provenance));
         if context.view.is_json() {
             return Ok(Answer::ok(json(&ShowAnswer { item: view, enqueued: stamps })));
@@ -184,23 +191,37 @@ fn stamps<'a>(item: &QueueItem, provenance: &'a Provenance) -> StampsView<'a> {
 }
 
 fn shown(view: &ItemView, stamps: Option<&StampsView<'_>>) -> String {
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    let because =
+        if view.cancelled_by.is_some() || view.status == "CANCELLED" { "cancelled because" } else { "ended because" };
     let rows = [
         ("status", format!("{} ({})", view.status, view.queue_state)),
         ("deadline state", view.sla_state.clone()),
         ("task", view.task_id.clone()),
         ("owner", view.owner.clone()),
         ("case", view.workflow_id.clone()),
+        ("repository", text(&view.repository)),
         ("source run", view.source_run_id.clone()),
         ("priority", view.priority.to_string()),
         ("not before", view.scheduled_at.clone()),
         ("deadline", view.deadline_at.clone()),
         ("queued", view.created_at.clone()),
         ("claimed", view.claimed_at.clone()),
+        ("claims so far", view.attempts.map(|attempts| attempts.to_string()).unwrap_or_default()),
+        ("tried again from", text(&view.not_before)),
+        ("worker", text(&view.worker)),
         ("run", view.run_id.clone()),
+        ("progress", view.progress.as_ref().map(progress).unwrap_or_default()),
+        (
+            "asked to stop",
+            view.stop.as_ref().map(|stop| format!("by {}: {}", stop.by, stop.reason)).unwrap_or_default(),
+        ),
+        ("held because", view.held.as_ref().map(|held| held.reason.clone()).unwrap_or_default()),
         ("finished", view.completed_at.clone()),
+        ("ended by", text(&view.ended_by)),
         ("cancelled", view.cancelled_at.clone()),
-        ("cancelled by", view.cancelled_by.clone().unwrap_or_default()),
-        ("cancelled because", view.reason.clone().unwrap_or_default()),
+        ("cancelled by", text(&view.cancelled_by)),
+        (because, text(&view.reason)),
         ("task contract", view.contract_path.clone()),
     ];
     let present = |rows: Vec<(&'static str, String)>| pairs(rows.into_iter().filter(|(_, value)| !value.is_empty()));
@@ -225,6 +246,13 @@ fn shown(view: &ItemView, stamps: Option<&StampsView<'_>>) -> String {
         }
     }
     text
+}
+
+/// How far a worker said it is.
+fn progress(progress: &ProgressView) -> String {
+    let said: Vec<&str> =
+        [&progress.stage, &progress.message].into_iter().map(String::as_str).filter(|text| !text.is_empty()).collect();
+    format!("{}, {}", said.join(": "), count(usize::try_from(progress.events).unwrap_or(usize::MAX), "event", "events"))
 }
 
 impl Cancel {

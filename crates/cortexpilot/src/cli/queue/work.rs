@@ -3,6 +3,9 @@
 use std::io::Read as _;
 
 use anyhow::Context as _;
+use cortexpilot_core::app::{ClaimAsk, Took};
+use cortexpilot_core::domain::id::QueueItemId;
+use cortexpilot_core::domain::lease::Idle;
 use cortexpilot_core::domain::principal::StatedRole;
 use cortexpilot_core::domain::text::{Stated, escape};
 use cortexpilot_core::port::Clock as _;
@@ -24,16 +27,41 @@ impl Claim {
         let app = session::writer(&context.settings)?;
         let caller = session::caller(&context.settings, app.reader()).await?;
         let role = StatedRole::read(self.role.as_deref());
-        let claimed = app.claim(&caller, Stated::read(self.worker.as_deref()), lease, role).await;
-        let claimed = claimed.map_err(|failure| Stopped::of(&failure, &caller, &OsIds))?;
-        let view = ClaimedView::of(claimed.as_ref(), SystemClock.now());
-        let of = claimed.as_ref().map(|claimed| LineOf::Claimed(claimed.item.queue_id().clone()));
+        let queue_id = match &self.item {
+            None => None,
+            Some(stated) => {
+                let id = QueueItemId::parse(stated);
+                Some(id.ok_or_else(|| Stopped::Usage("--item must be the id of a queue item".to_owned()))?)
+            }
+        };
+        let ask = ClaimAsk { worker: Stated::read(self.worker.as_deref()), lease, role, queue_id };
+        let took = app.claim(&caller, ask).await.map_err(|failure| Stopped::of(&failure, &caller, &OsIds))?;
+        let (view, of) = match &took {
+            Took::Claimed(claimed) => {
+                let of = LineOf::Claimed(claimed.item.queue_id().clone());
+                (ClaimedView::of(claimed, SystemClock.now()), Some(of))
+            }
+            Took::Idle(why) => (ClaimedView::idle(*why), None),
+        };
         Ok(receipt.answer(context, of, &view, || claim_words(context, &view)))
     }
 }
 
 fn claim_words(context: &Context, view: &ClaimedView) -> String {
-    let Some(item) = &view.item else { return "Nothing to claim: no item is eligible now.\n".to_owned() };
+    let Some(item) = &view.item else {
+        return match view.reason {
+            Some(why) if why == Idle::Paused.as_str() => {
+                let resume = context.commands.line(&["queue", "resume", "--reason", "WHY"]);
+                format!("Nothing to claim: an operator has paused the queue.\nTo let it go on\n  {resume}\n")
+            }
+            Some(why) if why == Idle::AtCapacity.as_str() => {
+                "Nothing to claim: of every workflow case or repository that has items waiting, as many are worked on as may \
+                 be.\n"
+                    .to_owned()
+            }
+            Some(_) | None => "Nothing to claim: no item is eligible now.\n".to_owned(),
+        };
+    };
     let rows = [
         ("queue id", item.queue_id.clone()),
         ("task", item.task_id.clone()),
@@ -52,8 +80,8 @@ fn claim_words(context: &Context, view: &ClaimedView) -> String {
 
 impl Complete {
     pub(super) async fn run(self, context: &Context) -> Result<Answer, Stopped> {
-        let args = CompleteArgs { lease_token: None, status: Some(self.status.clone()) };
-        let status = args.status().map_err(|problem| Stopped::argument(&problem, &OsIds))?;
+        let args = CompleteArgs { lease_token: None, status: Some(self.status.clone()), reason: self.reason.clone() };
+        let ask = args.ask().map_err(|problem| Stopped::argument(&problem, &OsIds))?;
         let token = match self.lease_token.as_str() {
             "-" => from_stdin()?,
             token => token.to_owned(),
@@ -62,7 +90,7 @@ impl Complete {
         let app = session::writer(&context.settings)?;
         let caller = session::caller(&context.settings, app.reader()).await?;
         let role = StatedRole::read(self.role.as_deref());
-        let done = app.complete(&caller, &self.queue_id, token.trim(), status, role).await;
+        let done = app.complete(&caller, &self.queue_id, token.trim(), ask, role).await;
         let item = done.map_err(|failure| Stopped::of(&failure, &caller, &OsIds))?;
         let view = ItemView::of(&item, SystemClock.now());
         Ok(receipt.answer(context, Some(LineOf::Completed(item.queue_id().clone())), &view, || {

@@ -36,13 +36,14 @@ struct Scene {
     waiting: String,
     claimed: String,
     lease_token: String,
+    held: String,
     approval: String,
 }
 
 impl Scene {
     fn new() -> Self {
         let home = Home::new();
-        for run in ["run_sound", "run_waiting", "run_claimed", "run_asked"] {
+        for run in ["run_sound", "run_waiting", "run_claimed", "run_held", "run_asked"] {
             home.run(
                 &RunFixture::new(run)
                     .workflow("wf-1")
@@ -56,6 +57,10 @@ impl Scene {
         let server = serve(&home, &[]);
         let mut connection = server.connect();
         let text = |value: &Value| value.as_str().expect("a text").to_owned();
+        let held = text(&apply(&mut connection, &ann, "run_held", &json!({})).answer()["queue_id"]);
+        connection.send(&hand.post("/api/queue/claim", &json!({"worker": "w"}))).answer();
+        let lost = connection.send(&ann.post(&format!("/api/queue/{held}/revoke"), &json!({"reason": "it is gone"})));
+        assert_eq!(lost.answer()["status"], "LOST");
         let claimed = text(&apply(&mut connection, &ann, "run_claimed", &json!({})).answer()["queue_id"]);
         let claim = connection.send(&hand.post("/api/queue/claim", &json!({"worker": "w", "lease_s": 3600}))).answer();
         assert_eq!(claim["item"]["queue_id"], *claimed, "{claim}");
@@ -67,7 +72,7 @@ impl Scene {
         // Signed, so that there are receipts to ask for.
         clerk(&home, &["audit", "init-key"]);
         clerk(&home, &["audit", "checkpoint"]);
-        Self { home, ann, robot, hand, cleo, waiting, claimed, lease_token, approval }
+        Self { home, ann, robot, hand, cleo, waiting, claimed, lease_token, held, approval }
     }
 
     fn serve(&self) -> Server {
@@ -90,6 +95,23 @@ impl Scene {
                 let body = json!({"lease_token": self.lease_token, "status": "SUCCESS"});
                 (format!("/api/queue/{}/complete", self.claimed), body)
             }
+            "queue_heartbeat" => {
+                (format!("/api/queue/{}/heartbeat", self.claimed), json!({"lease_token": self.lease_token}))
+            }
+            "queue_release" => {
+                let body = json!({"lease_token": self.lease_token, "started": false, "reason": "not here"});
+                (format!("/api/queue/{}/release", self.claimed), body)
+            }
+            "worker_presence" => ("/api/workers/presence".to_owned(), json!({"worker": "w"})),
+            "queue_next" => ("/api/queue/next".to_owned(), empty),
+            "queue_contract" => (format!("/api/queue/{}/contract", self.waiting), empty),
+            "workers_list" => ("/api/workers".to_owned(), empty),
+            "queue_stop" => (format!("/api/queue/{}/stop", self.claimed), reason),
+            "queue_revoke" => (format!("/api/queue/{}/revoke", self.claimed), reason),
+            "queue_requeue" => (format!("/api/queue/{}/requeue", self.held), reason),
+            "queue_fail" => (format!("/api/queue/{}/fail", self.held), reason),
+            "gate_pause" => ("/api/gate/pause".to_owned(), reason),
+            "gate_resume" => ("/api/gate/resume".to_owned(), reason),
             "queue_list" => ("/api/queue".to_owned(), empty),
             "queue_get" => (format!("/api/queue/{}", self.waiting), empty),
             "runs_list" => ("/api/runs".to_owned(), empty),
@@ -287,12 +309,17 @@ fn refused_with(operation: &Operation, who: Who) -> Option<&'static str> {
     // The record names people: an agent sees what it did itself, a worker nothing.
     let of_others = ["queue_history", "ledger_entries"].contains(&operation.id);
     let of_anybody = of_others || operation.id == "decisions_list";
+    // What a worker looks at is for workers, and for operators.
+    let of_workers = ["queue_next", "queue_contract"].contains(&operation.id);
+    let of_operators = of_others || ["gate_get", "tokens_list", "workers_list"].contains(&operation.id);
     match (operation.verb, who) {
-        (Verb::Get, Who::Agent) => {
-            (of_others || ["gate_get", "tokens_list"].contains(&operation.id)).then_some("SCOPE_FORBIDDEN")
+        (Verb::Get, Who::Agent) => (of_operators || of_workers).then_some("SCOPE_FORBIDDEN"),
+        (Verb::Get, Who::Worker) => {
+            (people_decide || of_anybody || operation.id == "workers_list").then_some("SCOPE_FORBIDDEN")
         }
-        (Verb::Get, Who::Worker) => (people_decide || of_anybody).then_some("SCOPE_FORBIDDEN"),
-        (Verb::Get, Who::Anonymous) => (people_decide && operation.id != "gate_get").then_some("SCOPE_FORBIDDEN"),
+        (Verb::Get, Who::Anonymous) => {
+            (of_workers || people_decide && operation.id != "gate_get").then_some("SCOPE_FORBIDDEN")
+        }
         // What only reads asks for no role.
         (Verb::Get, Who::RoleNotHeld | Who::NoRolesName | Who::TwoRoles | Who::NoRole) => None,
         (Verb::Post, Who::Agent) => match operation.id {
@@ -300,7 +327,7 @@ fn refused_with(operation: &Operation, who: Who) -> Option<&'static str> {
             _ => SCOPE,
         },
         (Verb::Post, Who::Worker) => match operation.id {
-            "queue_claim" | "queue_complete" => None,
+            "queue_claim" | "queue_heartbeat" | "queue_complete" | "queue_release" | "worker_presence" => None,
             "queue_preview" | "queue_enqueue" => Some("ROLE_FORBIDDEN"),
             _ => SCOPE,
         },
@@ -330,6 +357,9 @@ fn call_by(scene: &Scene, operation: &Operation, who: Who) -> Request {
     }
 }
 
+/// What reads, and notes for people that are no lines where they are taken: refused, they leave no record either.
+const UNRECORDED: [&str; 3] = ["queue_preview", "queue_heartbeat", "worker_presence"];
+
 /// A refusal leaves one record, and nothing else below the root.
 fn assert_only_recorded(before: &Snapshot, home: &Home, what: &str) {
     for difference in before.differences(&home.snapshot()) {
@@ -354,7 +384,7 @@ fn check(scene: &Scene, operation: &Operation, who: Who, send: impl FnOnce(&Requ
         None => assert_eq!(response.status, 200, "{what}"),
         Some(code) => {
             assert_eq!((response.status, response.code().as_str()), (403, code), "{what}");
-            let commanded = operation.verb == Verb::Post && operation.id != "queue_preview";
+            let commanded = operation.verb == Verb::Post && !UNRECORDED.contains(&operation.id);
             assert_eq!(scene.home.decisions().since(&decisions).lines().len(), usize::from(commanded), "{what}");
         }
     }

@@ -1,0 +1,148 @@
+//! What is kept beside the ledger: which files there are, what is left of them, and that none of it decides anything.
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use cortexpilot_core::domain::id::QueueItemId;
+use cortexpilot_core::domain::lease::WorkerPresence;
+use cortexpilot_core::port::conformance::{
+    Ask, beat, block_on, changes, claim_that, complete, fail, lease, lose, soon, start,
+};
+use cortexpilot_core::port::{Store as _, StoreRead as _};
+use cortexpilot_ledger::FileReader;
+
+use crate::support::{World, names};
+
+fn presence(name: &str, at: i64) -> WorkerPresence {
+    WorkerPresence {
+        worker: name.into(),
+        principal: "token:worker".into(),
+        surface: "http".into(),
+        host: "h".into(),
+        pid: 7,
+        version: "1.0".into(),
+        started_at: start(),
+        at: soon(at),
+        draining: false,
+        slots: 1,
+        running: Vec::new(),
+        cannot: Vec::new(),
+    }
+}
+
+/// An item that is claimed, its lease token, and one beat of its worker.
+fn beating(world: &World, run: &str, at: i64) -> (QueueItemId, String) {
+    let item = block_on(Ask::of(run).at(at).enqueue(&world.store));
+    let claimed = block_on(changes(&world.store, claim_that(item.queue_id(), soon(at))));
+    let (id, token) = (item.queue_id().clone(), lease(&claimed));
+    block_on(beat(&world.store, &id, &token, None, soon(at))).unwrap();
+    (id, token)
+}
+
+#[test]
+fn a_beat_is_one_private_file_without_a_flush_or_a_line() {
+    let world = World::new();
+    let (id, token) = beating(&world, "run_a", 1);
+    let before = world.store.io_counts();
+    for at in 2..20 {
+        block_on(beat(&world.store, &id, &token, None, soon(at))).unwrap();
+    }
+    assert_eq!(world.store.io_counts(), before, "nothing was written to the ledger, and nothing flushed");
+    assert_eq!(names(&world.root.file("leases")), [format!("{id}.json")]);
+    for name in ["leases".to_owned(), format!("leases/{id}.json")] {
+        let mode = std::fs::metadata(world.root.file(&name)).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode & 0o077, 0, "{name}: {mode:o}");
+    }
+    assert_eq!(block_on(world.store.beat(&id)).unwrap().map(|beat| beat.count), Some(19));
+    block_on(changes(&world.store, complete(&id, &token, soon(21))));
+    assert_eq!(names(&world.root.file("leases")), [] as [String; 0]);
+}
+
+#[test]
+fn a_beat_that_was_lost_or_damaged_is_one_that_was_not_said() {
+    let world = World::new();
+    let (id, token) = beating(&world, "run_a", 1);
+    let path = format!("leases/{id}.json");
+    for left in ["", "{", "{\"queue_id\": \"another\"}", "\u{0}\u{0}\u{0}"] {
+        world.root.write(&path, left);
+        assert_eq!(block_on(world.store.beat(&id)).unwrap(), None, "{left}");
+        let standing = block_on(world.store.claims()).unwrap().remove(0);
+        assert_eq!(standing.beat, None);
+        block_on(beat(&world.store, &id, &token, None, soon(2))).unwrap();
+        assert_eq!(block_on(world.store.beat(&id)).unwrap().map(|beat| beat.count), Some(1));
+    }
+    // A link is no beat of ours, and is not followed: what cannot be read is no silence either.
+    std::fs::remove_file(world.root.file(&path)).unwrap();
+    std::os::unix::fs::symlink("/etc/passwd", world.root.file(&path)).unwrap();
+    assert!(block_on(world.store.beat(&id)).is_err());
+    assert!(block_on(world.store.claims()).is_err());
+}
+
+#[test]
+fn whoever_opens_the_store_removes_what_nobody_says_any_more() {
+    let world = World::new();
+    let (held, _) = beating(&world, "run_a", 1);
+    let (over, token) = beating(&world, "run_b", 2);
+    let bytes = world.root.read(&format!("leases/{over}.json"));
+    block_on(changes(&world.store, complete(&over, &token, soon(3))));
+    // As after a crash: a beat whose claim has ended, and files that were under construction.
+    std::fs::write(world.root.file(&format!("leases/{over}.json")), bytes).unwrap();
+    std::fs::write(world.root.file("leases/half.json.1-1.tmp"), "{").unwrap();
+    block_on(world.store.write_presence(presence("w", 3))).unwrap();
+    std::fs::write(world.root.file("workers/half.json.1-1.tmp"), "{").unwrap();
+    let there = || (names(&world.root.file("leases")), names(&world.root.file("workers")));
+    let before = there();
+    // Whoever only reads leaves everything as it is.
+    let reader = FileReader::open(&world.root.path);
+    assert_eq!(block_on(reader.claims()).unwrap().len(), 1);
+    assert_eq!(block_on(reader.workers()).unwrap(), [presence("w", 3)]);
+    assert_eq!(block_on(reader.beat(&held)).unwrap().map(|beat| beat.count), Some(1));
+    assert_eq!(there(), before);
+    let world = world.reopen();
+    assert_eq!(names(&world.root.file("leases")), [format!("{held}.json")]);
+    assert_eq!(names(&world.root.file("workers")).len(), 1);
+    assert_eq!(block_on(world.store.claims()).unwrap()[0].beat.as_ref().map(|beat| beat.count), Some(1));
+}
+
+#[test]
+fn a_reader_of_a_root_without_such_files_makes_none() {
+    let world = World::new();
+    let root = tempfile::tempdir().unwrap();
+    let reader = FileReader::open(root.path());
+    assert_eq!(block_on(reader.claims()).unwrap(), []);
+    assert_eq!(block_on(reader.workers()).unwrap(), []);
+    assert_eq!(block_on(reader.overdue(soon(1), 9)).unwrap(), []);
+    assert_eq!(block_on(reader.beat(&QueueItemId::from_bytes([1; 16]))).unwrap(), None);
+    assert_eq!(names(root.path()), [] as [String; 0]);
+    assert!(!world.root.file("leases").exists(), "nor does a writer before somebody says something");
+}
+
+#[test]
+fn an_altered_contract_is_not_given_out_and_lets_nothing_be_repeated() {
+    let world = World::new();
+    let mut ask = Ask::of("run_a");
+    ask.run = cortexpilot_core::port::conformance::repeatable("run_a", 5, 0);
+    let item = block_on(ask.enqueue(&world.store));
+    let sha256 = *item.contract_sha256().unwrap();
+    let claimed = block_on(changes(&world.store, claim_that(item.queue_id(), soon(1))));
+    assert!(block_on(world.store.pinned(&sha256)).unwrap().is_some());
+    let path = world.root.file(&format!("contracts/{sha256}.json"));
+    std::fs::write(&path, "{\"timeout_retry\": {\"max_retries\": 99}}").unwrap();
+    assert_eq!(block_on(world.store.pinned(&sha256)).unwrap(), None);
+    let lost = block_on(changes(&world.store, lose(&claimed, 0, 900, soon(2))));
+    assert_eq!(lost.status(), "LOST");
+    block_on(changes(&world.store, fail(item.queue_id(), soon(3))));
+}
+
+#[test]
+fn names_of_workers_never_run_out_of_room_or_leave_their_directory() {
+    let world = World::new();
+    for n in 0..1000 {
+        block_on(world.store.write_presence(presence(&format!("../{n}"), 0))).unwrap();
+    }
+    let more = block_on(world.store.write_presence(presence("one more", 1)));
+    assert!(more.is_err(), "a thousand are there");
+    block_on(world.store.write_presence(presence("../7", 2))).unwrap();
+    block_on(world.store.write_presence(presence("later", 200))).unwrap();
+    assert_eq!(block_on(world.store.workers()).unwrap(), [presence("later", 200)], "the others are gone by now");
+    assert!(names(&world.root.path).iter().all(|name| !name.ends_with(".json")));
+}
