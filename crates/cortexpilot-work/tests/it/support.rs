@@ -41,11 +41,17 @@ pub(crate) struct World {
     pub(crate) stop: Stop,
 }
 
+/// A directory for tests that is not beneath `/tmp`, of which a sandbox has its own: there a write to a path that leads to
+/// the workspace succeeds, and is a write to nothing.
+fn outside_tmp() -> &'static Path {
+    let usual = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    if usual.starts_with("/tmp") { Path::new("/var/tmp") } else { usual }
+}
+
 impl World {
     /// A repository with three files, and a worker whose sandbox is `level`.
     pub(crate) fn at(level: Level) -> Self {
-        // Not in `/tmp`, of which a sandbox has its own.
-        let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let dir = tempfile::tempdir_in(outside_tmp()).unwrap();
         let repo = dir.path().join("repo");
         std::fs::create_dir(&repo).unwrap();
         let files = [("docs/README.md", "one\n"), ("src/lib.rs", "fn f() {}\n"), (".gitignore", "target/\n*.tmp\n")];
