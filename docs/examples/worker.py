@@ -11,6 +11,7 @@ import hashlib, json, signal, socket, subprocess, sys, tempfile, time, urllib.er
 once = sys.argv[1] == "--once"
 URL, TOKEN_FILE, *COMMAND = sys.argv[1 + once:]
 TOKEN, NAME, LEASE_S = open(TOKEN_FILE).read().strip(), f"example@{socket.gethostname()}", 60
+told = False  # To end. Looked at, and never an exception of its own: that could come while we do not know yet what we began.
 
 
 class Lost(Exception):
@@ -26,10 +27,11 @@ def call(method, path, body=None):
 
 
 def carry_out(queue_id):
+    heard = beaten = time.monotonic()
     claim = json.loads(call("POST", "/api/queue/claim", {"worker": NAME, "lease_s": LEASE_S, "queue_id": queue_id}))
     if not claim["ok"]:
         return False  # Another worker was faster.
-    heard, at, lease = time.monotonic(), f"/api/queue/{queue_id}", {"lease_token": claim["lease_token"]}
+    at, lease = f"/api/queue/{queue_id}", {"lease_token": claim["lease_token"]}
     child, stopped = None, False
     try:
         contract = call("GET", f"{at}/contract")
@@ -40,12 +42,17 @@ def carry_out(queue_id):
         stdin.seek(0)
         child = subprocess.Popen(COMMAND, stdin=stdin)
         while child.poll() is None:
+            if told:
+                raise SystemExit("told to end")
             try:
-                child.wait(LEASE_S / 4)
+                child.wait(1)
             except subprocess.TimeoutExpired:
+                if time.monotonic() - beaten < LEASE_S / 4:
+                    continue
+                beaten = time.monotonic()
                 try:
                     beat = json.loads(call("POST", f"{at}/heartbeat", lease | {"progress": {"stage": "command"}}))
-                    heard = time.monotonic()
+                    heard = beaten
                     if beat["stop"] and not stopped:
                         stopped = True
                         child.terminate()
@@ -69,14 +76,21 @@ def carry_out(queue_id):
     return True
 
 
-signal.signal(signal.SIGTERM, lambda *_: sys.exit("told to end"))
-while True:
+def tell(*_):
+    global told
+    told = True
+
+
+signal.signal(signal.SIGTERM, tell)
+while not told:
     try:
         waiting = json.loads(call("GET", "/api/queue/next?limit=1"))["items"]
         if waiting and carry_out(waiting[0]["queue_id"]) and once:
-            break
+            sys.exit()
     except (OSError, ValueError) as trouble:
         print(trouble, file=sys.stderr)
         waiting = []
-    if not waiting:
-        time.sleep(5)
+    for _ in range(0 if waiting else 5):
+        if not told:
+            time.sleep(1)
+sys.exit("told to end")
