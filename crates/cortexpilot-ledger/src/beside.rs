@@ -43,18 +43,21 @@ impl<'a> Beside<'a> {
         Self { root }
     }
 
-    /// What the worker of this item last said, of whichever claim.
-    pub(crate) fn beat(&self, id: &QueueItemId) -> Result<Option<Beat>, StoreError> {
-        let bytes = read_file(&self.root.join(LEASES).join(beat_name(id))).map_err(unavailable)?;
-        Ok(bytes.and_then(|bytes| decode_beat(&bytes)).filter(|beat| beat.queue_id == *id))
+    /// What the worker of this item last said, of whichever claim. What cannot be read said nothing: one such file must not
+    /// keep every other lease from ending, and ends none by itself, for whoever watches counts anew when it comes or goes.
+    pub(crate) fn beat(&self, id: &QueueItemId) -> Option<Beat> {
+        let bytes = read_file(&self.root.join(LEASES).join(beat_name(id)));
+        let bytes =
+            bytes.inspect_err(|error| tracing::debug!(%id, %error, "a heartbeat cannot be read")).ok().flatten();
+        bytes.and_then(|bytes| decode_beat(&bytes)).filter(|beat| beat.queue_id == *id)
     }
 
     /// Claimed items with what was said of these very claims.
-    pub(crate) fn standings(&self, claimed: Vec<QueueItem>) -> Result<Vec<ClaimStanding>, StoreError> {
+    pub(crate) fn standings(&self, claimed: Vec<QueueItem>) -> Vec<ClaimStanding> {
         let standing = |item: QueueItem| {
             let attempt = item.claim().map(|claim| claim.attempt);
-            let beat = self.beat(item.queue_id())?.filter(|beat| Some(beat.attempt) == attempt);
-            Ok(ClaimStanding { item, beat })
+            let beat = self.beat(item.queue_id()).filter(|beat| Some(beat.attempt) == attempt);
+            ClaimStanding { item, beat }
         };
         claimed.into_iter().map(standing).collect()
     }

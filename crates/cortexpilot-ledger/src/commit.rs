@@ -254,7 +254,7 @@ impl Turn for BatchTurn<'_> {
     }
 
     fn beat<'a>(&'a mut self, id: &'a QueueItemId) -> BoxFuture<'a, Result<Option<Beat>, StoreError>> {
-        ready(self.shared.beside().beat(id))
+        ready(Ok(self.shared.beside().beat(id)))
     }
 
     fn pinned<'a>(&'a mut self, sha256: &'a Sha256Digest) -> BoxFuture<'a, Result<Option<Arc<[u8]>>, StoreError>> {
@@ -349,7 +349,7 @@ impl Turn for RefusingTurn<'_> {
     }
 
     fn beat<'a>(&'a mut self, id: &'a QueueItemId) -> BoxFuture<'a, Result<Option<Beat>, StoreError>> {
-        ready(self.shared.beside().beat(id))
+        ready(Ok(self.shared.beside().beat(id)))
     }
 
     fn pinned<'a>(&'a mut self, sha256: &'a Sha256Digest) -> BoxFuture<'a, Result<Option<Arc<[u8]>>, StoreError>> {

@@ -96,7 +96,7 @@ impl StoreRead for FileReader {
             let claimed = |shared: &Shared| Ok(shared.state.queue.claimed().into_iter().cloned().collect::<Vec<_>>());
             let claimed = self.answer(claimed).await?;
             let root = self.root.clone();
-            waiting(move || Beside::of(&root).standings(claimed)).await
+            waiting(move || Ok(Beside::of(&root).standings(claimed))).await
         })
     }
 
@@ -119,7 +119,7 @@ impl StoreRead for FileReader {
     }
 
     fn beat<'a>(&'a self, id: &'a QueueItemId) -> BoxFuture<'a, Result<Option<Beat>, StoreError>> {
-        Box::pin(std::future::ready(Beside::of(&self.root).beat(id)))
+        Box::pin(std::future::ready(Ok(Beside::of(&self.root).beat(id))))
     }
 
     fn workers(&self) -> BoxFuture<'_, Result<Vec<WorkerPresence>, StoreError>> {

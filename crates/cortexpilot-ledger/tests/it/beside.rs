@@ -70,11 +70,28 @@ fn a_beat_that_was_lost_or_damaged_is_one_that_was_not_said() {
         block_on(beat(&world.store, &id, &token, None, soon(2))).unwrap();
         assert_eq!(block_on(world.store.beat(&id)).unwrap().map(|beat| beat.count), Some(1));
     }
-    // A link is no beat of ours, and is not followed: what cannot be read is no silence either.
+    // A link is no beat of ours, and is not followed; the next beat takes its place.
     std::fs::remove_file(world.root.file(&path)).unwrap();
     std::os::unix::fs::symlink("/etc/passwd", world.root.file(&path)).unwrap();
-    assert!(block_on(world.store.beat(&id)).is_err());
-    assert!(block_on(world.store.claims()).is_err());
+    assert_eq!(block_on(world.store.beat(&id)).unwrap(), None);
+    block_on(beat(&world.store, &id, &token, None, soon(3))).unwrap();
+    assert_eq!(block_on(world.store.beat(&id)).unwrap().map(|beat| beat.count), Some(1));
+}
+
+#[test]
+fn a_beat_that_is_no_file_keeps_no_other_lease_from_ending() {
+    let world = World::new();
+    let (odd, _) = beating(&world, "run_odd", 1);
+    let (other, _) = beating(&world, "run_other", 2);
+    let file = world.root.file(&format!("leases/{odd}.json"));
+    std::fs::remove_file(&file).unwrap();
+    std::fs::create_dir(&file).unwrap();
+    assert_eq!(block_on(world.store.beat(&odd)).unwrap(), None);
+    let claims = block_on(world.store.claims()).unwrap();
+    let beats: Vec<_> = claims.iter().map(|claim| (claim.item.queue_id(), claim.beat.is_some())).collect();
+    assert_eq!(beats, [(&odd, false), (&other, true)]);
+    let reader = FileReader::open(&world.root.path);
+    assert_eq!(block_on(reader.claims()).unwrap(), claims, "whoever only reads sees the same");
 }
 
 #[test]
