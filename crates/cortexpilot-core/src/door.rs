@@ -29,20 +29,7 @@ pub async fn judge<T: Turn + ?Sized>(turn: &mut T, command: &Command) -> Result<
 
 async fn load_and_decide<T: Turn + ?Sized>(turn: &mut T, command: &Command) -> Result<Decision, StoreError> {
     let last = Last { queue: turn.last_ts(), decisions: turn.last_decision_ts() };
-    let govern = match command {
-        Command::Govern(govern) => Some(&**govern),
-        Command::Enqueue(_)
-        | Command::Cancel(_)
-        | Command::Claim(_)
-        | Command::Complete(_)
-        | Command::Release(_)
-        | Command::Lose(_)
-        | Command::Expire(_)
-        | Command::Stop(_)
-        | Command::Revoke(_)
-        | Command::Settle(_) => None,
-    };
-    let facts = turn.governance(&decide::governance_query(command.caller(), govern)).await?;
+    let facts = turn.governance(&decide::governance_query(command.caller(), command.govern())).await?;
     if let Err(denial) = decide::caller_lives(command.caller(), &facts, command.now()) {
         return Ok(Decision::Deny(denial));
     }
@@ -122,34 +109,12 @@ async fn retries_of<T: Turn + ?Sized>(turn: &mut T, item: &QueueItem) -> Result<
 }
 
 fn refusal<'a>(command: &'a Command, denial: &'a Denial) -> Refusal<'a> {
-    let (run_id, preview_digest): (Option<String>, Option<Sha256Digest>) = match command {
-        Command::Enqueue(enqueue) => {
-            (enqueue.request.run_id.as_ref().map(ToString::to_string), shown_digest(&enqueue.inputs))
-        }
-        Command::Cancel(_)
-        | Command::Claim(_)
-        | Command::Complete(_)
-        | Command::Release(_)
-        | Command::Lose(_)
-        | Command::Expire(_)
-        | Command::Stop(_)
-        | Command::Revoke(_)
-        | Command::Settle(_)
-        | Command::Govern(_) => (None, None),
+    let (run_id, preview_digest): (Option<String>, Option<Sha256Digest>) = if let Command::Enqueue(enqueue) = command {
+        (enqueue.request.run_id.as_ref().map(ToString::to_string), shown_digest(&enqueue.inputs))
+    } else {
+        (None, None)
     };
-    let approval_id = match command {
-        Command::Govern(govern) => govern.what.request(),
-        Command::Enqueue(_)
-        | Command::Cancel(_)
-        | Command::Claim(_)
-        | Command::Complete(_)
-        | Command::Release(_)
-        | Command::Lose(_)
-        | Command::Expire(_)
-        | Command::Stop(_)
-        | Command::Revoke(_)
-        | Command::Settle(_) => None,
-    };
+    let approval_id = command.govern().and_then(|govern| govern.what.request());
     Refusal { caller: command.caller(), denial, run_id, preview_digest, approval_id, now: command.now() }
 }
 

@@ -61,6 +61,11 @@ impl Command {
         }
     }
 
+    /// What is to be decided, if it is a decision of an operator's.
+    pub fn govern(&self) -> Option<&Govern> {
+        if let Self::Govern(govern) = self { Some(govern) } else { None }
+    }
+
     /// When it was asked.
     pub fn now(&self) -> Timestamp {
         match self {
