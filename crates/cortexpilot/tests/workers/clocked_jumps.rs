@@ -1,6 +1,7 @@
 //! The wall clock jumps by ten years, forward and back, in the server and in each worker by itself, while items run. What
 //! measures time that only goes forward is left alone, as the kernel leaves it.
 
+use std::io::Write as _;
 use std::path::Path;
 
 use crate::stage::Stage;
@@ -28,9 +29,10 @@ fn no_item_is_lost_or_done_twice_when_clocks_jump_by_ten_years() {
     let clocks = tempfile::tempdir().expect("a temporary directory can be made");
     let clock_of = |name: &str| clocks.path().join(name).display().to_string();
     let set = |name: &str, to: &str| {
-        // Renamed, so that nobody reads half of it.
-        let (path, new) = (clock_of(name), clock_of(&format!("{name}.new")));
-        std::fs::write(&new, format!("{to}\n")).and_then(|()| std::fs::rename(&new, path)).expect("a clock can be set");
+        // Renamed, so that nobody reads half of it; under a name of its own, as every worker's strike sets the server's.
+        let mut new = tempfile::NamedTempFile::new_in(clocks.path()).expect("a file can be made beside the clocks");
+        writeln!(new, "{to}").expect("a clock can be written");
+        new.persist(clock_of(name)).expect("a clock can be set");
     };
     let environment = |name: &str| {
         let of_clock = [

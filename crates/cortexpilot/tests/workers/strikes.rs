@@ -72,12 +72,19 @@ pub(crate) fn campaign(stage: &Stage, setting: &Setting<'_>) -> Struck {
     let over = AtomicBool::new(false);
     let (mut workers, mut late) = (Vec::new(), 0);
     std::thread::scope(|scope| {
-        let operator = scope.spawn(|| operate(stage, &left, &over));
-        let comes_late = scope.spawn(|| comes_late(stage, &left));
+        let operator = scope.spawn(|| {
+            let _ends = EndsWithPanic { left: &left, over: &over };
+            operate(stage, &left, &over);
+        });
+        let comes_late = scope.spawn(|| {
+            let _ends = EndsWithPanic { left: &left, over: &over };
+            comes_late(stage, &left)
+        });
         let slots: Vec<_> = (0..WORKERS)
             .map(|number| {
                 let (left, dealt, over) = (&left, &dealt, &over);
                 scope.spawn(move || {
+                    let _ends = EndsWithPanic { left, over };
                     let mut slot = Slot::start(stage, setting, number);
                     while !over.load(Ordering::SeqCst) && take_one(left) {
                         match slot.strike() {
@@ -92,10 +99,7 @@ pub(crate) fn campaign(stage: &Stage, setting: &Setting<'_>) -> Struck {
         for slot in slots {
             match slot.join() {
                 Ok(worker) => workers.push(worker),
-                Err(panic) => {
-                    over.store(true, Ordering::SeqCst);
-                    std::panic::resume_unwind(panic);
-                }
+                Err(panic) => std::panic::resume_unwind(panic),
             }
         }
         operator.join().expect("the operator failed: see above");
@@ -113,6 +117,21 @@ pub(crate) fn campaign(stage: &Stage, setting: &Setting<'_>) -> Struck {
     let refused = decisions.iter().filter(|line| is_refusal_of_a_stale_worker(line)).count();
     let dealt = dealt.into_inner().expect("nobody panics here");
     Struck { dealt, history, refused, late, took: began.elapsed() }
+}
+
+/// Ends the campaign where the one who holds it panics: the others would strike on, and the operator feed them, for ever.
+struct EndsWithPanic<'a> {
+    left: &'a AtomicUsize,
+    over: &'a AtomicBool,
+}
+
+impl Drop for EndsWithPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.left.store(0, Ordering::SeqCst);
+            self.over.store(true, Ordering::SeqCst);
+        }
+    }
 }
 
 fn take_one(left: &AtomicUsize) -> bool {
@@ -142,7 +161,6 @@ fn operate(stage: &Stage, left: &AtomicUsize, over: &AtomicBool) {
             (seen, quiet_since) = (did, Instant::now());
         }
         if quiet_since.elapsed() > PATIENCE {
-            over.store(true, Ordering::SeqCst);
             panic!("nothing happens any more; open: {:?}", history.open());
         }
         std::thread::sleep(4 * LOOK);
