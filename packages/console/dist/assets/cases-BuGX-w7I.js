@@ -1,0 +1,1 @@
+function e(){return null}function t(){return null}export{t as CasePage,e as Cases};
