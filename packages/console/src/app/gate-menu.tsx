@@ -40,7 +40,7 @@ export function GateMenu() {
           <span className="hidden text-muted sm:inline">Agents may queue: </span>
           <span className="text-muted sm:hidden">Queueing: </span>
           <span className={cx("font-medium", INKS[look.tone])}>
-            <span aria-hidden="true">{MARKS[look.tone]} </span>
+            {look.tone !== "neutral" && <span aria-hidden="true">{MARKS[look.tone]} </span>}
             {look.label}
           </span>
           <span aria-hidden="true"> ▾</span>

@@ -14,7 +14,7 @@ export interface Times {
 }
 
 /** The item beside its source, by the words of people. A run has no place in a queue, so it has neither priority nor times. */
-export function fieldsOf(item: Item, runStatus: string | undefined): { field: string; was: string; now: string }[] {
+export function fieldsOf(item: Item): { field: string; was: string; now: string }[] {
   const same = (field: string, value: string): { field: string; was: string; now: string } => ({ field, was: value, now: value });
   return [
     { field: "Priority", was: "0", now: String(item.priority) },
@@ -24,8 +24,7 @@ export function fieldsOf(item: Item, runStatus: string | undefined): { field: st
     same("Owner", item.owner),
     same("Case", item.workflow_id),
     same("Task contract", item.contract_path),
-    { field: "Status", was: runStatus ?? "", now: item.status },
-  ].filter((row) => row.field !== "Status" || runStatus !== undefined);
+  ];
 }
 
 /** For the browser's own field, in its own zone. */

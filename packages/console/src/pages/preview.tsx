@@ -97,7 +97,7 @@ function Look({ preview, before, times, again }: { preview: Preview; before: Pre
   const written = writtenBy(source.data);
   const [all, setAll] = useState(false);
   const item = preview.preview_item;
-  const rows = fieldsOf(item, text(source.data?.status));
+  const rows = fieldsOf(item);
   const shown = all ? rows : rows.filter((row) => row.was !== row.now);
   const changed = before === undefined ? [] : changesBetween(before, preview);
   const form = useApply(preview, times, again);
@@ -173,10 +173,11 @@ function Look({ preview, before, times, again }: { preview: Preview; before: Pre
             ))}
           </AgentText>
         )}
-      </div>
-      <div className="min-w-0 space-y-4 lg:sticky lg:top-20">
-        <Checks preview={preview} said={form.said} />
         <ApplyForm form={form} preview={preview} again={again} />
+      </div>
+      {/* Before the rest where there is one column: what is shut should not be found last. */}
+      <div className="order-first min-w-0 lg:sticky lg:top-20 lg:order-none">
+        <Checks preview={preview} said={form.said} />
       </div>
     </div>
   );
@@ -334,56 +335,57 @@ function ApplyForm({ form, preview, again }: { form: ReturnType<typeof useApply>
           void form.apply();
         }}
       >
-        <div>
-          <label htmlFor={`${id}-reason`} className="mb-1 block font-medium">
-            Reason
-          </label>
-          <textarea
-            id={`${id}-reason`}
-            rows={2}
-            className="field resize-y"
-            value={form.reason}
-            aria-invalid={form.tried && form.stated !== undefined}
-            aria-describedby={`${id}-stated`}
-            onChange={(event) => form.setReason(event.target.value.replace(/[\r\n]+/g, " "))}
-          />
-          <p id={`${id}-stated`} className="text-sm text-muted">
-            {form.tried && form.stated !== undefined ? <span className="text-bad-ink">{form.stated}</span> : "Kept in the ledger for ever."}
-          </p>
-        </div>
-        <div>
-          <label htmlFor={`${id}-asker`} className="mb-1 block font-medium">
-            Who asks
-          </label>
-          <input id={`${id}-asker`} className="field" value={form.asker} onChange={(event) => form.setAsker(event.target.value)} />
-        </div>
-        <div>
-          <label htmlFor={`${id}-typed`} className="mb-1 block font-medium">
-            {own ? "Type the run’s id to agree yourself" : "Type the end of the run’s id"}
-          </label>
-          <input
-            id={`${id}-typed`}
-            className="field font-mono"
-            autoComplete="off"
-            spellCheck={false}
-            value={form.typed}
-            placeholder={own ? "" : form.tail}
-            aria-invalid={form.tried && !form.confirmed}
-            aria-describedby={`${id}-confirm`}
-            onChange={(event) => form.setTyped(event.target.value.trim())}
-          />
-          <p id={`${id}-confirm`} className={form.tried && !form.confirmed ? "text-sm text-bad-ink" : "text-sm text-muted"}>
-            {own ? (
-              <>
-                Whole, it makes your request its own approval, and the record says that nobody else looked. Its last six characters,{" "}
-                <span className="font-mono">{form.tail}</span>, ask somebody else.
-              </>
-            ) : (
-              <>
-                Its last six characters, <span className="font-mono">{form.tail}</span>, say that you looked.
-              </>
-            )}
-          </p>
+        <div className="grid gap-3 sm:grid-cols-[minmax(0,2fr)_minmax(0,1fr)]">
+          <div className="sm:row-span-2">
+            <label htmlFor={`${id}-reason`} className="mb-1 block font-medium">
+              Reason
+            </label>
+            <textarea
+              id={`${id}-reason`}
+              rows={4}
+              className="field resize-y"
+              value={form.reason}
+              aria-invalid={form.tried && form.stated !== undefined}
+              aria-describedby={`${id}-stated`}
+              onChange={(event) => form.setReason(event.target.value.replace(/[\r\n]+/g, " "))}
+            />
+            <p id={`${id}-stated`} className="text-sm text-muted">
+              {form.tried && form.stated !== undefined ? <span className="text-bad-ink">{form.stated}</span> : "Kept in the ledger for ever; write nothing secret."}
+            </p>
+          </div>
+          <div>
+            <label htmlFor={`${id}-asker`} className="mb-1 block font-medium">
+              Who asks
+            </label>
+            <input id={`${id}-asker`} className="field" value={form.asker} onChange={(event) => form.setAsker(event.target.value)} />
+          </div>
+          <div>
+            <label htmlFor={`${id}-typed`} className="mb-1 block font-medium">
+              {own ? "Type the run’s id to agree yourself" : "Type the end of the run’s id"}
+            </label>
+            <input
+              id={`${id}-typed`}
+              className="field font-mono"
+              autoComplete="off"
+              spellCheck={false}
+              value={form.typed}
+              aria-invalid={form.tried && !form.confirmed}
+              aria-describedby={`${id}-confirm`}
+              onChange={(event) => form.setTyped(event.target.value.trim())}
+            />
+            <p id={`${id}-confirm`} className={form.tried && !form.confirmed ? "text-sm text-bad-ink" : "text-sm text-muted"}>
+              {own ? (
+                <>
+                  Whole, it makes your request its own approval, and the record says that nobody else looked. Its last six characters,{" "}
+                  <span className="font-mono">{form.tail}</span>, ask somebody else.
+                </>
+              ) : (
+                <>
+                  Its last six characters, <span className="font-mono">{form.tail}</span>, say that you looked.
+                </>
+              )}
+            </p>
+          </div>
         </div>
         {(preview.pending_matches.length > 0 || equal !== undefined) && (
           <label className="flex items-start gap-2">

@@ -11,6 +11,8 @@ export interface Stage {
   at?: string | undefined;
   by?: string | undefined;
   tone: Tone;
+  /** It happened, and when is not known here. */
+  done?: boolean;
   /** It is where things stand. */
   here?: boolean;
 }
@@ -37,7 +39,7 @@ export function Stages({ stages }: { stages: readonly Stage[] }) {
   return (
     <ol aria-label="The way of this item" className="grid grid-cols-2 gap-x-2 gap-y-3 sm:grid-flow-col sm:auto-cols-fr sm:grid-cols-none">
       {stages.map((stage) => {
-        const done = stage.at !== undefined || stage.here === true;
+        const done = stage.at !== undefined || stage.done === true || stage.here === true;
         return (
           <li key={stage.name} aria-current={stage.here === true ? "step" : undefined} className="min-w-0">
             <div className={cx("mb-1 h-1 rounded", done ? BARS[stage.tone] : "bg-line")} />
