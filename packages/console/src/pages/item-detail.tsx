@@ -133,7 +133,7 @@ export function ItemDetail({ item, wide = false }: { item: Item; wide?: boolean 
               ["State", <Status key="s" item={item} plain />],
               waits === undefined ? undefined : ["Waits because", <Foreign key="w" text={waits} />],
               item.not_before ? ["Not before", <Time key="nb" at={item.not_before} />] : undefined,
-              ["Deadline", <span key="d"><Time at={item.deadline_at} fallback="none" /> <Sla item={item} /></span>],
+              ["Deadline", <span key="d"><Time at={item.deadline_at} fallback="none" /> {item.deadline_at !== "" && <Sla item={item} />}</span>],
               item.attempts ? ["Tries", counted(item.attempts, "try", "tries")] : undefined,
               item.worker ? ["Worker", <Foreign key="wk" text={item.worker} />] : undefined,
               item.lease_expires_at && item.status === "CLAIMED" ? ["Lease until", <Time key="l" at={item.lease_expires_at} />] : undefined,

@@ -29,7 +29,7 @@ export interface EffectOf {
 
 /** What permissions mean. What is not known is shown as it is written: a permission must not vanish for want of a word. */
 function permission(name: string, value: unknown): { words: string; wide: boolean } {
-  const said = typeof value === "string" ? value : JSON.stringify(value);
+  const said = typeof value === "string" ? value : Array.isArray(value) ? value.map(String).join(", ") : JSON.stringify(value);
   if (name === "network") {
     if (said === "deny") return { words: "no network", wide: false };
     if (said === "allow") return { words: "with network", wide: true };

@@ -34,7 +34,7 @@ export function Sla({ item }: { item: Pick<Item, "sla_state" | "deadline_at"> })
 
 /** Why an item is not being worked on, in a sentence; `undefined` where it is, or is over. */
 export function whyWaits(item: Item): string | undefined {
-  if (item.queue_state === "eligible") return "Ready: the next worker may take it";
+  if (item.queue_state === "eligible") return "Ready for the next worker";
   if (item.waiting_reason === "scheduled_for_future") return "Not before its time";
   if ((item.waiting_reason as string) === "backing_off") return "Rests before another try";
   if (isHeld(item)) return item.held?.reason ?? "Held: an operator decides";
