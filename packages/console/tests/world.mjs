@@ -134,11 +134,13 @@ export class World {
   }
 
   /** Previews a run and applies. */
-  async enqueue(runId, { token = STATIC, reason = "try it again", asker = "alice", ...rest } = {}) {
+  async enqueue(runId, { token = STATIC, reason = "try it again", asker = "alice", confirm_run_id, ...rest } = {}) {
     const path = `/api/queue/from-run/${runId}`;
     const preview = (await this.api("POST", `${path}/preview`, rest, token)).body;
-    const stated = { confirm: true, actor_role: "OPS", requested_by: asker, approval_reason: reason };
-    return (await this.api("POST", path, { ...rest, ...stated, preview_token: preview.preview_token, allow_duplicate: true }, token)).body;
+    const stated = { confirm: true, actor_role: "OPS", requested_by: asker, approval_reason: reason, ...(confirm_run_id ? { confirm_run_id } : {}) };
+    const answer = await this.api("POST", path, { ...rest, ...stated, preview_token: preview.preview_token, ...(token === STATIC ? { allow_duplicate: true } : {}) }, token);
+    if (answer.status !== 200) throw new Error(`${runId} was not queued: ${JSON.stringify(answer.body)}`);
+    return answer.body;
   }
 
   async stop() {

@@ -12,7 +12,7 @@ import { setPref, usePref } from "../data/prefs.js";
 import { approvalsQuery, gateQuery, ledgerQuery, useSession } from "../data/queries.js";
 import { signOut } from "../data/session.js";
 import { nameOf } from "../lib/text.js";
-import { Notice, cx, useNow } from "../ui/basic.js";
+import { cx, useNow } from "../ui/basic.js";
 import { GateMenu } from "./gate-menu.js";
 import { Keyboard } from "./keyboard.js";
 import { PLACES } from "./places.js";
@@ -46,7 +46,7 @@ function Header() {
   const asked = useQuery(approvalsQuery("PENDING"));
   const waiting = asked.data?.length ?? 0;
   return (
-    <header className="sticky top-0 z-30 border-b border-line bg-page">
+    <header className="z-30 border-b lg:sticky lg:top-0 border-line bg-page">
       <div className="mx-auto flex w-full max-w-[90rem] flex-wrap items-center gap-x-1 gap-y-1 px-3 py-1.5 sm:px-5">
         <Link to="/" className="mr-2 font-semibold tracking-tight">
           CortexPilot
@@ -77,10 +77,11 @@ function Header() {
             </Menu.Positioner>
           </Menu.Portal>
         </Menu.Root>
-        <div className="ml-auto flex min-w-0 flex-wrap items-center justify-end gap-x-2 gap-y-1">
+        <span className="grow" />
+        <div className="order-last -ml-2 min-w-0 basis-full lg:order-none lg:ml-0 lg:basis-auto">
           <GateMenu />
-          <Principal />
         </div>
+        <Principal />
       </div>
       <div className="mx-auto flex w-full max-w-[90rem] flex-wrap justify-between gap-x-4 px-3 pb-1 text-sm text-muted sm:px-5">
         <LedgerLine />
@@ -248,52 +249,53 @@ function Banners() {
   const now = useNow();
   const client = useQueryClient();
   const stale = live.state === "stale" && now - live.since > STALE_AFTER_MS;
-  const shown: ReactNode[] = [];
-  if (stale) {
-    shown.push(
-      <Notice key="stale" tone="attention" role="status" title={`Not connected for ${duration(now - live.since, "short") ?? ""}`}>
-        <p>
+  const standing = ledger.data?.standing;
+  const frozen = gate.data?.frozen;
+  return (
+    <>
+      {stale && (
+        <Banner tone="attention" role="status" title={`Not connected for ${duration(now - live.since, "short") ?? ""}.`}>
           {live.why} What you see is as it was then. It is tried again by itself; nothing you wrote is lost.{" "}
           <button type="button" className="underline" onClick={() => void client.invalidateQueries()}>
             Ask now
           </button>
-        </p>
-      </Notice>,
-    );
-  }
-  if (ledger.data !== undefined && !ledger.data.standing.sound) {
-    const { problems, refuses_writes } = ledger.data.standing;
-    shown.push(
-      <Notice key="ledger" tone="bad" role="alert" title="The ledger refuses writes">
-        <p>
-          {refuses_writes ?? "It is damaged"}: nothing can be queued, cancelled or claimed until an operator has looked.
-          {problems.length > 0 && ` ${counted(problems.length, "problem")}: ${problems[0]?.file} line ${problems[0]?.line}, ${problems[0]?.problem}`}{" "}
-          <Link to="/audit" className="underline">
+        </Banner>
+      )}
+      {standing !== undefined && !standing.sound && (
+        <Banner tone="bad" role="alert" title="The ledger refuses writes.">
+          {standing.refuses_writes ?? "It is damaged"}: nothing can be queued, cancelled or claimed until an operator has looked.
+          {standing.problems.length > 0 && ` ${counted(standing.problems.length, "problem")}: ${standing.problems[0]?.file} line ${standing.problems[0]?.line}, ${standing.problems[0]?.problem}.`}{" "}
+          <Link to="/audit" search={{ tab: "verify" }} className="underline">
             Look at the audit
           </Link>
-        </p>
-      </Notice>,
-    );
-  }
-  const frozen = gate.data?.frozen;
-  if (frozen) {
-    shown.push(
-      <Notice key="frozen" tone="bad" role="status" title={`FROZEN by ${frozen.by}`}>
-        <p>
-          Nothing is queued, approved or claimed anywhere; cancelling still works.
-          {frozen.reason ? ` Because: ${frozen.reason}` : ""}
-        </p>
-      </Notice>,
-    );
-  } else if (gate.data?.agents_may_queue === "ON, nobody is asked") {
-    shown.push(
-      <Notice key="declared" tone="attention" role="status" title="Agents may queue and nobody is asked">
-        <p>The checks alone decide here. To have people asked: the policy “operator” ({<code>cortexpilot gate policy set operator</code>}).</p>
-      </Notice>,
-    );
-  }
-  if (shown.length === 0) return null;
-  return <div className={cx("mx-auto w-full max-w-[90rem] space-y-2 px-3 pt-3 sm:px-5")}>{shown}</div>;
+        </Banner>
+      )}
+      {frozen ? (
+        <Banner tone="bad" role="status" title={`FROZEN by ${frozen.by}.`}>
+          Nothing is queued, approved or claimed anywhere; cancelling still works.{frozen.reason ? ` Because: ${frozen.reason}` : ""}
+        </Banner>
+      ) : (
+        gate.data?.agents_may_queue === "ON, nobody is asked" && (
+          <Banner tone="attention" role="status" title="Agents may queue and nobody is asked:">
+            the checks alone decide. <code className="font-mono text-sm">cortexpilot gate policy set operator</code> has a person asked.
+          </Banner>
+        )
+      )}
+    </>
+  );
+}
+
+const BANNERS = { attention: "border-attention-edge bg-attention-ground text-attention-ink", bad: "border-bad-edge bg-bad-ground text-bad-ink" } as const;
+
+function Banner({ tone, role, title, children }: { tone: keyof typeof BANNERS; role: "status" | "alert"; title: string; children: ReactNode }) {
+  return (
+    <div role={role} className={cx("border-b", BANNERS[tone])}>
+      <p className="mx-auto w-full max-w-[90rem] px-3 py-1.5 sm:px-5">
+        <span aria-hidden="true">{MARKS[tone]} </span>
+        <strong className="font-semibold">{title}</strong> {children}
+      </p>
+    </div>
+  );
 }
 
 /** A new page is where the reader is: its title is said, and the keyboard begins there. */

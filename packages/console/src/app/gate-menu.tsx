@@ -37,8 +37,7 @@ export function GateMenu() {
     <>
       <Popover.Root open={open} onOpenChange={setOpen}>
         <Popover.Trigger className="max-w-full rounded-md px-2 py-1 hover:bg-panel" title={look.about}>
-          <span className="hidden text-muted sm:inline">Agents may queue: </span>
-          <span className="text-muted sm:hidden">Queueing: </span>
+          <span className="text-muted">Agents may queue: </span>
           <span className={cx("font-medium", INKS[look.tone])}>
             {look.tone !== "neutral" && <span aria-hidden="true">{MARKS[look.tone]} </span>}
             {look.label}

@@ -77,7 +77,8 @@ export function unified(diff: string): DiffLine[] {
   let now = 0;
   let wasLeft = 0;
   let nowLeft = 0;
-  for (const text of diff.replace(/\n$/, "").split("\n")) {
+  const all = diff.replace(/\n$/, "").split("\n");
+  for (const [at, text] of all.entries()) {
     const hunk = /^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@/.exec(text);
     if (hunk !== null) {
       was = Number(hunk[1]);
@@ -85,6 +86,11 @@ export function unified(diff: string): DiffLine[] {
       wasLeft = Number(hunk[2] ?? 1);
       nowLeft = Number(hunk[4] ?? 1);
       lines.push({ kind: "hunk", text });
+    } else if (/^--- /.test(text) && /^\+\+\+ /.test(all[at + 1] ?? "") && /^@@ /.test(all[at + 2] ?? "")) {
+      // The next file, also where a hunk before it promised more lines than it had.
+      wasLeft = 0;
+      nowLeft = 0;
+      lines.push({ kind: "file", text });
     } else if (wasLeft > 0 && text.startsWith("-")) {
       lines.push({ kind: "removed", text: text.slice(1), was });
       was += 1;

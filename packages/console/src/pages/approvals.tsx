@@ -103,7 +103,12 @@ export function Approvals() {
                     All requests
                   </Link>
                 )}
-                {here !== undefined && <ReviewPane key={here} id={here} onNext={() => go(1)} />}
+                {here !== undefined && <ReviewPane
+                    key={here}
+                    id={here}
+                    // What was decided stays in sight although it leaves the list: its outcome is the answer to the click.
+                    onDecided={() => void navigate({ to: "/approvals", search: { tab, open: here }, replace: true })}
+                  />}
               </div>
             </div>
           )

@@ -102,7 +102,8 @@ function Look({ preview, before, times, again }: { preview: Preview; before: Pre
   const changed = before === undefined ? [] : changesBetween(before, preview);
   const form = useApply(preview, times, again);
   return (
-    <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,1fr)_23rem]">
+    // In one column: what would happen, then what stands in the way, then the rest.
+    <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,1fr)_23rem] lg:grid-rows-[auto_1fr]">
       <div className="min-w-0 space-y-4">
         {changed.length > 0 && (
           <Notice tone="attention" title="Something changed since you last looked">
@@ -120,6 +121,11 @@ function Look({ preview, before, times, again }: { preview: Preview; before: Pre
             deadlineAt={item.deadline_at}
           />
         </Card>
+      </div>
+      <div className="min-w-0 lg:sticky lg:top-20 lg:col-start-2 lg:row-span-2 lg:row-start-1">
+        <Checks preview={preview} said={form.said} />
+      </div>
+      <div className="min-w-0 space-y-4">
         {preview.warnings.length > 0 && (
           <ul className="space-y-2" aria-label="Warnings">
             {preview.warnings.map((warning) => (
@@ -174,10 +180,6 @@ function Look({ preview, before, times, again }: { preview: Preview; before: Pre
           </AgentText>
         )}
         <ApplyForm form={form} preview={preview} again={again} />
-      </div>
-      {/* Before the rest where there is one column: what is shut should not be found last. */}
-      <div className="order-first min-w-0 lg:sticky lg:top-20 lg:order-none">
-        <Checks preview={preview} said={form.said} />
       </div>
     </div>
   );

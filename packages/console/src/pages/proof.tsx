@@ -108,7 +108,7 @@ export function RawLine({ line }: { line: string }) {
   return (
     <div className="scroller mt-1 max-h-60 rounded-md border border-line bg-panel p-2" tabIndex={0} role="group" aria-label="The line as it stands in the ledger">
       <code className="font-mono text-xs break-all whitespace-pre-wrap">
-        <Foreign text={line} className="!inline break-all" />
+        <Foreign text={line} className="break-all" />
       </code>
     </div>
   );

@@ -344,8 +344,8 @@ function InDrawer({ id }: { id: string }) {
   const item = useQuery(itemQuery(id));
   return (
     <>
-      <div className="mb-4 flex items-center gap-3">
-        <Dialog.Title className="min-w-0 text-lg font-semibold">
+      <div className="mb-4 flex flex-wrap items-center gap-x-3 gap-y-1">
+        <Dialog.Title className="order-last min-w-0 basis-full text-lg font-semibold sm:order-none sm:basis-auto">
           <Foreign text={item.data?.task_id ?? id} />
         </Dialog.Title>
         {item.data && <Status item={item.data} />}

@@ -19,11 +19,11 @@ import { Loaded } from "../ui/states.js";
 /** How long the effect must have been on screen before a yes counts as one. */
 const LOOK_MS = 700;
 
-export function ReviewPane({ id, onNext }: { id: string; onNext: () => void }) {
+export function ReviewPane({ id, onDecided }: { id: string; onDecided: () => void }) {
   const review = useQuery(approvalQuery(id));
   return (
     <Loaded query={review} what="the request">
-      {(data) => <ReviewOf review={data} onNext={onNext} />}
+      {(data) => <ReviewOf review={data} onDecided={onDecided} />}
     </Loaded>
   );
 }
@@ -41,7 +41,7 @@ function whyNot(review: Review, kind: string): string | undefined {
   return undefined;
 }
 
-function ReviewOf({ review, onNext }: { review: Review; onNext: () => void }) {
+function ReviewOf({ review, onDecided }: { review: Review; onDecided: () => void }) {
   const session = useSession();
   const queries = useQueryClient();
   const [asked, ask] = useState<Asked>();
@@ -51,6 +51,7 @@ function ReviewOf({ review, onNext }: { review: Review; onNext: () => void }) {
   const why = blocked ?? (looked ? undefined : "Look at the effect first.");
   const mayReject = over ? "It is decided." : session.kind === "operator" ? undefined : "Only operators decide.";
   const decided = async (): Promise<void> => {
+    onDecided();
     await queries.invalidateQueries({ queryKey: ["approvals"] });
   };
   const approve = (): void => {
@@ -79,7 +80,6 @@ function ReviewOf({ review, onNext }: { review: Review; onNext: () => void }) {
       act: async (reason) => {
         await rejectRequest(client, review.id, { reason });
         await decided();
-        onNext();
       },
     });
   };

@@ -271,7 +271,7 @@ function Json({ value }: { value: unknown }) {
   return (
     <div className="scroller max-h-[60dvh] border-t border-line bg-panel p-3" tabIndex={0} role="group" aria-label="As JSON">
       <code className="block font-mono text-sm">
-        <Foreign text={written.length > 200_000 ? `${written.slice(0, 200_000)}\n… and ${written.length - 200_000} more characters` : written} className="!block break-words" />
+        <Foreign text={written.length > 200_000 ? `${written.slice(0, 200_000)}\n… and ${written.length - 200_000} more characters` : written} className="break-words" />
       </code>
     </div>
   );

@@ -130,7 +130,7 @@ export function Countdown({ until }: { until: string }) {
 /** Text of others: nothing in it acts, and what hides in it is written out. */
 export function Foreign({ text, mono = false, className }: { text: string; mono?: boolean; className?: string }) {
   return (
-    <bdi className={cx("foreign inline-block max-w-full align-bottom", mono && "font-mono text-sm", className)}>
+    <bdi className={cx("foreign", mono && "font-mono text-sm", className)}>
       {pieces(text).map((piece, at) =>
         piece.escaped ? (
           // biome-ignore lint: pieces have no identity but their place

@@ -16,14 +16,14 @@ export function WordDiff({ was, now, side }: { was: string; now: string; side: "
     <span className="min-w-0 break-words">
       {shown.map(({ kind, text }, at) =>
         kind === "same" ? (
-          <Foreign key={at} text={text} className="!inline" />
+          <Foreign key={at} text={text} />
         ) : side === "was" ? (
           <del key={at} className="rounded-sm bg-removed decoration-1">
-            <Foreign text={text} className="!inline" />
+            <Foreign text={text} />
           </del>
         ) : (
           <ins key={at} className="rounded-sm bg-added decoration-1 underline-offset-2">
-            <Foreign text={text} className="!inline" />
+            <Foreign text={text} />
           </ins>
         ),
       )}
@@ -96,7 +96,7 @@ export function UnifiedDiff({ diff, label }: { diff: string; label: string }) {
           </span>
           {line.kind === "added" && <span className="sr-only">added: </span>}
           {line.kind === "removed" && <span className="sr-only">removed: </span>}
-          <Foreign text={line.text} className="!max-w-none !whitespace-pre" />
+          <Foreign text={line.text} className="!whitespace-pre" />
         </div>
       )}
     />

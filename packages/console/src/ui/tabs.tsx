@@ -27,8 +27,9 @@ export function Tabs({ tabs, here, label, to }: { tabs: readonly Tab[]; here: st
           )}
         >
           {tab.label}
+          {tab.count !== undefined && " "}
           {tab.count !== undefined && (
-            <span className={cx("ml-1.5 text-sm", tab.loud === true ? "font-medium text-attention-ink" : "text-muted")}>
+            <span className={cx("ml-1 text-sm", tab.loud === true ? "font-medium text-attention-ink" : "text-muted")}>
               {typeof tab.count === "number" ? tab.count.toLocaleString("en") : tab.count}
             </span>
           )}
