@@ -180,7 +180,7 @@ test("an agent's request is approved with the keyboard alone, after the effect w
     await page.keyboard.press("Enter");
     await page.getByText("Approved and queued").waitFor();
     const [line] = await ledger(world);
-    assert.deepEqual(line.approvals, ["token:api"]);
+    assert.deepEqual(line.approvals, ["token:api (OPS)"]);
     assert.equal(line.principal, "agent:claude");
     assert.deepEqual(said, []);
     await context.close();
@@ -211,7 +211,7 @@ test("two people in two browsers agree; who asked sees plainly that it is not th
     await second.getByText("Approved and queued").waitFor();
     await asker.page.getByText("Approved and queued").waitFor();
     const [line] = await ledger(world);
-    assert.deepEqual(line.approvals, ["operator:bob", "operator:carol"]);
+    assert.deepEqual(line.approvals, ["operator:bob (OPS)", "operator:carol (OPS)"]);
 
     await world.writeRun("run_other_task_445566");
     await world.enqueue("run_other_task_445566", { token: alice });
@@ -265,14 +265,14 @@ test("a freeze is on every page at once, says by whom, and ends with a reason", 
     const { page, context, said } = await person(world, { path: "/runs" });
     await page.getByRole("button", { name: /Agents may queue/ }).click();
     await page.getByRole("button", { name: "Freeze…" }).click();
-    await page.getByLabel("Reason").fill("an agent in a loop");
+    await page.getByRole("dialog").getByLabel("Reason").fill("an agent in a loop");
     await page.keyboard.press("Enter");
     await page.getByText(/FROZEN by token:api/).waitFor();
     await page.goto(`${world.console.url}/runs/${RUN}/queue`);
     await page.getByText("FROZEN", { exact: true }).first().waitFor();
     await page.getByRole("button", { name: /Agents may queue/ }).click();
     await page.getByRole("button", { name: "Unfreeze…" }).click();
-    await page.getByLabel("Reason").fill("it was stopped");
+    await page.getByRole("dialog").getByLabel("Reason").fill("it was stopped");
     await page.keyboard.press("Enter");
     await page.getByText(/FROZEN by token:api/).waitFor({ state: "detached" });
     assert.deepEqual(said, []);

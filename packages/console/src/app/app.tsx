@@ -33,6 +33,8 @@ function Door() {
     if (!out) return;
     queueStore.stop();
     setHeldRoles(undefined);
+    // Somebody else may sign in: nothing of what the one before was shown is kept.
+    queryClient.removeQueries({ predicate: (query) => query.queryKey[0] !== "session" });
   }, [out]);
 
   if (login !== undefined || out) {

@@ -6,7 +6,7 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, Outlet, useRouterState } from "@tanstack/react-router";
 import { type ReactNode, useEffect, useRef } from "react";
 
-import { queryClient, setHeldRoles, actingRole } from "../data/client.js";
+import { actingRole, setHeldRoles } from "../data/client.js";
 import { queueStore, useLive } from "../data/live.js";
 import { setPref, usePref } from "../data/prefs.js";
 import { approvalsQuery, gateQuery, ledgerQuery, useSession } from "../data/queries.js";
@@ -118,9 +118,7 @@ function Principal() {
     try {
       await signOut(everywhere);
     } finally {
-      queueStore.stop();
-      queryClient.clear();
-      // Everything that was shown to one person leaves the page with them.
+      // A new page: everything that was shown to one person leaves with them.
       location.replace("/login");
     }
   };

@@ -4,7 +4,7 @@ import { Dialog } from "@base-ui/react/dialog";
 import { counted } from "@cortexpilot/frontend-shared";
 import { useQuery } from "@tanstack/react-query";
 import { Link, getRouteApi, useNavigate } from "@tanstack/react-router";
-import { useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
+import { memo, useCallback, useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
 
 import { Title } from "../app/frame.js";
 import { useKeys } from "../app/keyboard.js";
@@ -16,6 +16,7 @@ import { useSteady } from "../lib/steady.js";
 import { SORTS, VIEWS, type View, matches, sorted } from "../lib/views.js";
 import { Button, Foreign, Line, Notice, Time, cx } from "../ui/basic.js";
 import { CopyAs } from "../ui/command.js";
+import { RowLink, addressOf } from "../ui/row-link.js";
 import { Empty, Failed, Loaded, Loading } from "../ui/states.js";
 import { Tabs } from "../ui/tabs.js";
 import { type VirtualHandle, VirtualList } from "../ui/virtual.js";
@@ -55,13 +56,13 @@ export function QueuePage() {
   const steady = useSteady(rows, (item) => item.queue_id, (id) => byId.get(id), `${view.id} ${sort} ${wanted} ${search.workflow ?? ""}`);
   const { shown } = steady;
 
-  const toggle = (id: string): void => {
+  const toggle = useCallback((id: string): void => {
     setChosen((was) => {
       const now = new Set(was);
       if (!now.delete(id)) now.add(id);
       return now;
     });
-  };
+  }, []);
   const open = (id: string | undefined): void => void navigate({ search: (was) => ({ ...was, item: id }), replace: id === undefined });
   const go = (step: number): void => {
     const at = shown.findIndex((item) => item.queue_id === cursor);
@@ -199,7 +200,7 @@ export function QueuePage() {
             className={shown.length > 14 ? "h-[calc(100dvh-17rem)] min-h-80" : undefined}
             keyOf={(item) => item.queue_id}
             render={(item) => (
-              <Row item={item} narrow={narrow} here={item.queue_id === cursor} chosen={chosen.has(item.queue_id)} toggle={() => toggle(item.queue_id)} search={search} />
+              <Row item={item} narrow={narrow} here={item.queue_id === cursor} chosen={chosen.has(item.queue_id)} toggle={toggle} href={addressOf("/queue", { ...search, item: item.queue_id })} />
             )}
           />
         </div>
@@ -212,20 +213,20 @@ export function QueuePage() {
 
 const COLUMNS = "grid grid-cols-[1.25rem_minmax(8rem,2.2fr)_8rem_minmax(6rem,1.6fr)_4rem_8rem_7rem_minmax(5rem,1fr)] items-center gap-x-3";
 
-function Row({
+const Row = memo(function Row({
   item,
   narrow,
   here,
   chosen,
   toggle,
-  search,
+  href,
 }: {
   item: Item;
   narrow: boolean;
   here: boolean;
   chosen: boolean;
-  toggle: () => void;
-  search: object;
+  toggle: (id: string) => void;
+  href: string;
 }) {
   const pending = item.status === "PENDING";
   const select = (
@@ -235,14 +236,14 @@ function Row({
       disabled={!pending}
       title={pending ? undefined : "Only what waits can be cancelled"}
       aria-label={`Select ${item.task_id}`}
-      onChange={toggle}
+      onChange={() => toggle(item.queue_id)}
       className={pending ? "" : "opacity-40"}
     />
   );
   const link = (
-    <Link to="/queue" search={{ ...search, item: item.queue_id }} className="quiet-link block min-w-0 font-medium">
+    <RowLink href={href} className="quiet-link block min-w-0 font-medium">
       <Line text={item.task_id} />
-    </Link>
+    </RowLink>
   );
   if (narrow) {
     return (
@@ -273,7 +274,7 @@ function Row({
       <Line text={item.owner} className="text-muted" />
     </div>
   );
-}
+});
 
 function Nothing({ view, filtered, clear }: { view: View; filtered: boolean; clear: () => void }) {
   const gate = useQuery(gateQuery);

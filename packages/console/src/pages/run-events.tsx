@@ -28,50 +28,59 @@ const VIEWS = [
   { id: "raw", label: "Raw" },
 ] as const;
 
-/** Reads all events of a run, then goes on with those that are appended while it runs. */
-function useEvents(runId: string, running: boolean): { rows: readonly Row[]; loading: boolean; error: unknown } {
+/** Silence after which all that is there has come. The stream itself has no word for it. */
+const QUIET_MS = 500;
+
+/**
+ * All events of a run, from the first on, and those that are appended while somebody looks. They come as one stream: asked for page by
+ * page, each page would cost the server the file's whole length.
+ */
+function useEvents(runId: string): { rows: readonly Row[]; loading: boolean; error: unknown } {
   const [state, setState] = useState<{ rows: readonly Row[]; loading: boolean; error: unknown }>({ rows: [], loading: true, error: undefined });
   useEffect(() => {
     const abort = new AbortController();
     const { signal } = abort;
     let rows: Row[] = [];
     let timer: ReturnType<typeof setTimeout> | undefined;
+    let quiet: ReturnType<typeof setTimeout> | undefined;
     let loading = true;
     const show = (error?: unknown): void => {
       clearTimeout(timer);
       timer = undefined;
       setState({ rows: rows.slice(), loading, error });
     };
-    // Pages come faster than they need to be drawn.
-    const soon = (): void => {
-      timer ??= setTimeout(() => show(), 150);
+    const waitForQuiet = (ms: number): void => {
+      clearTimeout(quiet);
+      quiet = setTimeout(() => {
+        loading = false;
+        show();
+      }, ms);
     };
-    const add = (event: RunEvent): void => void rows.push(rowOf(event, rows.length));
     const read = async (): Promise<void> => {
-      for await (const page of client.runs.events(runId, { limit: 500 }, { signal }).pages()) {
-        for (const event of page.items) add(event as RunEvent);
-        soon();
-      }
-      loading = false;
-      show();
-      if (!running) return;
-      const last = rows.at(-1)?.ts;
-      for await (const { event, data } of client.runs.watch(runId, { signal, limit: 5_000, ...(last ? { since: last } : {}) })) {
+      for await (const { event, data } of client.runs.watch(runId, { signal, tail: false, limit: 5_000 })) {
         if (event === "reset") rows = [];
-        else add(data);
-        soon();
+        else rows.push(rowOf(data, rows.length));
+        // Events come faster than they need to be drawn.
+        timer ??= setTimeout(() => {
+          if (loading) waitForQuiet(QUIET_MS);
+          show();
+        }, 200);
       }
     };
+    // A run that wrote nothing says nothing at all.
+    waitForQuiet(3 * QUIET_MS);
     read().catch((caught: unknown) => {
       if (signal.aborted) return;
+      clearTimeout(quiet);
       loading = false;
       show(caught);
     });
     return () => {
       abort.abort();
       clearTimeout(timer);
+      clearTimeout(quiet);
     };
-  }, [runId, running]);
+  }, [runId]);
   return state;
 }
 
@@ -90,7 +99,7 @@ function rowOf(event: RunEvent, at: number): Row {
 
 export function Events({ runId, running, view, q }: { runId: string; running: boolean; view: string | undefined; q: string | undefined }) {
   const navigate = useNavigate({ from: "/runs/$runId" });
-  const { rows, loading, error } = useEvents(runId, running);
+  const { rows, loading, error } = useEvents(runId);
   const shownAs = VIEWS.find(({ id }) => id === view)?.id ?? "list";
   const wanted = useDeferredValue(q ?? "");
   const [chosen, setChosen] = useState<number>();

@@ -2,7 +2,7 @@
 
 import { OUTCOME, OUTCOME_TYPES, counted, duration, instant, lookOf } from "@cortexpilot/frontend-shared";
 import { useInfiniteQuery } from "@tanstack/react-query";
-import { Link, getRouteApi, useNavigate } from "@tanstack/react-router";
+import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { useCallback, useRef, useState } from "react";
 
 import { Title } from "../app/frame.js";
@@ -12,6 +12,7 @@ import { useNarrow } from "../lib/media.js";
 import { useSteady } from "../lib/steady.js";
 import { Badge, Button, Line, Notice, Time, cx } from "../ui/basic.js";
 import { CopyAs } from "../ui/command.js";
+import { RowLink } from "../ui/row-link.js";
 import { Empty, Failed, Loading } from "../ui/states.js";
 import { type VirtualHandle, VirtualList } from "../ui/virtual.js";
 
@@ -160,9 +161,9 @@ export function took(from: string | null | undefined, to: string | null | undefi
 function Row({ run, narrow, here }: { run: RunRow; narrow: boolean; here: boolean }) {
   const look = lookOf(OUTCOME, run.outcome_type);
   const link = (
-    <Link to="/runs/$runId" params={{ runId: run.run_id }} className="quiet-link block min-w-0 font-medium">
+    <RowLink href={`/runs/${encodeURIComponent(run.run_id)}`} className="quiet-link block min-w-0 font-medium">
       <Line text={run.task_id ?? run.run_id} />
-    </Link>
+    </RowLink>
   );
   if (narrow) {
     return (

@@ -89,9 +89,11 @@ export function useNow(): number {
   return useSyncExternalStore(clock.subscribe, clock.now);
 }
 
+const LOCAL_ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
+
 /** The zone in which times are told: this browser's, or UTC, in which the ledger is written. */
 export function useZone(): string {
-  return usePref("zone") === "UTC" ? "UTC" : Intl.DateTimeFormat().resolvedOptions().timeZone;
+  return usePref("zone") === "UTC" ? "UTC" : LOCAL_ZONE;
 }
 
 /** A moment: how long ago, and on hover when exactly. */
