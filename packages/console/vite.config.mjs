@@ -31,6 +31,8 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     sourcemap: false,
     reportCompressedSize: false,
+    // What is given out carries others' work: their licences go with it.
+    license: { fileName: "licenses.md" },
     chunkSizeWarningLimit: 400,
     rolldownOptions: {
       // Marks of server components, which mean nothing here.

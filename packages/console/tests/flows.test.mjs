@@ -407,3 +407,47 @@ test("states and routes of newer servers have their words and their verbs: lost,
     assert.deepEqual(said, []);
     await context.close();
   }));
+
+test("a worker that fell silent: asked to stop, taken from it, held, put back, closed; claiming paused and resumed", (context) =>
+  within({ gate: true }, async (world) => {
+    if ((await world.api("GET", "/api/workers")).status === 404) {
+      context.skip("this binary is of a version in which workers do not say that they are there");
+      return;
+    }
+    const made = await world.enqueue(RUN);
+    const worker = await world.token("worker", "builder");
+    const claim = async () => (await world.api("POST", "/api/queue/claim", { worker: "builder-1" }, worker)).body;
+    const { page, context: browser, said } = await person(world, { path: `/queue/${made.queue_id}` });
+    const say = async (button, reason) => {
+      await page.getByRole("button", { name: button }).click();
+      await page.getByRole("dialog").getByLabel("Reason").fill(reason);
+      await page.keyboard.press("Enter");
+    };
+    await page.getByText("As the task contract says that was kept when it was queued").waitFor();
+    assert.equal((await claim()).ok, true);
+    await say("Ask it to stop (does not undo)…", "wrong branch");
+    await page.getByText("It has been asked to stop").waitFor();
+    await say("Take it from its worker…", "it does not listen");
+    await page.getByText("Held").or(page.getByText("Lost")).first().waitFor();
+    await say("Put it back in the queue…", "the machine is back");
+    await page.getByRole("button", { name: "Cancel (rolls back)…" }).waitFor();
+
+    await page.goto(`${world.console.url}/workers`);
+    await say("Pause claiming…", "a release is on");
+    await page.getByText(/Claiming is paused by token:api/).waitFor();
+    assert.equal((await claim()).ok, false);
+    await say("Resume claiming…", "the release is out");
+    await page.getByText(/Claiming is paused/).waitFor({ state: "detached" });
+    await world.api("POST", "/api/workers/presence", { worker: "builder-1", host: "here", slots: 2 }, worker);
+    await page.getByRole("heading", { name: "builder-1" }).waitFor();
+
+    assert.equal((await claim()).ok, true);
+    await page.goto(`${world.console.url}/queue/${made.queue_id}`);
+    await say("Take it from its worker…", "gone");
+    await say("Close it as failed…", "not worth another try");
+    await page.getByText("It is over").waitFor();
+    const events = (await ledger(world)).map((line) => line.event);
+    assert.deepEqual(events, ["QUEUE_ENQUEUE", "QUEUE_CLAIM", "QUEUE_STOP", "QUEUE_HOLD", "QUEUE_REQUEUE", "QUEUE_CLAIM", "QUEUE_HOLD", "QUEUE_DONE"]);
+    assert.deepEqual(said, []);
+    await browser.close();
+  }));

@@ -19,7 +19,7 @@ export const STATIC = "an-operator-token-for-tests-only-0123456789abcdef";
 
 /** Text as nobody wishes it: markup, turned direction, characters without width, stacked marks, right to left. */
 export const HOSTILE = {
-  markup: `<img src=x onerror="document.title='pwned'"><script>document.title='pwned'</script>`,
+  markup: `<img src=x onerror="window.pwned=1"><script>window.pwned=1</script>`,
   bidi: "ordinary \u202egnidaer\u202c \u2066isolated\u2069 zero\u200bwidth\u2060here \u0007bell",
   marks: `Z${"\u0300\u0301\u0302\u0303\u0304\u0305".repeat(12)}algo`,
   rtl: "\u05e9\u05dc\u05d5\u05dd \u05e2\u05d5\u05dc\u05dd (123) \u0645\u0631\u062d\u0628\u0627",

@@ -11,8 +11,9 @@ import { queueStore, useLive } from "../data/live.js";
 import { setPref, usePref } from "../data/prefs.js";
 import { approvalsQuery, gateQuery, ledgerQuery, useSession } from "../data/queries.js";
 import { signOut } from "../data/session.js";
-import { nameOf } from "../lib/text.js";
+import { nameOf, pieces } from "../lib/text.js";
 import { cx, useNow } from "../ui/basic.js";
+import { useNear } from "../ui/near.js";
 import { GateMenu } from "./gate-menu.js";
 import { Keyboard } from "./keyboard.js";
 import { PLACES } from "./places.js";
@@ -45,6 +46,7 @@ export function Frame() {
 function Header() {
   const asked = useQuery(approvalsQuery("PENDING"));
   const waiting = asked.data?.length ?? 0;
+  const [near, trigger] = useNear();
   return (
     <header className="z-30 border-b lg:sticky lg:top-0 border-line bg-page">
       <div className="mx-auto flex w-full max-w-[90rem] flex-wrap items-center gap-x-1 gap-y-1 px-3 py-1.5 sm:px-5">
@@ -57,10 +59,10 @@ function Header() {
           ))}
         </nav>
         <Menu.Root>
-          <Menu.Trigger className="rounded-md border border-line px-2 py-0.5 lg:hidden">
+          <Menu.Trigger ref={trigger} className="rounded-md border border-line px-2 py-0.5 lg:hidden">
             Menu{waiting > 0 && <span className="ml-1 text-attention-ink">{waiting}</span>}
           </Menu.Trigger>
-          <Menu.Portal>
+          <Menu.Portal container={near}>
             <Menu.Positioner sideOffset={6} align="start" className="z-50">
               <Menu.Popup className="min-w-40 rounded-md border border-line bg-page p-1 shadow-float outline-none">
                 {PLACES.map((place) => (
@@ -114,6 +116,7 @@ function Principal() {
   usePref("role");
   const theme = usePref("theme");
   const role = actingRole();
+  const [near, trigger] = useNear();
   const leave = async (everywhere: boolean): Promise<void> => {
     try {
       await signOut(everywhere);
@@ -124,12 +127,12 @@ function Principal() {
   };
   return (
     <Menu.Root>
-      <Menu.Trigger className="max-w-56 truncate rounded-md px-2 py-1 hover:bg-panel" title={session.principal}>
+      <Menu.Trigger ref={trigger} className="max-w-56 truncate rounded-md px-2 py-1 hover:bg-panel" title={session.principal}>
         {nameOf(session.principal)}
         {role !== undefined && <span className="text-muted"> ({role})</span>}
         <span aria-hidden="true"> ▾</span>
       </Menu.Trigger>
-      <Menu.Portal>
+      <Menu.Portal container={near}>
         <Menu.Positioner sideOffset={6} align="end" className="z-50">
           <Menu.Popup className="max-w-80 min-w-56 rounded-md border border-line bg-page p-1 shadow-float outline-none">
             <p className="px-2 py-1 text-sm text-muted">
@@ -314,7 +317,9 @@ function FocusOnArrival() {
 /** The title of a page, on it and in the browser. */
 export function Title({ children, aside, name }: { children: ReactNode; name: string; aside?: ReactNode }) {
   useEffect(() => {
-    document.title = `${name} · CortexPilot`;
+    // A name may be somebody's text, and a window's title has no way of marking what acts on it.
+    const shown = pieces(name.slice(0, 120)).map((piece) => piece.text).join("");
+    document.title = `${shown} · CortexPilot`;
   }, [name]);
   return (
     <div className="mb-4 flex flex-wrap items-center gap-x-4 gap-y-2">

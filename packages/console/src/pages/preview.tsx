@@ -127,18 +127,16 @@ function Look({ preview, before, times, again }: { preview: Preview; before: Pre
       </div>
       <div className="min-w-0 space-y-4">
         {preview.warnings.length > 0 && (
-          <ul className="space-y-2" aria-label="Warnings">
-            {preview.warnings.map((warning) => (
-              <li key={warning.code}>
-                <Notice tone="attention">
-                  <p>
-                    <span aria-hidden="true">! </span>
-                    {warning.message} <span className="font-mono text-sm">{warning.code}</span>
-                  </p>
-                </Notice>
-              </li>
-            ))}
-          </ul>
+          <Notice tone="attention">
+            <ul aria-label="Warnings">
+              {preview.warnings.map((warning) => (
+                <li key={warning.code}>
+                  <span aria-hidden="true">! </span>
+                  {warning.message} <span className="font-mono text-sm">{warning.code}</span>
+                </li>
+              ))}
+            </ul>
+          </Notice>
         )}
         {preview.pending_matches.length > 0 && (
           <Notice tone="attention" title={preview.pending_matches.length === 1 ? "An item of this run waits already" : `${preview.pending_matches.length} items of this run wait already`}>

@@ -14,6 +14,7 @@ import { CopyAs } from "../ui/command.js";
 import { DiffTable } from "../ui/diff.js";
 import { EffectWords } from "../ui/effect.js";
 import { type Asked, ReasonDialog } from "../ui/reason.js";
+import { type Stage, Stages } from "../ui/stages.js";
 import { Loaded } from "../ui/states.js";
 
 /** How long the effect must have been on screen before a yes counts as one. */
@@ -39,6 +40,29 @@ function whyNot(review: Review, kind: string): string | undefined {
   if (review.mutation_gate === "frozen") return "An operator has frozen everything: nothing can be approved until that ends.";
   if (review.mutation_gate !== "open") return "Queueing is switched off on this server, so nothing can be approved here. Whoever starts it can switch it on.";
   return undefined;
+}
+
+/** The way of a request: the last yes that is needed is what queues its item. */
+function stagesOf(review: Review): Stage[] {
+  const open = review.status === "PENDING" || review.status === "STALE";
+  const last = review.approvals.at(-1);
+  const stages: Stage[] = [
+    { name: "Previewed", done: true, by: review.stated.requested_by, tone: "good" },
+    { name: "Asked", at: review.asked_at, by: review.requester.principal, tone: open ? "attention" : "good", here: open },
+  ];
+  if (review.ended) {
+    const rejected = review.ended.how === "rejected";
+    stages.push({ name: rejected ? "Rejected" : "Expired", at: review.ended.at, by: review.ended.by ?? undefined, tone: rejected ? "bad" : "neutral", here: true });
+    return stages;
+  }
+  stages.push({
+    name: review.needs > 1 ? `Approved ${review.has} of ${review.needs}` : "Approved",
+    at: review.item?.queued_at ?? last?.at,
+    by: review.item?.approvals.join(", ") ?? last?.by,
+    tone: review.item ? "good" : "waiting",
+  });
+  stages.push({ name: "Queued", at: review.item?.queued_at, tone: "good", here: review.item != null });
+  return stages;
 }
 
 function ReviewOf({ review, onDecided }: { review: Review; onDecided: () => void }) {
@@ -101,6 +125,8 @@ function ReviewOf({ review, onDecided }: { review: Review; onDecided: () => void
           <CopyAs command={["approval", "show", review.id]} http={{ method: "GET", path: `/api/approvals/${review.id}` }} />
         </span>
       </header>
+
+      <Stages stages={stagesOf(review)} />
 
       {review.ended !== null && review.ended !== undefined && (
         <Notice tone="neutral" title={review.ended.how === "rejected" ? "Rejected" : "Nobody decided in time"}>

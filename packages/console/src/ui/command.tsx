@@ -4,6 +4,7 @@ import { Menu } from "@base-ui/react/menu";
 import { useState } from "react";
 
 import { quoted } from "../lib/text.js";
+import { useNear } from "./near.js";
 
 /** How something is done elsewhere. */
 export interface Elsewhere {
@@ -31,6 +32,7 @@ export function curlOf({ method, path, body }: NonNullable<Elsewhere["http"]>, r
 
 export function CopyAs({ command, http, role }: Elsewhere & { role?: string | undefined }) {
   const [said, say] = useState("");
+  const [near, trigger] = useNear();
   const copy = (text: string): void => {
     void navigator.clipboard.writeText(text).then(
       () => say("Copied"),
@@ -41,10 +43,10 @@ export function CopyAs({ command, http, role }: Elsewhere & { role?: string | un
   const api = http === undefined ? undefined : apiOf(http, role);
   return (
     <Menu.Root>
-      <Menu.Trigger className="rounded border border-line px-2 py-0.5 text-sm text-muted hover:border-strong hover:text-ink">
+      <Menu.Trigger ref={trigger} className="rounded border border-line px-2 py-0.5 text-sm text-muted hover:border-strong hover:text-ink">
         <span aria-live="polite">{said || "Copy as…"}</span>
       </Menu.Trigger>
-      <Menu.Portal>
+      <Menu.Portal container={near}>
         <Menu.Positioner sideOffset={4} className="z-50">
           <Menu.Popup className="rounded-md border border-line bg-page p-1 shadow-float outline-none">
             {command !== undefined && (
