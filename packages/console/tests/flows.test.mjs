@@ -451,3 +451,34 @@ test("a worker that fell silent: asked to stop, taken from it, held, put back, c
     assert.deepEqual(said, []);
     await browser.close();
   }));
+
+test("the queue by keyboard alone: go there, walk, open, close, select, cancel", () =>
+  within({ gate: true }, async (world) => {
+    for (let at = 0; at < 3; at += 1) await world.enqueue(RUN, { priority: at });
+    const { page, context, said } = await person(world);
+    await page.keyboard.press("g");
+    await page.keyboard.press("q");
+    await page.getByRole("link", { name: /^Open 3/ }).waitFor();
+    await page.keyboard.press("j");
+    await page.keyboard.press("j");
+    await page.keyboard.press("Enter");
+    await page.getByRole("dialog").getByText("Ready for the next worker").waitFor();
+    assert.match(page.url(), /item=[0-9a-f]{32}/);
+    await page.keyboard.press("Escape");
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+    assert.doesNotMatch(page.url(), /item=/);
+    await page.keyboard.press("x");
+    await page.keyboard.press("k");
+    await page.keyboard.press("x");
+    await page.getByText("2 selected").waitFor();
+    await page.keyboard.press("c");
+    await page.getByRole("heading", { name: "Cancel 2 items?" }).waitFor();
+    await page.keyboard.press("Enter");
+    await page.getByRole("link", { name: /^Cancelled 2/ }).waitFor();
+    await page.keyboard.press("/");
+    await page.keyboard.type("nothing like it");
+    await page.getByText("Nothing here matches the filter").waitFor();
+    assert.match(page.url(), /q=nothing/);
+    assert.deepEqual(said, []);
+    await context.close();
+  }));

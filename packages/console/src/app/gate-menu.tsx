@@ -36,7 +36,7 @@ export function GateMenu() {
   return (
     <>
       <Popover.Root open={open} onOpenChange={setOpen}>
-        <Popover.Trigger className="max-w-full rounded-md px-2 py-1 hover:bg-panel" title={look.about}>
+        <Popover.Trigger className="max-w-full rounded-md px-2 py-1 text-left hover:bg-panel" title={look.about}>
           <span className="text-muted">Agents may queue: </span>
           <span className={cx("font-medium", INKS[look.tone])}>
             {look.tone !== "neutral" && <span aria-hidden="true">{MARKS[look.tone]} </span>}

@@ -12,7 +12,7 @@ import { ledgerQuery } from "../data/queries.js";
 import { type Checkpoint, type RawLine as Line_, bundleOf, judgeFile, judgeLedger } from "../lib/evidence.js";
 import { json, record, text } from "../lib/text.js";
 import { type Step, canVerify } from "../lib/verify.js";
-import { Button, Card, Facts, Foreign, Id, Notice, Time } from "../ui/basic.js";
+import { Button, Card, Facts, Foreign, Id, Long, Notice, Time } from "../ui/basic.js";
 import { CopyAs } from "../ui/command.js";
 import { Empty, Failed, Loaded, Loading } from "../ui/states.js";
 import { Tabs } from "../ui/tabs.js";
@@ -218,7 +218,7 @@ function ofEntry(entry: Entry): Told {
         {entry.reason ? (
           <span className="text-muted">
             {" "}
-            because “<Foreign text={entry.reason} />”
+            because “<Long text={entry.reason} />”
           </span>
         ) : null}
         {entry.problem !== undefined && <span className="text-attention-ink"> ! {entry.problem}</span>}
@@ -284,7 +284,7 @@ function ofDecision(decision: Decision): Told {
         {decision.reason ? (
           <span className="text-muted">
             {" "}
-            “<Foreign text={decision.reason} />”
+            “<Long text={decision.reason} />”
           </span>
         ) : null}
       </>

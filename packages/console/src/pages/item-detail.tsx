@@ -8,7 +8,7 @@ import type { Item } from "../data/client.js";
 import { send } from "../data/http.js";
 import { historyQuery, itemLinesQuery, runQuery } from "../data/queries.js";
 import { record, text } from "../lib/text.js";
-import { AgentText, Card, Facts, Foreign, Id, Notice, Time } from "../ui/basic.js";
+import { AgentText, Card, Facts, Foreign, Id, Long, Notice, Time } from "../ui/basic.js";
 import { type Effect, EffectWords } from "../ui/effect.js";
 import { type Stage, Stages } from "../ui/stages.js";
 import { Loaded } from "../ui/states.js";
@@ -105,108 +105,116 @@ export function ItemDetail({ item, wide = false }: { item: Item; wide?: boolean 
         </Notice>
       )}
       <div className={wide ? "grid items-start gap-4 lg:grid-cols-2" : "space-y-4"}>
-        <Card title={item.status === "PENDING" ? "What will happen" : "What it does"}>
-          {effect === undefined ? (
-            <p className="text-muted">{source.isError ? "Its source run cannot be read any more." : "…"}</p>
-          ) : (
-            <>
-              <EffectWords
-                effect={effect}
-                task={item.task_id}
-                repository={item.repository ?? text(repo?.["root"])}
-                baseline={text(repo?.["baseline_ref"])}
-                priority={item.priority}
-                scheduledAt={item.scheduled_at}
-                deadlineAt={item.deadline_at}
-              />
-              <p className="mt-2 text-sm text-muted">
-                {pinned.isError
-                  ? "As the source run’s task contract says now. A worker carries out the copy that was kept when it was queued, whose digest is below."
-                  : "As the task contract says that was kept when it was queued: what runs is what was approved."}
-              </p>
-            </>
-          )}
-        </Card>
-        <Card title="Where it stands">
-          <Facts
-            rows={[
-              ["State", <Status key="s" item={item} plain />],
-              waits === undefined ? undefined : ["Waits because", <Foreign key="w" text={waits} />],
-              item.not_before ? ["Not before", <Time key="nb" at={item.not_before} />] : undefined,
-              ["Deadline", <span key="d"><Time at={item.deadline_at} fallback="none" /> {item.deadline_at !== "" && <Sla item={item} />}</span>],
-              item.attempts ? ["Tries", counted(item.attempts, "try", "tries")] : undefined,
-              item.worker ? ["Worker", <Foreign key="wk" text={item.worker} />] : undefined,
-              item.lease_expires_at && item.status === "CLAIMED" ? ["Lease until", <Time key="l" at={item.lease_expires_at} />] : undefined,
-              item.progress ? ["Says", <Foreign key="p" text={[item.progress.stage, item.progress.message].filter(Boolean).join(": ")} />] : undefined,
-              item.run_id ? ["Its run", <Link key="r" className="link" to="/runs/$runId" params={{ runId: item.run_id }}><Foreign text={item.run_id} /></Link>] : undefined,
-              item.reason ? ["Reason", <Foreign key="re" text={item.reason} />] : undefined,
-              item.cancelled_by ? ["Cancelled by", <Foreign key="c" text={item.cancelled_by} />] : undefined,
-            ]}
-          />
-        </Card>
-      </div>
-      <Card title="Who asked for it" aside="as the ledger’s line says">
-        {provenance === undefined ? (
-          <p className="text-muted">{lines.isError ? "Only operators read the ledger’s lines." : lines.data === undefined ? "…" : "The line does not say."}</p>
-        ) : (
-          <div className="space-y-3">
+        <div className="min-w-0 space-y-4">
+          <Card title={item.status === "PENDING" ? "What will happen" : "What it does"}>
+            {effect === undefined ? (
+              <p className="text-muted">{source.isError ? "Its source run cannot be read any more." : "…"}</p>
+            ) : (
+              <>
+                <EffectWords
+                  effect={effect}
+                  task={item.task_id}
+                  repository={item.repository ?? text(repo?.["root"])}
+                  baseline={text(repo?.["baseline_ref"])}
+                  priority={item.priority}
+                  scheduledAt={item.scheduled_at}
+                  deadlineAt={item.deadline_at}
+                />
+                <p className="mt-2 text-sm text-muted">
+                  {pinned.isError
+                    ? "As the source run’s task contract says now. A worker carries out the copy that was kept when it was queued, whose digest is below."
+                    : "As the task contract says that was kept when it was queued: what runs is what was approved."}
+                </p>
+              </>
+            )}
+          </Card>
+          <Card title="History" flush>
+            <Loaded query={history} what="the history">
+              {(data) => (
+                <ol className="divide-y divide-line">
+                  {data.lines.map((line) => (
+                    <li key={line.seq} className="px-3 py-2">
+                      <div className="flex flex-wrap items-baseline gap-x-2">
+                        <span className="font-medium">{eventWord(line.event)}</span>
+                        {line.by !== null && line.by !== undefined && (
+                          <span className="min-w-0">
+                            by <Foreign text={line.by} />
+                          </span>
+                        )}
+                        <span className="ml-auto text-sm text-muted">
+                          <Time at={line.ts} /> · line {line.seq.toLocaleString("en")}
+                        </span>
+                      </div>
+                      {line.reason && line.event !== "QUEUE_ENQUEUE" && (
+                        <div className="text-muted">
+                          <Long text={line.reason} />
+                        </div>
+                      )}
+                      <ProofOf queueId={item.queue_id} seq={line.seq} receiptAt={line.receipt ?? null} line={lines.data?.find((each) => each.seq === line.seq)?.line ?? undefined} />
+                    </li>
+                  ))}
+                </ol>
+              )}
+            </Loaded>
+          </Card>
+        </div>
+        <div className="min-w-0 space-y-4">
+          <Card title="Where it stands">
             <Facts
               rows={[
-                ["Principal", <Foreign key="p" text={provenance.principal ?? "–"} mono />],
-                ["Role", provenance.role ?? "–"],
-                ["Through", SURFACES[provenance.surface ?? ""] ?? provenance.surface ?? "–"],
-                ["Policy", provenance.policy ?? "–"],
-                ["Approved by", provenance.approvals.length === 0 ? (provenance.policy === "declared" ? "nobody was asked" : "–") : provenance.approvals.join(", ")],
-                provenance.approverReason ? ["Because", <Foreign key="b" text={provenance.approverReason} />] : undefined,
+                ["State", <Status key="s" item={item} plain />],
+                waits === undefined ? undefined : ["Waits because", <Foreign key="w" text={waits} />],
+                item.not_before ? ["Not before", <Time key="nb" at={item.not_before} />] : undefined,
+                ["Deadline", <span key="d"><Time at={item.deadline_at} fallback="none" /> {item.deadline_at !== "" && <Sla item={item} />}</span>],
+                item.attempts ? ["Tries", counted(item.attempts, "try", "tries")] : undefined,
+                item.worker ? ["Worker", <Foreign key="wk" text={item.worker} />] : undefined,
+                item.lease_expires_at && item.status === "CLAIMED" ? ["Lease until", <Time key="l" at={item.lease_expires_at} />] : undefined,
+                item.progress ? ["Says", <Foreign key="p" text={[item.progress.stage, item.progress.message].filter(Boolean).join(": ")} />] : undefined,
+                item.run_id ? ["Its run", <Link key="r" className="link" to="/runs/$runId" params={{ runId: item.run_id }}><Foreign text={item.run_id} /></Link>] : undefined,
+                item.reason ? ["Reason", <Long key="re" text={item.reason} />] : undefined,
+                item.cancelled_by ? ["Cancelled by", <Foreign key="c" text={item.cancelled_by} />] : undefined,
               ]}
             />
-            <AgentText title="Stated by whoever asked; not checked">
-              <Facts
-                rows={[
-                  ["Asks", <Foreign key="a" text={provenance.requestedBy ?? "–"} />],
-                  ["Reason", <Foreign key="r" text={provenance.reason ?? "–"} />],
-                ]}
-              />
-            </AgentText>
-          </div>
-        )}
-      </Card>
-      <Card title="History" flush>
-        <Loaded query={history} what="the history">
-          {(data) => (
-            <ol className="divide-y divide-line">
-              {data.lines.map((line) => (
-                <li key={line.seq} className="px-3 py-2">
-                  <div className="flex flex-wrap items-baseline gap-x-2">
-                    <span className="font-medium">{eventWord(line.event)}</span>
-                    {line.by !== null && line.by !== undefined && (
-                      <span className="min-w-0">
-                        by <Foreign text={line.by} />
-                      </span>
-                    )}
-                    <span className="ml-auto text-sm text-muted">
-                      <Time at={line.ts} /> · line {line.seq.toLocaleString("en")}
-                    </span>
-                  </div>
-                  {line.reason && line.event !== "QUEUE_ENQUEUE" && <Foreign text={line.reason} className="text-muted" />}
-                  <ProofOf queueId={item.queue_id} seq={line.seq} receiptAt={line.receipt ?? null} line={lines.data?.find((each) => each.seq === line.seq)?.line ?? undefined} />
-                </li>
-              ))}
-            </ol>
-          )}
-        </Loaded>
-      </Card>
-      <Card title="Ids">
-        <Facts
-          rows={[
-            ["Item", <Id key="q" id={item.queue_id} whole />],
-            ["Source run", <span key="s" className="inline-flex max-w-full flex-wrap gap-x-2"><Link className="link" to="/runs/$runId" params={{ runId: item.source_run_id }}><Foreign text={item.source_run_id} /></Link></span>],
-            item.workflow_id ? ["Case", <Link key="w" className="link" to="/cases/$workflowId" params={{ workflowId: item.workflow_id }}><Foreign text={item.workflow_id} /></Link>] : undefined,
-            provenance?.contract ? ["Task contract", <Id key="c" id={provenance.contract} />] : undefined,
-            ["Contract file", <Foreign key="f" text={item.contract_path} mono />],
-          ]}
-        />
-      </Card>
+          </Card>
+          <Card title="Who asked for it" aside="as the ledger’s line says">
+            {provenance === undefined ? (
+              <p className="text-muted">{lines.isError ? "Only operators read the ledger’s lines." : lines.data === undefined ? "…" : "The line does not say."}</p>
+            ) : (
+              <div className="space-y-3">
+                <Facts
+                  rows={[
+                    ["Principal", <Foreign key="p" text={provenance.principal ?? "–"} mono />],
+                    ["Role", provenance.role ?? "–"],
+                    ["Through", SURFACES[provenance.surface ?? ""] ?? provenance.surface ?? "–"],
+                    ["Policy", provenance.policy ?? "–"],
+                    ["Approved by", provenance.approvals.length === 0 ? (provenance.policy === "declared" ? "nobody was asked" : "–") : provenance.approvals.join(", ")],
+                    provenance.approverReason ? ["Because", <Foreign key="b" text={provenance.approverReason} />] : undefined,
+                  ]}
+                />
+                <AgentText title="Stated by whoever asked; not checked">
+                  <Facts
+                    rows={[
+                      ["Asks", <Foreign key="a" text={provenance.requestedBy ?? "–"} />],
+                      ["Reason", <Long key="r" text={provenance.reason ?? "–"} />],
+                    ]}
+                  />
+                </AgentText>
+              </div>
+            )}
+          </Card>
+          <Card title="Ids">
+            <Facts
+              rows={[
+                ["Item", <Id key="q" id={item.queue_id} whole />],
+                ["Source run", <span key="s" className="inline-flex max-w-full flex-wrap gap-x-2"><Link className="link" to="/runs/$runId" params={{ runId: item.source_run_id }}><Foreign text={item.source_run_id} /></Link></span>],
+                item.workflow_id ? ["Case", <Link key="w" className="link" to="/cases/$workflowId" params={{ workflowId: item.workflow_id }}><Foreign text={item.workflow_id} /></Link>] : undefined,
+                provenance?.contract ? ["Task contract", <Id key="c" id={provenance.contract} />] : undefined,
+                ["Contract file", <Foreign key="f" text={item.contract_path} mono />],
+              ]}
+            />
+          </Card>
+        </div>
+      </div>
     </div>
   );
 }

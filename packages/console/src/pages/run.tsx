@@ -364,8 +364,8 @@ function Files({ runId, file }: { runId: string; file: string | undefined }) {
                 {rows.map((row) => {
                   const sum = SUMS[row.checksum] ?? { mark: "·", words: row.checksum, ink: "text-muted" };
                   return (
-                    <li key={row.name} className={cx("row grid grid-cols-[minmax(0,1fr)_7rem_5rem] gap-x-3 px-3 py-1", row.name === file && "bg-panel")}>
-                      <Link to="/runs/$runId" params={{ runId }} search={{ tab: "files", file: row.name }} className="quiet-link min-w-0">
+                    <li key={row.name} className={cx("row grid grid-cols-2 gap-x-3 px-3 py-1 sm:grid-cols-[minmax(0,1fr)_7rem_5rem]", row.name === file && "bg-panel")}>
+                      <Link to="/runs/$runId" params={{ runId }} search={{ tab: "files", file: row.name }} className="quiet-link col-span-2 min-w-0 sm:col-span-1">
                         <Line text={row.name} mono />
                       </Link>
                       <span className={sum.ink} title={row.sha256 ?? undefined}>

@@ -56,7 +56,7 @@ export function Tokens() {
                   <thead>
                     <tr className="border-b border-line text-sm text-muted">
                       {["Principal", "Kind", "Roles", "State", "Expires", "Made by"].map((name) => (
-                        <th key={name} scope="col" className="px-3 py-1">
+                        <th key={name} scope="col" className="px-3 py-1 whitespace-nowrap">
                           {name}
                         </th>
                       ))}
@@ -68,13 +68,13 @@ export function Tokens() {
                   <tbody>
                     {data.map((token) => (
                       <tr key={token.id} className="row border-b border-line align-top last:border-0">
-                        <td className="px-3 py-1.5">
+                        <td className="min-w-40 px-3 py-1.5">
                           <Foreign text={token.principal} mono />
                           {token.sponsor && <div className="text-sm text-muted">for {token.sponsor}</div>}
                         </td>
-                        <td className="px-3 py-1.5">{lookOf(PRINCIPAL_KIND, token.kind).label}</td>
-                        <td className="px-3 py-1.5">{token.roles.join(", ") || "–"}</td>
-                        <td className="px-3 py-1.5">
+                        <td className="px-3 py-1.5 whitespace-nowrap">{lookOf(PRINCIPAL_KIND, token.kind).label}</td>
+                        <td className="min-w-24 px-3 py-1.5">{token.roles.join(", ") || "–"}</td>
+                        <td className="px-3 py-1.5 whitespace-nowrap">
                           <Badge look={lookOf(TOKEN_STATE, token.state)} plain />
                         </td>
                         <td className="px-3 py-1.5">

@@ -165,6 +165,22 @@ export function Line({ text, mono = false, className }: { text: string; mono?: b
   );
 }
 
+const LONG = 320;
+
+/** Text of others that may be as long as a record takes it: its beginning, and the whole on request. */
+export function Long({ text }: { text: string }) {
+  const [whole, setWhole] = useState(false);
+  if (text.length <= LONG + 80) return <Foreign text={text} />;
+  return (
+    <>
+      <Foreign text={whole ? text : `${text.slice(0, LONG)}…`} />{" "}
+      <button type="button" className="link text-sm" aria-expanded={whole} onClick={() => setWhole(!whole)}>
+        {whole ? "less" : `all ${text.length.toLocaleString("en")} characters`}
+      </button>
+    </>
+  );
+}
+
 /** What an agent or a caller wrote: never dressed as ours. */
 export function AgentText({ title = "Written by the agent", children }: { title?: string; children: ReactNode }) {
   const id = useId();

@@ -1,1 +1,0 @@
-import{v as e,xt as t}from"./index-Ct1s9bRV.js";function n(t,n,r={},i){return e(t,`queue_preview`,{run_id:n},r,`read`,i)}function r(n,r,i,a){let o={...i,idempotency_key:i.idempotency_key??t()};return e(n,`queue_enqueue`,{run_id:r},o,`keyed`,a)}function i(t,n,r={},i){return e(t,`queue_cancel`,{queue_id:n},r,`once`,i)}export{r as n,n as r,i as t};
