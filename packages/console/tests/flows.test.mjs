@@ -121,6 +121,32 @@ test("preview, queue it, watch a worker finish it: one page from the question to
     await context.close();
   }));
 
+test("preview, queue it, and the worker of the demonstration carries it out: the item's page leads to the run that came of it", async (context) => {
+  const world = await World.demo();
+  try {
+    if ((await world.api("GET", "/api/workers", undefined, world.demoToken)).status === 404) {
+      context.skip("this binary is of a version without a worker");
+      return;
+    }
+    const { page, context: browser, said } = await person(world, { token: world.demoToken, path: "/runs/run_demo_quote_cache/queue" });
+    await page.getByRole("heading", { name: "What would happen" }).waitFor();
+    await decide(page, { typed: "_cache" });
+    await page.getByRole("button", { name: "Queue it" }).click();
+    await page.waitForURL(/\/queue\/[0-9a-f]{32}$/);
+    await page.getByRole("list", { name: "The way of this item" }).getByText(/Succeeded|Failed/).waitFor({ timeout: 60_000 });
+    await page.getByRole("link", { name: /^run_\d{8}/ }).click();
+    await page.getByRole("heading", { name: "How it ended" }).waitFor();
+    await page.getByRole("link", { name: "Queue history" }).click();
+    await page.getByText("this run came of it").waitFor();
+    await page.goto(`${world.console.url}/workers`);
+    await page.getByText("Idle").waitFor();
+    assert.deepEqual(said, []);
+    await browser.close();
+  } finally {
+    await world.stop();
+  }
+});
+
 test("cancelling rolls back with a reason, one or many, and says which were not", () =>
   within({ gate: true }, async (world) => {
     for (let at = 0; at < 3; at += 1) await world.enqueue(RUN, { priority: at });

@@ -2,7 +2,7 @@
 
 import { execFile, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -44,11 +44,23 @@ export class World {
     return world;
   }
 
+  /** `up --demo` as it is, with its own runs and, where the version has one, its worker; the console in front of it. */
+  static async demo() {
+    if (BINARY === undefined) throw new Error("CORTEXPILOT_TEST_BINARY names the binary under test");
+    const world = new World();
+    world.root = await mkdtemp(join(tmpdir(), "cortexpilot-console-"));
+    world.env = { PATH: process.env.PATH ?? "", HOME: world.root, CORTEXPILOT_REPO_ROOT: world.root, CORTEXPILOT_MCP_QUEUE_PILOT_ENABLE_APPLY: "1" };
+    await world.open(["up", "--demo", "--port", "0"]);
+    const token = join(world.root, ".runtime-cache/cortexpilot-demo/keys/api.token");
+    world.demoToken = (await readFile(token, "utf8")).trim();
+    return world;
+  }
+
   /** Starts server and console. Runs that are written before are there from the start. */
-  async open() {
-    const server = spawn(BINARY, ["serve", "--port", "0"], {
+  async open(command = ["serve", "--port", "0"]) {
+    const server = spawn(BINARY, command, {
       cwd: this.root,
-      env: { ...this.env, CORTEXPILOT_API_TOKEN: STATIC, CORTEXPILOT_API_TOKEN_ROLES: "OPS,OWNER" },
+      env: command[0] === "up" ? this.env : { ...this.env, CORTEXPILOT_API_TOKEN: STATIC, CORTEXPILOT_API_TOKEN_ROLES: "OPS,OWNER" },
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.server = server;
@@ -61,7 +73,7 @@ export class World {
       server.stdout.on("data", read);
       server.stderr.on("data", read);
       server.on("error", reject);
-      server.on("exit", (code) => reject(new Error(`serve ended with ${code}:\n${said}`)));
+      server.on("exit", (code) => reject(new Error(`${command[0]} ended with ${code}:\n${said}`)));
     });
     this.console = await standIn({ backend: this.backend });
     return this;

@@ -186,7 +186,8 @@ function ofEntry(entry: Entry): Told {
   const task = text(facts["task_id"]) ?? "";
   const run = text(facts["source_run_id"]);
   const approvals = Array.isArray(facts["approvals"]) ? facts["approvals"].map(String) : [];
-  const who = entry.by ?? text(facts["by"]) ?? "the system";
+  // Some lines are nobody's doing: a deadline that passed, a worker's completion that names its claim alone.
+  const who = entry.by ?? text(facts["by"]) ?? "";
   const status = entry.event === "QUEUE_DONE" ? text(facts["status"]) : undefined;
   const of = RECEIPT_OF[entry.event];
   return {
@@ -198,13 +199,17 @@ function ofEntry(entry: Entry): Told {
     search: `${entry.event} ${who} ${task} ${run ?? ""} ${entry.reason ?? ""} ${entry.queue_id ?? ""} ${approvals.join(" ")}`.toLowerCase(),
     words: (
       <>
-        <Foreign text={who} className="font-medium" />{" "}
-        {entry.event === "QUEUE_ENQUEUE" && approvals.length > 0 ? <>had it queued, approved by {approvals.join(" and ")}: </> : <>{eventWord(entry.event)} </>}
+        {who !== "" && (
+          <>
+            <Foreign text={who} className="font-medium" /> {entry.event === "QUEUE_ENQUEUE" && approvals.length > 0 ? `had it queued, approved by ${approvals.join(" and ")}: ` : `${eventWord(entry.event)} `}
+          </>
+        )}
         {entry.queue_id ? (
           <Link to="/queue/$queueId" params={{ queueId: entry.queue_id }} className="quiet-link underline decoration-line">
             <Foreign text={task || entry.queue_id} />
           </Link>
         ) : null}
+        {who === "" && ` ${["QUEUE_HOLD", "QUEUE_REQUEUE", "QUEUE_STOP"].includes(entry.event) ? "was " : ""}${eventWord(entry.event)}`}
         {status !== undefined && <> as {status}</>}
         {run !== undefined && (
           <>

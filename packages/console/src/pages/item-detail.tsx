@@ -106,7 +106,7 @@ export function ItemDetail({ item, wide = false }: { item: Item; wide?: boolean 
       )}
       <div className={wide ? "grid items-start gap-4 lg:grid-cols-2" : "space-y-4"}>
         <div className="min-w-0 space-y-4">
-          <Card title={item.status === "PENDING" ? "What will happen" : "What it does"}>
+          <Card title={effectTitle(item.status)}>
             {effect === undefined ? (
               <p className="text-muted">{source.isError ? "Its source run cannot be read any more." : "…"}</p>
             ) : (
@@ -217,6 +217,12 @@ export function ItemDetail({ item, wide = false }: { item: Item; wide?: boolean 
       </div>
     </div>
   );
+}
+
+function effectTitle(status: string): string {
+  if (status === "PENDING") return "What will happen";
+  if (status === "CLAIMED") return "What is happening";
+  return status === "CANCELLED" || status === "EXPIRED" ? "What would have happened" : "What was asked for";
 }
 
 /** The way of an item: what is behind it, where it is, what may come. */

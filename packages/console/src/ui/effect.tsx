@@ -41,7 +41,7 @@ function permission(name: string, value: unknown): { words: string; wide: boolea
     return { words: `files: ${said}`, wide: true };
   }
   if (name === "shell") return { words: said === "never" ? "no shell of its own" : `shell: ${said}`, wide: said !== "never" };
-  if (name === "mcp_tools") return { words: `tools: ${said}`, wide: false };
+  if (name === "mcp_tools") return { words: said === "" ? "no tools" : `tools: ${said}`, wide: false };
   return { words: `${name}: ${said}`, wide: false };
 }
 
