@@ -83,7 +83,7 @@ async function looked(who, name, path) {
       throw new Error(`${name}: ${await page.locator("body").innerText()}`, { cause: caught });
     });
   // Until nothing is being fetched any more; streams stay open, so the network never falls silent.
-  await page.waitForFunction(() => !/Loading|^\s*…\s*$/m.test(document.querySelector("main")?.textContent ?? "Loading"));
+  await page.waitForFunction(() => !/Loading|reading…|^\s*…\s*$/m.test(document.querySelector("main")?.textContent ?? "Loading"));
   for (const width of WIDTHS) {
     await page.setViewportSize({ width, height: 860 });
     // Two frames: one in which the width is told, one in which what follows from it is drawn.

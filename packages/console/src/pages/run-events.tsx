@@ -64,7 +64,7 @@ function useEvents(runId: string): { rows: readonly Row[]; loading: boolean; err
         timer ??= setTimeout(() => {
           if (loading) waitForQuiet(QUIET_MS);
           show();
-        }, 200);
+        }, rows.length < 100 ? 20 : 200);
       }
     };
     // A run that wrote nothing says nothing at all.

@@ -223,16 +223,18 @@ function Diff({ runId }: { runId: string }) {
         ) : (
           <Card
             flush
-            title={counted(data.files.length, "file")}
+            title={data.files.length === 0 ? "What the run changed" : counted(data.files.length, "file")}
             aside={<Copy text={data.diff} label="Copy the patch" />}
           >
-            <ul className="border-b border-line px-3 py-1.5">
-              {data.files.map((file) => (
-                <li key={file}>
-                  <Foreign text={file} mono />
-                </li>
-              ))}
-            </ul>
+            {data.files.length > 0 && (
+              <ul className="border-b border-line px-3 py-1.5">
+                {data.files.map((file) => (
+                  <li key={file}>
+                    <Foreign text={file} mono />
+                  </li>
+                ))}
+              </ul>
+            )}
             {data.truncated === true && <p className="px-3 py-1 text-attention-ink">! It is longer than what is shown here.</p>}
             <UnifiedDiff diff={data.diff} label="What the run changed" />
           </Card>
