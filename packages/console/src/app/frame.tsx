@@ -127,9 +127,9 @@ function Principal() {
   };
   return (
     <Menu.Root>
-      <Menu.Trigger ref={trigger} className="max-w-56 truncate rounded-md px-2 py-1 hover:bg-panel" title={session.principal}>
+      <Menu.Trigger ref={trigger} className="ml-auto max-w-56 truncate lg:ml-0 rounded-md px-2 py-1 hover:bg-panel" title={session.principal}>
         {nameOf(session.principal)}
-        {role !== undefined && <span className="text-muted"> ({role})</span>}
+        {role !== undefined && <span className="text-muted max-sm:sr-only"> ({role})</span>}
         <span aria-hidden="true"> ▾</span>
       </Menu.Trigger>
       <Menu.Portal container={near}>

@@ -105,7 +105,7 @@ export function GateFacts({ standing, ask }: { standing: Standing; ask: (asked: 
             Nothing on this page can switch it on: that is done where the server is started, by whoever is trusted there.
           </p>
           <div className="mt-1 flex flex-wrap items-center gap-2">
-            <code className="font-mono text-sm break-all">{HOW_TO_OPEN}</code>
+            <code className="font-mono text-sm">{HOW_TO_OPEN}</code>
             <Copy text={HOW_TO_OPEN} label="Copy" />
           </div>
         </div>

@@ -88,7 +88,7 @@ export function Login({ login, onDone }: { login: string | undefined; onDone: ()
         </p>
         <p>
           A token of your own, so that your decisions carry your name:{" "}
-          <code className="font-mono break-all text-ink">cortexpilot token create --name NAME --kind operator --role OPS</code>
+          <code className="font-mono text-ink">cortexpilot token create --name NAME --kind operator --role OPS</code>
         </p>
       </section>
     </main>

@@ -94,6 +94,8 @@ export class QueueStore {
         for await (const { event, data } of client.queue.watch({ signal, onState })) {
           if (this.#live.state !== "live") this.#say({ state: "live", since: Date.now(), why: "" });
           if (event === "queue_head" || event === "reset") {
+            // Another ledger took this one's place: what is held is of the one before.
+            if (event === "reset") this.#items.clear();
             void this.#load(signal);
           } else {
             if (data.item !== null) this.put(data.item);

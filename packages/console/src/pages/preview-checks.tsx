@@ -114,7 +114,7 @@ function Check({ gate, open, preview, said }: { gate: Gate; open: boolean | null
           {row !== undefined && <p className="text-muted">Opened by {row.openedBy}.</p>}
           {gate.code === "MUTATION_GATE_CLOSED" && (
             <p className="flex flex-wrap items-center gap-2">
-              <code className="font-mono break-all">{HOW_TO_OPEN}</code>
+              <code className="font-mono">{HOW_TO_OPEN}</code>
               <Copy text={HOW_TO_OPEN} label="Copy" />
             </p>
           )}

@@ -176,12 +176,12 @@ export function Events({ runId, running, view, q }: { runId: string; running: bo
                     <Line text={JSON.stringify(row.event)} mono />
                   ) : (
                     <>
-                      <span className="w-16 shrink-0 text-right font-mono text-sm text-muted" title={row.ts}>
+                      <span className="w-10 shrink-0 text-right font-mono sm:w-16 text-sm text-muted" title={row.ts}>
                         {row.ms === undefined ? "–" : `+${((row.ms - first) / 1000).toFixed(1)}`}
                       </span>
                       {shownAs === "timeline" ? <Bar row={row} next={rows[row.at + 1]} first={first} last={last} /> : null}
-                      <Line text={row.name} className="w-56 max-w-[45%] shrink-0 font-medium" />
-                      <Line text={row.about} className="text-muted" />
+                      <Line text={row.name} className="grow font-medium sm:w-56 sm:shrink-0 sm:grow-0" />
+                      <Line text={row.about} className="hidden grow text-muted sm:block" />
                     </>
                   )}
                 </button>
@@ -220,7 +220,7 @@ function Bar({ row, next, first, last }: { row: Row; next: Row | undefined; firs
   const from = row.ms === undefined ? 0 : ((row.ms - first) / span) * 100;
   const to = next?.ms === undefined ? from : ((next.ms - first) / span) * 100;
   return (
-    <svg viewBox="0 0 100 8" preserveAspectRatio="none" className="h-2 w-28 shrink-0 sm:w-48" aria-hidden="true">
+    <svg viewBox="0 0 100 8" preserveAspectRatio="none" className="h-2 w-14 shrink-0 sm:w-48" aria-hidden="true">
       <rect x="0" y="3" width="100" height="2" className="fill-line" />
       <rect x={Math.min(99, from)} y="1" width={Math.max(1, to - from)} height="6" className="fill-active-edge" />
     </svg>

@@ -148,7 +148,7 @@ function Snippet({ text, about }: { text: string; about: string }) {
   return (
     <div>
       <div className="scroller flex items-start gap-2 rounded-md border border-line bg-panel p-2" tabIndex={0} role="group" aria-label="To copy">
-        <code className="min-w-0 grow font-mono text-sm whitespace-pre-wrap break-all">{text}</code>
+        <code className="min-w-0 grow font-mono text-sm whitespace-pre-wrap">{text}</code>
         <Copy text={text} label="Copy" />
       </div>
       <p className="mt-0.5 text-sm text-muted">{about}</p>

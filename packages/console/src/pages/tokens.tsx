@@ -118,7 +118,7 @@ export function Tokens() {
         </Loaded>
         {(tokens.data?.length ?? 0) > 0 && (
           <p className="flex flex-wrap items-center gap-2 text-sm text-muted">
-            A new one is made on the command line, where it is shown once: <code className="font-mono break-all">{make}</code>
+            A new one is made on the command line, where it is shown once: <code className="font-mono">{make}</code>
             <Copy text={make} label="Copy" />
           </p>
         )}
