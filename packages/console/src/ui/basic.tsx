@@ -135,7 +135,6 @@ export function Foreign({ text, mono = false, className }: { text: string; mono?
     <bdi className={cx("foreign", mono && "font-mono text-sm", className)}>
       {pieces(text).map((piece, at) =>
         piece.escaped ? (
-          // biome-ignore lint: pieces have no identity but their place
           <span key={at} className="escape" title="a character that acts on text or hides in it, written out">
             {piece.text}
           </span>
