@@ -39,6 +39,11 @@ step("generated files are what is made now", "tools/generate.mjs", "--check");
 step("what was built before is gone", tsc, "--build", "--clean", "frontend-api-client/tests", "frontend-shared/tests");
 const built = step("sources and tests compile", tsc, "--build", "frontend-api-client/tests", "frontend-shared/tests");
 
+if (built && step("the console compiles", tsc, "--noEmit", "-p", "console")) {
+  // Its pages have tests of their own (console/tools/test.mjs), which need a browser; this much needs none.
+  step("the console that is checked in is what it is built to", "--test", "--test-name-pattern", "byte for byte|nothing in it is inline", "console/tests/size.test.mjs");
+}
+
 if (built) {
   const tests = ["tests", "frontend-api-client/build", "frontend-shared/build"].flatMap((dir) =>
     readdirSync(resolve(home, dir))

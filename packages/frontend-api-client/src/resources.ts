@@ -125,18 +125,21 @@ export class Runs {
     return get(this.#transport, "events_list", {}, query, options);
   }
 
-  /** A run's events as they are written, from the last `limit` on (200 unless said) or after `since`. */
+  /**
+   * A run's events as they are written, from the last `limit` on (200 unless said) or after `since`; with `tail: false` from
+   * the first on.
+   */
   watch(
     runId: string,
-    options: StreamOptions & { since?: string; limit?: number } = {},
+    options: StreamOptions & { since?: string; limit?: number; tail?: boolean } = {},
   ): AsyncGenerator<RunStreamEvent, void, undefined> {
-    const { since, limit } = options;
+    const { since, limit, tail } = options;
     return watch<RunStreamEvent>(this.#transport, {
       call: {
         operation: "run_events_stream",
         path: READS.run_events_stream,
         params: { run_id: runId },
-        query: { since, limit },
+        query: { since, limit, tail },
       },
       options,
     });
