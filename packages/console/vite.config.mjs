@@ -8,6 +8,8 @@ import tailwindcss from "@tailwindcss/vite";
 import { themeCss } from "@cortexpilot/frontend-shared";
 import { defineConfig } from "vite";
 
+import { record } from "./tools/record.mjs";
+
 /** The colours of the states, as `frontend-shared` has them: one table for every screen, tested there for contrast. */
 function stateColours() {
   const id = "virtual:state-colours.css";
@@ -18,10 +20,21 @@ function stateColours() {
   };
 }
 
-export default defineConfig({
-  plugins: [stateColours(), tailwindcss()],
+/**
+ * What belongs to the control plane, while `npm run dev -w console` serves the sources: passed on to the one that CORTEXPILOT_DEV_BACKEND
+ * names, as if the page came from there. For work on pages alone: the policy that the binary sends is not in force here.
+ */
+function proxied() {
+  const backend = process.env.CORTEXPILOT_DEV_BACKEND ?? "http://127.0.0.1:8000";
+  const target = { target: backend, changeOrigin: true, headers: { origin: new URL(backend).origin } };
+  return { host: "127.0.0.1", proxy: { "/api": target, "/health": target, "/readyz": target } };
+}
+
+export default defineConfig(({ command }) => ({
+  plugins: [stateColours(), tailwindcss(), record()],
   // One origin serves console and control plane, at its root.
   base: "/",
+  ...(command === "serve" ? { server: proxied() } : {}),
   build: {
     outDir: "dist",
     emptyOutDir: true,
@@ -48,4 +61,4 @@ export default defineConfig({
       },
     },
   },
-});
+}));

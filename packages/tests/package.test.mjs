@@ -25,6 +25,7 @@ const BUDGETS = [
   ["@cortexpilot/frontend-api-client", "*", 7_000],
   ["@cortexpilot/frontend-api-client/queue-operator", "*", 1_000],
   ["@cortexpilot/frontend-api-client/operator", "*", 1_000],
+  ["@cortexpilot/frontend-api-client/session", "*", 1_000],
   // The whole protocol of workers, with the check of a contract's digest.
   ["@cortexpilot/frontend-api-client/worker", "*", 1_500],
   ["@cortexpilot/frontend-shared", "{ moment, lookOf, QUEUE_STATUS }", 1_500],
@@ -89,6 +90,7 @@ const CONSUMER = `
 import { createControlPlaneClient, isControlPlaneError, type QueueStreamEvent } from "@cortexpilot/frontend-api-client";
 import { enqueueFromRun, previewEnqueueFromRun } from "@cortexpilot/frontend-api-client/queue-operator";
 import { approveRequest } from "@cortexpilot/frontend-api-client/operator";
+import { currentSession, signIn, signOut, takeLogin } from "@cortexpilot/frontend-api-client/session";
 import { claimNext } from "@cortexpilot/frontend-api-client/worker";
 import { ERRORS, type Schema } from "@cortexpilot/frontend-api-contract";
 import { QUEUE_STATUS, lookOf } from "@cortexpilot/frontend-shared";
@@ -115,6 +117,12 @@ export async function use(): Promise<void> {
   } catch (caught) {
     if (isControlPlaneError(caught, "SELF_APPROVAL")) console.log(ERRORS[caught.code as "SELF_APPROVAL"].status);
   }
+  const login = takeLogin();
+  const session = login === undefined ? await currentSession(client) : await signIn(client, { login });
+  const ends: string | null = session.expires_at;
+  // @ts-expect-error one of the two
+  await signIn(client, {});
+  if (ends !== null) await signOut(client, { everywhere: true });
   const events: AsyncIterable<QueueStreamEvent> = client.queue.watch();
   for await (const event of events) if (event.event === "queue_event") event.data.item?.status;
 }
@@ -204,7 +212,7 @@ test("every entry point is bundled for a browser without anything of Node, withi
 
 test("who imports the client alone carries no path that changes anything", async () => {
   const reads = await bundled("@cortexpilot/frontend-api-client", "*", false);
-  for (const write of ["from-run", "/cancel", "/approve", "/reject", "/freeze", "/revoke", "/claim", "/complete", "/heartbeat", "/release", "/stop", "/requeue", "/pause", "/presence"]) {
+  for (const write of ["from-run", "/cancel", "/approve", "/reject", "/freeze", "/revoke", "/claim", "/complete", "/heartbeat", "/release", "/stop", "/requeue", "/pause", "/presence", "/api/session"]) {
     assert.ok(!reads.includes(write), write);
   }
   const operator = await bundled("@cortexpilot/frontend-api-client/queue-operator", "*", false);

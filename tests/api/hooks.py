@@ -5,7 +5,7 @@ import os
 import schemathesis
 
 #: What switches a stream's waiting for more off, in the spellings that are read, and what is refused anyway.
-STREAMS = {"run_events_stream", "queue_stream"}
+STREAMS = {"run_events_stream", "queue_stream", "decisions_stream"}
 WAITS = {"", "true", "1", "yes", "on", "t", "y"}
 
 

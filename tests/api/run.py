@@ -81,7 +81,7 @@ def each_right_request(binary, only, tally):
             name = operation.definition.raw["operationId"]
             try:
                 parts = state.right(operation, known)
-                headers = {"Authorization": f"Bearer {states.OPERATOR}"}
+                headers = {"Authorization": f"Bearer {states.OPERATOR}", **parts.pop("headers", {})}
                 if operation.method == "post":
                     headers["x-cortexpilot-role"] = "OPS"
                     parts.setdefault("body", {})

@@ -97,10 +97,12 @@ class State:
             "token_revoke": lambda: {"path_parameters": {"token_id": self.spare("gone")}, "body": REASON},
             "gate_freeze": lambda: {"body": REASON},
             "gate_unfreeze": lambda: {"body": REASON},
+            "session_create": lambda: {"body": {"token": OPERATOR}, "headers": {"x-cortexpilot-csrf": "1"}},
             "run_compare": lambda: {"query": {"with": "run_a"}},
             # A stream is asked for what is there, not for what may come.
             "run_events_stream": lambda: {"query": {"follow": "false"}},
             "queue_stream": lambda: {"query": {"follow": "false"}},
+            "decisions_stream": lambda: {"query": {"follow": "false"}},
         }
         made = makers.get(operation.definition.raw["operationId"], dict)()
         named = [parameter.name for parameter in operation.path_parameters]

@@ -67,6 +67,9 @@ pub(crate) fn check(workspace: &Workspace) -> Result<Report> {
             let deny = workspace.text("deny.toml")?.context("deny.toml is missing")?;
             let looked_at = licences::check(&resolved, &deny, &mut report)?;
             report.note(format!("{looked_at} crates state a licence; each was held against deny.toml"));
+            let listed = workspace.text(licences::CONSOLE)?;
+            let looked_at = licences::check_console(listed, &deny, &mut report)?;
+            report.note(format!("{looked_at} packages stand in the built console; the licence of each likewise"));
         }
         Err(error) => report.problem(
             "Cargo.lock",

@@ -1,5 +1,7 @@
-//! Generated documents: printed by the product itself, kept in the repository, compared on every check.
+//! Generated files, kept in the repository and compared on every check: documents, printed by the product itself; what the
+//! TypeScript packages are made from; the built console.
 
+mod console;
 pub(crate) mod packages;
 
 use std::path::Path;
@@ -50,6 +52,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         println!("gen: written   {file}");
     }
     packages::write(&workspace)?;
+    // After the packages: it is built from them.
+    console::write(&workspace)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -78,6 +82,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<Report> {
     }
     report.note(format!("{} documents", DOCUMENTS.len()));
     packages::check(workspace, &mut report)?;
+    console::check(workspace, &mut report)?;
     Ok(report)
 }
 

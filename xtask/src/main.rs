@@ -28,6 +28,7 @@ mod newcomer;
 mod promises;
 mod report;
 mod rust_source;
+mod screenshots;
 mod test;
 mod workspace;
 
@@ -46,7 +47,11 @@ const COMMANDS: &[Command] = &[
                 value: Some("TIER"),
                 about: "run one tier: core, clients, pg or web (may be repeated)",
             },
-            Opt { name: "--only", value: Some("SUITE"), about: "run one suite, see --list (may be repeated)" },
+            Opt {
+                name: "--only",
+                value: Some("SUITE"),
+                about: "run one suite, see --list, or one part of it, SUITE:PART (may be repeated)",
+            },
             Opt { name: "--all", value: None, about: "a tier whose tools cannot be had counts as a failure" },
             Opt { name: "--list", value: None, about: "print tiers and suites with what each needs, run nothing" },
         ],
@@ -63,13 +68,15 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "gen",
-        about: "Write the generated documents (or compare them with --check)",
+        about: "Write the generated files and build the console (or compare them with --check)",
         options: &[Opt {
             name: "--check",
             value: None,
             about: "write nothing; print the first line that differs in each document",
         }],
-        details: "The documents are printed by the product itself (`cortexpilot gen-doc NAME`), so they cannot say more than it does.",
+        details: "The documents are printed by the product itself (`cortexpilot gen-doc NAME`), so they cannot say more than it does. The\n\
+                  types of the packages and the console in packages/console/dist need Node with npm; without it they stay as they are,\n\
+                  and that is said. --check needs no Node.",
         run: generate::run,
     },
     Command {
@@ -228,6 +235,18 @@ const COMMANDS: &[Command] = &[
         run: fuzz::run,
     },
     Command {
+        name: "screenshots",
+        about: "Every page of the console at 320, 1024 and 1440 px, light and dark, with ordinary and hostile data",
+        options: &[
+            Opt { name: "--pictures", value: Some("DIR"), about: "also keep every picture at full size in DIR" },
+            Opt { name: "--sheets", value: Some("DIR"), about: "where the contact sheets go (default docs/console)" },
+        ],
+        details: "Drives the debug build with chromium, which as root is installed with apt-get. Fails where an element overflows\n\
+                  outside a marked scroller, a page scrolls sideways, or axe-core finds something. Writes one contact sheet for each\n\
+                  width, theme and kind of data; docs/console/README.md shows them. Look at them: that is what they are for.",
+        run: screenshots::run,
+    },
+    Command {
         name: "newcomer",
         about: "Clone HEAD into an empty HOME and do what README.md tells a newcomer to do",
         options: &[
@@ -245,7 +264,7 @@ const COMMANDS: &[Command] = &[
         ],
         details: "Runs the two commands marked `<!-- newcomer -->` in README.md, every command that `up --demo` printed, and\n\
                   those of the second tour; compares exit codes with 0; stops the server with SIGINT and looks for\n\
-                  processes and ports left behind.",
+                  processes and ports left behind. All but the tests happens without Node, `cargo install` included.",
         run: newcomer::run,
     },
 ];

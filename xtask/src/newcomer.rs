@@ -51,7 +51,15 @@ struct Place {
     environment: Vec<(OsString, OsString)>,
     /// Where the built `cortexpilot` lies.
     programs: PathBuf,
+    /// Programs that are called Node's and do nothing but say that they were called.
+    no_node: PathBuf,
 }
+
+/// What a newcomer who builds, installs and runs the product need not have: the console is checked in as it is built.
+const NODE: [&str; 4] = ["node", "npm", "npx", "corepack"];
+
+/// Written when one of them is called.
+const CALLED: &str = "called";
 
 /// `cargo xtask newcomer`.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
@@ -74,10 +82,11 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let mut steps = Vec::new();
     serve_and_follow(&place, &first, &mut steps)?;
     repeat_the_tour(&place, &readme, &mut steps)?;
+    install(&place, debug, &mut steps)?;
     if args.has("--skip-tests") {
         println!("not run, as asked: {second}");
     } else {
-        run_step(&place, &second, TESTS_LIMIT, &mut steps)?;
+        run_in(place.tests(&second), &second, TESTS_LIMIT, &mut steps)?;
         nothing_left(&place, "after the tests", &mut steps);
     }
     Ok(finish(&steps))
@@ -124,21 +133,43 @@ fn clone(workspace: &Workspace, target: Option<PathBuf>) -> Result<Place> {
         println!("    {}={}", variable.to_string_lossy(), value.to_string_lossy());
     }
     let programs = built.join(if target.is_some() { "debug" } else { "release" });
-    Ok(Place { dir, clone, environment, programs })
+    let no_node = base.join("no-node");
+    without_node(&no_node)?;
+    Ok(Place { dir, clone, environment, programs, no_node })
+}
+
+/// Programs that stand before the machine's own in PATH.
+fn without_node(dir: &Path) -> Result<()> {
+    std::fs::create_dir(dir).context("the directory of programs that are not there cannot be made")?;
+    let called = dir.join(CALLED);
+    for name in NODE {
+        let script =
+            format!("#!/bin/sh\necho {name} >> '{}'\necho '{name}: not here' >&2\nexit 127\n", called.display());
+        let program = dir.join(name);
+        std::fs::write(&program, script).with_context(|| format!("{} cannot be written", program.display()))?;
+        output(Command::new("chmod").arg("755").arg(&program))?;
+    }
+    Ok(())
 }
 
 impl Place {
-    /// A shell command in the clone, with the built program in PATH where a newcomer would have put it.
+    /// A shell command in the clone, with the built program in PATH where a newcomer would have put it, and without Node.
     fn shell(&self, command: &str) -> Command {
+        self.shell_with(command, &[&self.programs, &self.no_node])
+    }
+
+    /// The same on a machine that may have Node: tests use it where it is.
+    fn tests(&self, command: &str) -> Command {
+        self.shell_with(command, &[&self.programs])
+    }
+
+    fn shell_with(&self, command: &str, before: &[&Path]) -> Command {
         let mut shell = Command::new("bash");
         shell.args(["-c", command]).current_dir(&self.clone).env_clear().envs(self.environment.iter().cloned());
-        let mut path = self.programs.clone().into_os_string();
-        for (variable, value) in &self.environment {
-            if variable == "PATH" {
-                path.push(":");
-                path.push(value);
-            }
-        }
+        let of_machine =
+            self.environment.iter().filter(|(variable, _)| variable == "PATH").map(|(_, value)| value.as_os_str());
+        let path: Vec<_> = before.iter().map(|dir| dir.as_os_str()).chain(of_machine).collect();
+        let path = path.join(std::ffi::OsStr::new(":"));
         shell.env("PATH", path).stdin(Stdio::null());
         shell
     }
@@ -249,14 +280,32 @@ fn repeat_the_tour(place: &Place, readme: &str, steps: &mut Vec<Step>) -> Result
     Ok(())
 }
 
+/// Installs the product from the clone and starts what was installed. Nothing that was done so far may have asked for Node.
+fn install(place: &Place, debug: bool, steps: &mut Vec<Step>) -> Result<()> {
+    let shown = format!("cargo install --path crates/cortexpilot --locked{}", if debug { " --debug" } else { "" });
+    let to = place.base().join("installed");
+    let quoted = to.display();
+    let command = format!("{shown} --quiet --root '{quoted}' && '{quoted}/bin/cortexpilot' --version");
+    run_shown(place, &shown, &command, UNTIL_READY, steps)?;
+    let called = std::fs::read_to_string(place.no_node.join(CALLED)).unwrap_or_default();
+    let called: Vec<&str> = called.lines().collect();
+    let result = if called.is_empty() { "never called".to_owned() } else { format!("called: {}", called.join(", ")) };
+    steps.push(Step { name: "Node and npm".to_owned(), result, ok: called.is_empty(), time: Duration::ZERO });
+    Ok(())
+}
+
 fn run_step(place: &Place, command: &str, limit: Duration, steps: &mut Vec<Step>) -> Result<()> {
     run_shown(place, command, command, limit, steps)
 }
 
 fn run_shown(place: &Place, name: &str, command: &str, limit: Duration, steps: &mut Vec<Step>) -> Result<()> {
+    run_in(place.shell(command), name, limit, steps)
+}
+
+fn run_in(mut command: Command, name: &str, limit: Duration, steps: &mut Vec<Step>) -> Result<()> {
     println!("newcomer: $ {name}");
     let started = Instant::now();
-    let shown = show(&mut place.shell(command), limit)?;
+    let shown = show(&mut command, limit)?;
     steps.push(Step {
         name: name.to_owned(),
         result: shown.code.map_or("ended by a signal".to_owned(), |code| format!("exit code {code}")),
@@ -291,6 +340,19 @@ mod tests {
     use super::*;
 
     const FIRST: &str = "cargo run --release -- up --demo";
+
+    #[test]
+    fn whoever_calls_node_gets_nothing_and_is_told_of() {
+        let dir = tempfile::tempdir().unwrap();
+        let bare = dir.path().join("no-node");
+        without_node(&bare).unwrap();
+        assert!(!bare.join(CALLED).exists());
+        let shell = |command: &str| Command::new("/bin/sh").args(["-c", command]).env("PATH", &bare).output().unwrap();
+        for (command, code) in [("node --version", 127), ("npm ci || exit 3", 3)] {
+            assert_eq!(shell(command).status.code(), Some(code), "{command}");
+        }
+        assert_eq!(std::fs::read_to_string(bare.join(CALLED)).unwrap(), "node\nnpm\n");
+    }
 
     #[test]
     fn the_marked_block_gives_the_two_commands() {

@@ -1,9 +1,11 @@
 //! `cargo xtask test`: suites in tiers. A tier is what a suite needs beyond Rust; what cannot run is said, never passed over.
 
 mod apt;
+pub(crate) mod chromium;
 mod clients;
 pub(crate) mod clocked;
 mod conformance;
+mod console;
 mod install;
 pub(crate) mod junit;
 pub(crate) mod mounted;
@@ -37,7 +39,7 @@ const TIERS: &[(Tier, &str, &str)] = &[
     (Tier::Core, "core", "Rust and Python alone, and bubblewrap for the tests of the sandbox"),
     (Tier::Clients, "clients", "foreign programs: MCP clients, installed below target/clients, strace and mount"),
     (Tier::Pg, "pg", "a PostgreSQL server of its own"),
-    (Tier::Web, "web", "Node with npm: the TypeScript packages"),
+    (Tier::Web, "web", "Node with npm: the TypeScript packages; and chromium: the operator console"),
 ];
 
 /// One suite: a command and how its result is counted.
@@ -49,6 +51,8 @@ struct Suite {
     /// What must be there for it to run.
     needs: &'static str,
     run: fn(&Workspace) -> Result<Ran>,
+    /// Runs one part of it, by name (`--only SUITE:PART`), where it has parts.
+    part: Option<fn(&Workspace, &str) -> Result<Ran>>,
 }
 
 /// Every suite. A new one is one entry here and the function it names.
@@ -60,6 +64,7 @@ const SUITES: &[Suite] = &[
         command: "cargo nextest run --workspace --test it --profile ci -E 'package(cortexpilot-work) & test(/^sandboxed::/)'",
         needs: "bubblewrap, as root installed with apt-get; Linux 6.12 or newer with Landlock and seccomp",
         run: sandbox::run,
+        part: None,
     },
     Suite {
         name: "nextest",
@@ -67,6 +72,7 @@ const SUITES: &[Suite] = &[
         command: "cargo nextest run --workspace --profile ci -E 'not binary(/^(traced|mounted)$/) & not test(/^(clocked_|sandboxed::)/)'",
         needs: "cargo-nextest; without it `cargo test --workspace` runs instead",
         run: rust::nextest,
+        part: None,
     },
     Suite {
         name: "doctest",
@@ -74,6 +80,7 @@ const SUITES: &[Suite] = &[
         command: "cargo test --workspace --doc",
         needs: "nothing more",
         run: rust::doctest,
+        part: None,
     },
     Suite {
         name: "conformance",
@@ -81,6 +88,7 @@ const SUITES: &[Suite] = &[
         command: "python3 tests/conformance/run.py --binary target/debug/cortexpilot …",
         needs: "npm, the npm registry for the first installation, python3",
         run: conformance::run,
+        part: None,
     },
     Suite {
         name: "python-sdk",
@@ -88,6 +96,7 @@ const SUITES: &[Suite] = &[
         command: "python3 tests/clients/run.py --binary target/debug/cortexpilot --client python-1|python-2",
         needs: "python3 with venv, and PyPI for the first installation",
         run: clients::python_sdk,
+        part: None,
     },
     Suite {
         name: "fastmcp",
@@ -95,6 +104,7 @@ const SUITES: &[Suite] = &[
         command: "python3 tests/clients/run.py --binary target/debug/cortexpilot --client fastmcp",
         needs: "python3 with venv, and PyPI for the first installation",
         run: clients::fastmcp,
+        part: None,
     },
     Suite {
         name: "typescript-sdk",
@@ -102,6 +112,7 @@ const SUITES: &[Suite] = &[
         command: "python3 tests/clients/run.py --binary target/debug/cortexpilot --client typescript-1|typescript-2 …",
         needs: "npm, python3 with venv, the npm registry and PyPI for the first installation",
         run: clients::typescript,
+        part: None,
     },
     Suite {
         name: "inspector",
@@ -109,6 +120,7 @@ const SUITES: &[Suite] = &[
         command: "python3 tests/clients/run.py --binary target/debug/cortexpilot --client inspector …",
         needs: "npm, python3 with venv, the npm registry and PyPI for the first installation",
         run: clients::inspector,
+        part: None,
     },
     Suite {
         name: "install",
@@ -116,6 +128,7 @@ const SUITES: &[Suite] = &[
         command: "python3 tests/clients/install.py --binary target/debug/cortexpilot …",
         needs: "npm, python3 with venv, the npm registry and PyPI for the first installation (about 700 MB)",
         run: install::run,
+        part: None,
     },
     Suite {
         name: "schemathesis",
@@ -123,6 +136,7 @@ const SUITES: &[Suite] = &[
         command: "python3 tests/api/run.py --binary target/debug/cortexpilot",
         needs: "python3 with venv, and PyPI for the first installation",
         run: schemathesis::run,
+        part: None,
     },
     Suite {
         name: "traced",
@@ -130,6 +144,7 @@ const SUITES: &[Suite] = &[
         command: "cargo nextest run --workspace --test traced --profile ci",
         needs: "strace, and a machine on which a process may be traced; as root it is installed with apt-get",
         run: traced::run,
+        part: None,
     },
     Suite {
         name: "mounted",
@@ -137,6 +152,7 @@ const SUITES: &[Suite] = &[
         command: "cargo nextest run --workspace --test mounted --profile ci",
         needs: "a machine on which a tmpfs may be mounted, which takes root",
         run: mounted::run,
+        part: None,
     },
     Suite {
         name: "clocked",
@@ -144,6 +160,7 @@ const SUITES: &[Suite] = &[
         command: "cargo nextest run --workspace --test workers --profile ci -E 'test(/^clocked_/)'",
         needs: "libfaketime, which makes a process's clock jump; as root it is installed with apt-get",
         run: clocked::run,
+        part: None,
     },
     Suite {
         name: "packages",
@@ -151,6 +168,15 @@ const SUITES: &[Suite] = &[
         command: "node packages/tools/test.mjs --binary target/debug/cortexpilot",
         needs: "node 20 or newer with npm, and the npm registry for the first installation",
         run: packages::run,
+        part: None,
+    },
+    Suite {
+        name: "console",
+        tier: Tier::Web,
+        command: "node packages/console/tools/test.mjs --binary target/debug/cortexpilot",
+        needs: "node 20.19 or newer with npm, the npm registry for the first installation, chromium, as root installed with apt-get",
+        run: console::run,
+        part: Some(console::part),
     },
 ];
 
@@ -178,6 +204,8 @@ struct Counts {
 /// A suite's place in the summary.
 struct Outcome<'a> {
     suite: &'a Suite,
+    /// The part that ran, if not all of it.
+    part: Option<&'a str>,
     ran: Ran,
     time: Duration,
 }
@@ -201,10 +229,14 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         return Ok(ExitCode::FAILURE);
     }
     let mut outcomes = Vec::new();
-    for suite in chosen {
-        println!("── {}: {}", suite.name, suite.command);
+    for Chosen { suite, part } in chosen {
+        println!("── {}: {}", named(suite, part), suite.command);
         let started = Instant::now();
-        let ran = (suite.run)(&workspace).unwrap_or_else(|error| {
+        let ran = match (part, suite.part) {
+            (Some(part), Some(run)) => run(&workspace, part),
+            (Some(_), None) | (None, _) => (suite.run)(&workspace),
+        };
+        let ran = ran.unwrap_or_else(|error| {
             println!("error: {error:#}");
             Ran::Counted(Counts {
                 failed: 1,
@@ -212,15 +244,26 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
                 ..Counts::default()
             })
         });
-        outcomes.push(Outcome { suite, ran, time: started.elapsed() });
+        outcomes.push(Outcome { suite, part, ran, time: started.elapsed() });
     }
     let (summary, failed) = summary(&outcomes, must_run);
     print!("{summary}");
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// A suite, or one part of it.
+struct Chosen<'a> {
+    suite: &'static Suite,
+    part: Option<&'a str>,
+}
+
+/// `SUITE`, or `SUITE:PART`.
+fn named(suite: &Suite, part: Option<&str>) -> String {
+    part.map_or_else(|| suite.name.to_owned(), |part| format!("{}:{part}", suite.name))
+}
+
 /// The suites that the options name; without options all of them.
-fn choose(tiers: &[&str], only: &[&str]) -> Result<Vec<&'static Suite>> {
+fn choose<'a>(tiers: &[&str], only: &[&'a str]) -> Result<Vec<Chosen<'a>>> {
     for tier in tiers {
         let Some((known, name, _)) = TIERS.iter().find(|(_, name, _)| name == tier) else {
             let names: Vec<&str> = TIERS.iter().map(|(_, name, _)| *name).collect();
@@ -230,17 +273,27 @@ fn choose(tiers: &[&str], only: &[&str]) -> Result<Vec<&'static Suite>> {
             bail!("tier `{name}` has no suites yet: there is nothing to run (see `cargo xtask test --list`)");
         }
     }
+    let mut asked = Vec::new();
     for name in only {
-        if !SUITES.iter().any(|suite| suite.name == *name) {
+        let (whole, part) = name.split_once(':').map_or((*name, None), |(whole, part)| (whole, Some(part)));
+        let Some(suite) = SUITES.iter().find(|suite| suite.name == whole) else {
             let names: Vec<&str> = SUITES.iter().map(|suite| suite.name).collect();
-            bail!("`{name}` is not a suite. Suites: {}", names.join(", "));
+            bail!("`{whole}` is not a suite. Suites: {}", names.join(", "));
+        };
+        if part.is_some() && suite.part.is_none() {
+            bail!("suite `{whole}` has no parts: `--only {whole}`");
         }
+        asked.push((suite.name, part));
     }
-    let chosen: Vec<&Suite> = SUITES
-        .iter()
-        .filter(|suite| tiers.is_empty() || tiers.contains(&tier_name(suite.tier)))
-        .filter(|suite| only.is_empty() || only.contains(&suite.name))
-        .collect();
+    let of_tier = SUITES.iter().filter(|suite| tiers.is_empty() || tiers.contains(&tier_name(suite.tier)));
+    let mut chosen = Vec::new();
+    for suite in of_tier {
+        if asked.is_empty() {
+            chosen.push(Chosen { suite, part: None });
+        }
+        let parts = asked.iter().filter(|(name, _)| *name == suite.name);
+        chosen.extend(parts.map(|(_, part)| Chosen { suite, part: *part }));
+    }
     if chosen.is_empty() {
         bail!("no suite of `{}` is in tier `{}`: nothing to run", only.join(", "), tiers.join(", "));
     }
@@ -287,11 +340,12 @@ fn summary(outcomes: &[Outcome<'_>], must_run: bool) -> (String, usize) {
                 }
                 Ran::NotRun(reason) => {
                     failed += usize::from(must_run);
-                    not_run.push(format!("{name}/{}: {reason}", outcome.suite.name));
+                    not_run.push(format!("{name}/{}: {reason}", named(outcome.suite, outcome.part)));
                     format!("NOT RUN: {reason}")
                 }
             };
-            text.push_str(&format!("  {:<14} {:>7.1} s  {said}\n", outcome.suite.name, outcome.time.as_secs_f64()));
+            let shown = named(outcome.suite, outcome.part);
+            text.push_str(&format!("  {shown:<14} {:>7.1} s  {said}\n", outcome.time.as_secs_f64()));
         }
     }
     let slowest = slowest(outcomes);
@@ -359,8 +413,8 @@ fn counted(output: &str) -> (usize, usize) {
 mod tests {
     use super::*;
 
-    fn names(tiers: &[&str], only: &[&str]) -> Vec<&'static str> {
-        choose(tiers, only).unwrap().into_iter().map(|suite| suite.name).collect()
+    fn names(tiers: &[&str], only: &[&str]) -> Vec<String> {
+        choose(tiers, only).unwrap().into_iter().map(|chosen| named(chosen.suite, chosen.part)).collect()
     }
 
     #[test]
@@ -368,11 +422,18 @@ mod tests {
         assert_eq!(names(&[], &[]).len(), SUITES.len());
         assert_eq!(names(&["core"], &[]), ["sandbox", "nextest", "doctest"]);
         assert_eq!(names(&[], &["doctest"]), ["doctest"]);
+        assert_eq!(names(&["web"], &[]), ["packages", "console"]);
+        assert_eq!(
+            names(&[], &["console:apply", "doctest", "console:size"]),
+            ["doctest", "console:apply", "console:size"]
+        );
         for (tiers, only, wanted) in [
             (vec!["cor"], vec![], "Tiers: core, clients, pg, web"),
             (vec!["pg"], vec![], "has no suites yet"),
             (vec![], vec!["nexttest"], "Suites: sandbox, nextest"),
             (vec!["clients"], vec!["nextest"], "nothing to run"),
+            (vec![], vec!["nextest:a"], "has no parts"),
+            (vec!["core"], vec!["console:a"], "nothing to run"),
         ] {
             let message = choose(&tiers, &only).err().unwrap().to_string();
             assert!(message.contains(wanted), "{message}");
@@ -389,7 +450,7 @@ mod tests {
 
     fn outcome(name: &str, ran: Ran) -> Outcome<'static> {
         let suite = SUITES.iter().find(|suite| suite.name == name).unwrap();
-        Outcome { suite, ran, time: Duration::from_millis(1500) }
+        Outcome { suite, part: None, ran, time: Duration::from_millis(1500) }
     }
 
     fn counts(passed: usize, failed: usize) -> Ran {

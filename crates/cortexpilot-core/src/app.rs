@@ -28,6 +28,8 @@ pub mod govern;
 
 pub mod identity;
 
+pub mod session;
+
 pub mod work;
 
 pub mod review;

@@ -7,6 +7,8 @@ pub mod id;
 
 pub mod token;
 
+pub mod session;
+
 pub mod principal;
 
 pub mod run;

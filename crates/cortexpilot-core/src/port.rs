@@ -18,9 +18,10 @@ use crate::domain::gate::{EnqueueFacts, EnqueueQuery};
 use crate::domain::governance::{ApprovalFilter, GovernanceFacts, GovernanceQuery};
 use crate::domain::id::{QueueItemId, Sha256Digest};
 use crate::domain::lease::{Beat, ClaimQuery, ClaimStanding, HeartbeatAnswer, Next, WorkerPresence};
-use crate::domain::listing::{FileProblem, QueueFilter, QueueListing};
+use crate::domain::listing::{FileProblem, QueueCounts, QueueFilter, QueueListing, Slice};
 use crate::domain::queue::QueueItem;
 use crate::domain::refusal::Refusal;
+use crate::domain::session::{EndSessions, SessionKey, SessionRecord};
 use crate::domain::token::TokenRecord;
 use lines::{LedgerLine, LinesPage, LinesQuery};
 
@@ -173,8 +174,13 @@ pub trait StoreRead: Send + Sync {
     fn enqueue_facts<'a>(&'a self, query: &'a EnqueueQuery) -> BoxFuture<'a, Result<EnqueueFacts, StoreError>>;
     /// One item.
     fn item<'a>(&'a self, id: &'a QueueItemId) -> BoxFuture<'a, Result<Option<QueueItem>, StoreError>>;
-    /// Items in enqueue order.
+    /// Items in enqueue order, or the newest first.
     fn items<'a>(&'a self, filter: &'a QueueFilter) -> BoxFuture<'a, Result<QueueListing, StoreError>>;
+    /// How many items there are at this moment. Asked often: it costs nothing that grows with the history.
+    fn counts(&self, now: Timestamp) -> BoxFuture<'_, Result<QueueCounts, StoreError>>;
+    /// What was done in each five minutes since this moment, in order, those left out in which nothing was; a day and five
+    /// minutes are known. The first may have begun before the moment. It costs nothing that grows with the history.
+    fn done_since(&self, since: Timestamp) -> BoxFuture<'_, Result<Vec<Slice>, StoreError>>;
     /// What operators decided.
     fn governance<'a>(&'a self, query: &'a GovernanceQuery) -> BoxFuture<'a, Result<GovernanceFacts, StoreError>>;
     /// Requests that people decide, in the order of asking, each with its position; and whether there are more.
@@ -200,6 +206,8 @@ pub trait StoreRead: Send + Sync {
     fn beat<'a>(&'a self, id: &'a QueueItemId) -> BoxFuture<'a, Result<Option<Beat>, StoreError>>;
     /// Every worker that said that it is there, by name; how long ago is in what it said.
     fn workers(&self) -> BoxFuture<'_, Result<Vec<WorkerPresence>, StoreError>>;
+    /// The session or one-time login under this key, over or not; whoever asks looks at its time.
+    fn session<'a>(&'a self, key: &'a SessionKey) -> BoxFuture<'a, Result<Option<SessionRecord>, StoreError>>;
 }
 
 /// A store: reads, and one way to change it.
@@ -229,6 +237,27 @@ pub trait Store: StoreRead {
     /// # Errors
     /// [`StoreError`].
     fn remove_presence<'a>(&'a self, worker: &'a str) -> BoxFuture<'a, Result<(), StoreError>>;
+
+    /// Keeps a session, or a one-time login. What is over by the moment at which it was made, and the oldest of its principal
+    /// beyond [`crate::domain::session::SESSIONS_OF_PRINCIPAL_MAX`], ends with that. Neither a line nor a flush: after a crash
+    /// it may be gone, and then somebody signs in once more.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn write_session(&self, key: SessionKey, record: SessionRecord) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// Takes a one-time login out of the store. Of all that ask for it at once, in whichever processes, one has it: that is
+    /// what makes it one-time.
+    ///
+    /// # Errors
+    /// [`StoreError`]; whether it can still be had then is not known.
+    fn take_login<'a>(&'a self, key: &'a SessionKey) -> BoxFuture<'a, Result<Option<SessionRecord>, StoreError>>;
+
+    /// Ends sessions, in every process from its next request on; with how many there were.
+    ///
+    /// # Errors
+    /// [`StoreError`]; some of them may have ended.
+    fn end_sessions(&self, which: EndSessions) -> BoxFuture<'_, Result<u64, StoreError>>;
 
     /// [`execute`](Self::execute) for a caller whose thread may be blocked until the answer is there, which takes a flush and
     /// sometimes more: a command line, a server of one client, never a thread that others wait for. A store that can

@@ -1,7 +1,7 @@
-//! What is kept beside the ledger: `leases/<queue_id>.json`, what a worker last said of its item, and `workers/<name>.json`,
-//! what it says of itself.
+//! What is kept beside the ledger: `leases/<queue_id>.json`, what a worker last said of its item, `workers/<name>.json`,
+//! what it says of itself, and `sessions/`, who is signed in ([`sessions`]).
 //!
-//! Neither is a line, and neither is ever synced: after a crash they may be gone, and that ends no lease, for whoever
+//! None is a line, and none is ever synced: after a crash they may be gone, and that ends no lease, for whoever
 //! watches then begins to count anew. Each file is replaced by a rename, so that a reader finds the old one or the new one.
 //! Processes that only read leave nothing behind.
 
@@ -22,6 +22,8 @@ use crate::disk::{self, Disk};
 use crate::follow::read_range;
 use crate::pins;
 use crate::state::unavailable;
+
+mod sessions;
 
 /// The directories' names in the runtime root.
 const LEASES: &str = "leases";
@@ -187,7 +189,11 @@ impl Keeper {
     /// read everything.
     pub(crate) fn tidy(&self, queue: &Queue) -> io::Result<()> {
         let claimed: HashSet<String> = queue.claimed().into_iter().map(|item| beat_name(item.queue_id())).collect();
-        for (dir, keeps) in [(self.root.join(LEASES), Some(&claimed)), (self.root.join(WORKERS), None)] {
+        for (dir, keeps) in [
+            (self.root.join(LEASES), Some(&claimed)),
+            (self.root.join(WORKERS), None),
+            (self.root.join(sessions::SESSIONS), None),
+        ] {
             for name in all_names(&dir)? {
                 let orphan = name.ends_with(".json") && keeps.is_some_and(|keeps| !keeps.contains(&name));
                 if orphan || name.ends_with(".tmp") {

@@ -7,8 +7,9 @@ use cortexpilot_core::domain::gate::{EnqueueFacts, EnqueueQuery};
 use cortexpilot_core::domain::governance::{ApprovalFilter, GovernanceFacts, GovernanceQuery};
 use cortexpilot_core::domain::id::{QueueItemId, Sha256Digest};
 use cortexpilot_core::domain::lease::{Beat, ClaimQuery, ClaimStanding, WorkerPresence};
-use cortexpilot_core::domain::listing::{QueueFilter, QueueListing};
+use cortexpilot_core::domain::listing::{QueueCounts, QueueFilter, QueueListing, Slice};
 use cortexpilot_core::domain::queue::QueueItem;
+use cortexpilot_core::domain::session::{SessionKey, SessionRecord};
 use cortexpilot_core::domain::token::TokenRecord;
 use cortexpilot_core::port::lines::{LedgerFile, LedgerLine, LinesPage, LinesQuery};
 use cortexpilot_core::port::{ApprovalListing, BoxFuture, StoreError, StoreHealth, StoreRead};
@@ -56,6 +57,14 @@ impl StoreRead for FileReader {
 
     fn items<'a>(&'a self, filter: &'a QueueFilter) -> BoxFuture<'a, Result<QueueListing, StoreError>> {
         self.answer(|shared| shared.list(filter))
+    }
+
+    fn counts(&self, now: Timestamp) -> BoxFuture<'_, Result<QueueCounts, StoreError>> {
+        self.answer(move |shared| Ok(shared.state.counts(now)))
+    }
+
+    fn done_since(&self, since: Timestamp) -> BoxFuture<'_, Result<Vec<Slice>, StoreError>> {
+        self.answer(move |shared| Ok(shared.state.done_since(since)))
     }
 
     fn governance<'a>(&'a self, query: &'a GovernanceQuery) -> BoxFuture<'a, Result<GovernanceFacts, StoreError>> {
@@ -125,6 +134,11 @@ impl StoreRead for FileReader {
     fn workers(&self) -> BoxFuture<'_, Result<Vec<WorkerPresence>, StoreError>> {
         let root = self.root.clone();
         Box::pin(waiting(move || Beside::of(&root).workers()))
+    }
+
+    fn session<'a>(&'a self, key: &'a SessionKey) -> BoxFuture<'a, Result<Option<SessionRecord>, StoreError>> {
+        // One small file, asked for with every request that a session signs in.
+        Box::pin(std::future::ready(Beside::of(&self.root).session(key)))
     }
 }
 

@@ -13,8 +13,9 @@ use cortexpilot_core::domain::gate::{EnqueueFacts, EnqueueQuery};
 use cortexpilot_core::domain::governance::{ApprovalFilter, GovernanceFacts, GovernanceQuery};
 use cortexpilot_core::domain::id::{QueueItemId, Sha256Digest};
 use cortexpilot_core::domain::lease::{Beat, ClaimQuery, ClaimStanding, HeartbeatAnswer, WorkerPresence};
-use cortexpilot_core::domain::listing::{QueueFilter, QueueListing};
+use cortexpilot_core::domain::listing::{QueueCounts, QueueFilter, QueueListing, Slice};
 use cortexpilot_core::domain::queue::QueueItem;
+use cortexpilot_core::domain::session::{EndSessions, SessionKey, SessionRecord};
 use cortexpilot_core::domain::token::TokenRecord;
 use cortexpilot_core::port::lines::{LedgerFile, LedgerLine, LinesPage, LinesQuery};
 use cortexpilot_core::port::{ApprovalListing, BoxFuture, Clock, Store, StoreError, StoreHealth, StoreRead};
@@ -318,6 +319,14 @@ impl StoreRead for FileStore {
         Box::pin(self.answer(|shared| shared.list(filter)))
     }
 
+    fn counts(&self, now: Timestamp) -> BoxFuture<'_, Result<QueueCounts, StoreError>> {
+        Box::pin(self.answer(move |shared| Ok(shared.state.counts(now))))
+    }
+
+    fn done_since(&self, since: Timestamp) -> BoxFuture<'_, Result<Vec<Slice>, StoreError>> {
+        Box::pin(self.answer(move |shared| Ok(shared.state.done_since(since))))
+    }
+
     fn governance<'a>(&'a self, query: &'a GovernanceQuery) -> BoxFuture<'a, Result<GovernanceFacts, StoreError>> {
         Box::pin(self.answer(|shared| Ok(shared.state.governance().facts(query))))
     }
@@ -386,6 +395,11 @@ impl StoreRead for FileStore {
         let root = self.root.clone();
         Box::pin(waiting(move || Beside::of(&root).workers()))
     }
+
+    fn session<'a>(&'a self, key: &'a SessionKey) -> BoxFuture<'a, Result<Option<SessionRecord>, StoreError>> {
+        // One small file, asked for with every request that a session signs in.
+        Box::pin(std::future::ready(Beside::of(&self.root).session(key)))
+    }
 }
 
 impl Store for FileStore {
@@ -410,6 +424,21 @@ impl Store for FileStore {
     fn remove_presence<'a>(&'a self, worker: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
         let (keeper, worker) = (self.keeper.clone(), worker.to_owned());
         Box::pin(waiting(move || keeper.remove_presence(&worker)))
+    }
+
+    fn write_session(&self, key: SessionKey, record: SessionRecord) -> BoxFuture<'_, Result<(), StoreError>> {
+        let keeper = self.keeper.clone();
+        Box::pin(waiting(move || keeper.write_session(&key, &record)))
+    }
+
+    fn take_login<'a>(&'a self, key: &'a SessionKey) -> BoxFuture<'a, Result<Option<SessionRecord>, StoreError>> {
+        let (keeper, key) = (self.keeper.clone(), *key);
+        Box::pin(waiting(move || keeper.take_login(&key)))
+    }
+
+    fn end_sessions(&self, which: EndSessions) -> BoxFuture<'_, Result<u64, StoreError>> {
+        let keeper = self.keeper.clone();
+        Box::pin(waiting(move || keeper.end_sessions(&which)))
     }
 
     fn execute_here(&self, command: Command) -> Answer {

@@ -1,7 +1,7 @@
 //! A file's bytes: whole, or as a stream that does not tell small files from large ones.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Cursor, IoSliceMut, Read};
+use std::io::{self, BufRead, BufReader, Cursor, IoSliceMut, Read, Seek as _, SeekFrom};
 
 use rustix::io::Errno;
 
@@ -91,6 +91,19 @@ impl Bytes {
             Err(What::TooLarge { .. }) => Self::of(file, u64::MAX, pace),
             Err(what) => Err(what),
         }
+    }
+
+    /// Of what stands behind a byte in an opened file of about `size` bytes. Of much only what is asked for is read.
+    pub(crate) fn behind(mut file: File, size: u64, offset: u64, pace: &Pace) -> Result<Self, What> {
+        let rest = size.saturating_sub(offset);
+        if rest <= HELD_MAX {
+            let bytes = range(&file, offset, usize::try_from(rest).unwrap_or(0), pace)?;
+            return Ok(Self::Held(Cursor::new(bytes), file));
+        }
+        pace.needs_patience()?;
+        file.seek(SeekFrom::Start(offset))
+            .map_err(|error| What::Io(Errno::from_io_error(&error).unwrap_or(Errno::IO)))?;
+        Ok(Self::Coming(BufReader::with_capacity(64 << 10, file)))
     }
 
     /// How long the file is now.

@@ -1,5 +1,6 @@
 //! A run's events: `events.jsonl`, one JSON object a line, read as a stream.
 
+use std::fs::File;
 use std::ops::ControlFlow;
 
 use serde_json::{Map, Value};
@@ -12,6 +13,7 @@ use crate::failure::Signal;
 use crate::json::{self, Keep, Member};
 use crate::lines::{Line, Lines};
 use crate::manifest::clip;
+use crate::pace::Pace;
 use crate::problem::{Problem, What};
 
 pub(crate) const EVENTS: &str = "events.jsonl";
@@ -25,6 +27,8 @@ const PROBLEM_LINES_MAX: usize = 20;
 pub(crate) struct EventLine<'a> {
     /// Counted from 1, blank lines included.
     pub(crate) number: u64,
+    /// How many bytes of what is walked over stand before its end, its newline included; of a line that was held.
+    pub(crate) end: u64,
     /// The line without its newline; empty when it was too long to be held.
     pub(crate) bytes: &'a [u8],
     /// The event, where the line is a JSON object; with `problem` set it is for showing only.
@@ -57,6 +61,18 @@ fn walk_with(dir: &Dir, keep: Keep, each: &mut dyn FnMut(EventLine<'_>) -> Contr
     };
     let mut lines = Lines::new(file, EVENT_LINE_BYTES_MAX, EVENTS_BYTES_MAX);
     walk_lines(&mut lines, keep, each)
+}
+
+/// Walks the events of what stands behind a byte until `each` breaks; lines are counted from there.
+pub(crate) fn walk_behind(
+    file: File,
+    size: u64,
+    offset: u64,
+    pace: &Pace,
+    mut each: impl FnMut(EventLine<'_>) -> ControlFlow<()>,
+) -> Result<(), What> {
+    let mut lines = Lines::new(Bytes::behind(file, size, offset, pace)?, EVENT_LINE_BYTES_MAX, EVENTS_BYTES_MAX);
+    walk_lines(&mut lines, Keep::All, &mut each)
 }
 
 /// Walks the events and their hash chain; gives what `each` could not see: breaks of the chain.
@@ -92,10 +108,14 @@ fn walk_lines(
     each: &mut dyn FnMut(EventLine<'_>) -> ControlFlow<()>,
 ) -> Result<(), What> {
     loop {
+        let before = lines.consumed();
         let Some((number, line)) = lines.next().map_err(|error| io_problem(&error))? else { return Ok(()) };
         let (line, last) = match line {
             Line::Whole { bytes, .. } if bytes.trim_ascii().is_empty() => continue,
-            Line::Whole { bytes, ended } => (read_line(number, bytes, ended, keep), false),
+            Line::Whole { bytes, ended } => {
+                let end = before + bytes.len() as u64 + u64::from(ended);
+                (EventLine { end, ..read_line(number, bytes, ended, keep) }, false)
+            }
             Line::TooLong => (unheld(number, What::LineTooLong { bytes: EVENT_LINE_BYTES_MAX }), false),
             Line::FileTooLong => (unheld(number, What::ScanLimit { bytes: EVENTS_BYTES_MAX }), true),
         };
@@ -106,7 +126,7 @@ fn walk_lines(
 }
 
 fn unheld(number: u64, what: What) -> EventLine<'static> {
-    EventLine { number, bytes: &[], event: None, problem: Some(what) }
+    EventLine { number, end: 0, bytes: &[], event: None, problem: Some(what) }
 }
 
 pub(crate) fn read_line(number: u64, bytes: &[u8], ended: bool, keep: Keep) -> EventLine<'_> {
@@ -117,7 +137,7 @@ pub(crate) fn read_line(number: u64, bytes: &[u8], ended: bool, keep: Keep) -> E
         None if event.as_ref().is_some_and(has_odd_name) => Some(What::OddEventName),
         problem => problem,
     };
-    EventLine { number, bytes, event, problem }
+    EventLine { number, end: 0, bytes, event, problem }
 }
 
 fn has_odd_name(event: &Map<String, Value>) -> bool {

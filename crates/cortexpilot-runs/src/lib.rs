@@ -18,6 +18,7 @@ mod json;
 mod lines;
 
 mod chain;
+mod event_pages;
 mod events;
 
 mod contract;

@@ -30,7 +30,7 @@ use crate::problem::{Problem, RUN_DIRECTORY, What, root_problem};
 use crate::reports::{self, REPORTS};
 use crate::roster::Place;
 use crate::scan::{Found, Scan};
-use crate::{across, check, compare, diff, evidence, proof, search, tail, views, workflows};
+use crate::{across, check, compare, diff, event_pages, evidence, proof, search, tail, views, workflows};
 
 /// The runs under one root. Cheap to clone; reads only.
 ///
@@ -155,7 +155,7 @@ impl Runs for RunStore {
 
     fn events<'a>(&'a self, id: &'a RunId, query: EventsQuery) -> BoxFuture<'a, Result<Events, ReadProblem>> {
         let id = id.clone();
-        self.of_one(move |store| views::events_of(&store.run(&id)?, &query))
+        self.of_one(move |store| event_pages::events_of(&store.run(&id)?, &query))
     }
 
     fn events_from<'a>(&'a self, id: &'a RunId, from: EventsFrom) -> BoxFuture<'a, Result<EventsSlice, ReadProblem>> {

@@ -50,6 +50,19 @@ fn read(dir: &Dir, from: &EventsFrom) -> Result<EventsSlice, What> {
     }
 }
 
+/// The position behind so many bytes of the events file as it is now.
+pub(crate) fn position(dir: &Dir, offset: u64) -> Result<EventsPosition, What> {
+    let (file, stamp) = dir.file(EVENTS)?;
+    Tail { file: &file, dir, size: stamp.size }.position(offset, false)
+}
+
+/// The events file, if what stands before the position is what it was made behind, and its size.
+pub(crate) fn file_at(dir: &Dir, position: EventsPosition) -> Result<Option<(File, u64)>, What> {
+    let (file, stamp) = dir.file(EVENTS)?;
+    let there = Tail { file: &file, dir, size: stamp.size }.is_there(position)?;
+    Ok(there.then_some((file, stamp.size)))
+}
+
 /// An events file as it was when it was opened.
 struct Tail<'a> {
     file: &'a File,

@@ -1,19 +1,17 @@
 //! What is shown of a run: the read models, made from its files.
 
-use std::collections::VecDeque;
-
 use cortexpilot_core::domain::id::RunId;
 use cortexpilot_core::port::runs::{
-    DiffGateRow, Events, EventsQuery, PageQuery, PendingApproval, ReadProblem, Report, Reports, RunDetail, RunFilter,
-    RunRecord, RunRow, StoredReport,
+    DiffGateRow, PageQuery, PendingApproval, ReadProblem, Report, Reports, RunDetail, RunFilter, RunRecord, RunRow,
+    StoredReport,
 };
 use serde_json::{Map, Value, json};
 
 use crate::beneath::Dir;
 use crate::contract::{self, ContractDigest};
-use crate::events::{self, EVENTS, EventsDigest, LineProblems};
+use crate::events::EventsDigest;
 use crate::manifest::{MANIFEST, ManifestDigest, Workflow, instant};
-use crate::page::{self, Key, PAGE_BYTES_MAX};
+use crate::page::{self, Key};
 use crate::problem::{Problem, What, shown, shown_of};
 use crate::scan::{Found, Scan};
 use crate::{MANIFEST_BYTES_MAX, failure, json, reports, role_binding};
@@ -118,61 +116,6 @@ pub(crate) fn detail(id: &RunId, dir: &Dir) -> RunDetail {
             .flat_map(|found| shown(found))
             .collect(),
     }
-}
-
-pub(crate) fn events_of(dir: &Dir, query: &EventsQuery) -> Result<Events, ReadProblem> {
-    let after: u64 = match &query.after {
-        Some(cursor) => cursor.parse().map_err(|_| ReadProblem::BadCursor)?,
-        None => 0,
-    };
-    let since = query.since.as_deref().map(str::trim).filter(|since| !since.is_empty());
-    let wanted = |event: &Map<String, Value>| {
-        let of_name = query.names.is_empty() || query.names.iter().any(|name| name == events::name(event));
-        of_name && since.is_none_or(|since| is_after(events::time(event), since))
-    };
-    let limit = query.limit.map_or(usize::MAX, |limit| limit.max(1));
-    let tail = query.tail && query.limit.is_some();
-    let mut selected: VecDeque<(u64, Value, usize)> = VecDeque::new();
-    let mut weight = 0;
-    let mut next = None;
-    let mut cut = false;
-    let mut line_problems = LineProblems::default();
-    let walked = events::walk_chained(dir, |line| {
-        if let Some(what) = &line.problem {
-            line_problems.push(Problem::line(EVENTS, line.number, what.clone()));
-        }
-        let bytes = line.bytes.len();
-        if line.number <= after || bytes == 0 || next.is_some() {
-            return;
-        }
-        let event = match line.event {
-            Some(event) if wanted(&event) => Value::Object(event),
-            None if since.is_none() && query.names.is_empty() => json!({"raw": String::from_utf8_lossy(line.bytes)}),
-            Some(_) | None => return,
-        };
-        let full = selected.len() >= limit || (weight + bytes > PAGE_BYTES_MAX && !selected.is_empty());
-        if full && !tail {
-            cut = query.limit.is_none();
-            next = selected.back().map(|(number, ..)| number.to_string());
-            return;
-        }
-        weight += bytes;
-        selected.push_back((line.number, event, bytes));
-        while tail && selected.len() > 1 && (selected.len() > limit || weight > PAGE_BYTES_MAX) {
-            cut |= selected.len() <= limit;
-            weight -= selected.pop_front().map_or(0, |(.., bytes)| bytes);
-        }
-    });
-    let mut problems = line_problems.finish();
-    match walked {
-        Ok(chain) => problems.extend(chain),
-        Err(what) => problems.push(Problem::file(EVENTS, what)),
-    }
-    if cut {
-        problems.push(Problem::file(EVENTS, What::PageFull));
-    }
-    let events = selected.into_iter().map(|(_, event, _)| event).collect();
-    Ok(Events { events, next, problems: shown(&problems) })
 }
 
 /// Whether an event's time is after `since`: as instants, or as text where one of the two is no time.

@@ -4,6 +4,9 @@
 //! Two kinds of token are known. The static ones come with configuration and live as long as the process. Personal ones are
 //! looked up in the store at every request, so that a token which was revoked a moment ago, by whichever process, is refused
 //! by this one too; where the store cannot be read, nobody is let through on one.
+//!
+//! A session stands in place of the token that it was made from, and counts for as long as that token does: it is looked up at
+//! every request, and so is its token. What session cookies are called and how they are read stands in `auth/cookies.rs`.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,16 +14,20 @@ use std::sync::Arc;
 use axum::http::header::{AUTHORIZATION, COOKIE};
 use axum::http::{HeaderMap, HeaderValue};
 use cortexpilot_core::app::identity::Identity;
+use cortexpilot_core::app::session::Ground;
 use cortexpilot_core::app::{Failure, Reader};
 use cortexpilot_core::domain::id::Sha256Digest;
 use cortexpilot_core::domain::principal::{Caller, Principal, Surface};
+use cortexpilot_core::domain::session::{SecretText, SessionRecord};
 use cortexpilot_core::domain::token::TokenText;
 use cortexpilot_core::error::ErrorCode;
 use cortexpilot_core::port::StoreError;
 use subtle::ConstantTimeEq as _;
 
-/// The session cookies that are read when no bearer token was sent, in this order: the names that existing clients use.
-pub const SESSION_COOKIES: [&str; 2] = ["cortexpilot_api_token", "api_token"];
+pub(crate) mod cookies;
+
+use cookies::Cookie;
+pub use cookies::{PLAIN_SESSION_COOKIE, SECURE_SESSION_COOKIE, TOKEN_COOKIES};
 
 /// How requests are attributed to principals.
 #[derive(Debug, Clone)]
@@ -42,6 +49,8 @@ pub enum Unidentified {
     Expired,
     /// A personal token that an operator took back. Only its holder can learn that.
     Revoked,
+    /// What came is a session that is over, by its time, by signing out, or with the token that it was made from.
+    SessionOver,
     /// The store that knows personal tokens cannot be read. The error's text is for logs.
     Unread(StoreError),
 }
@@ -51,7 +60,7 @@ impl Unidentified {
     pub fn code(&self) -> ErrorCode {
         match self {
             Self::Missing => ErrorCode::AuthMissingBearer,
-            Self::Unknown | Self::Expired | Self::Revoked => ErrorCode::AuthInvalidToken,
+            Self::Unknown | Self::Expired | Self::Revoked | Self::SessionOver => ErrorCode::AuthInvalidToken,
             Self::Unread(error) => Failure::Store(error.clone()).code(),
         }
     }
@@ -62,6 +71,7 @@ impl Unidentified {
             Self::Missing | Self::Unknown | Self::Unread(_) => self.code().row().meaning,
             Self::Expired => "The token has expired.",
             Self::Revoked => "The token was revoked.",
+            Self::SessionOver => "The session is over: its time, its token, or somebody who signed out has ended it.",
         }
     }
 
@@ -69,6 +79,9 @@ impl Unidentified {
     pub fn next_step(&self) -> Option<&'static str> {
         match self {
             Self::Expired | Self::Revoked => Some("Stop, and ask an operator for a new token."),
+            Self::SessionOver => Some(
+                "Sign in again: with a token, or with a one-time address, which `cortexpilot console login` prints.",
+            ),
             Self::Missing | Self::Unknown | Self::Unread(_) => None,
         }
     }
@@ -146,7 +159,51 @@ impl Auth {
     pub async fn identify(&self, headers: &HeaderMap) -> Result<Principal, Unidentified> {
         match self {
             Self::Off => Ok(Principal::anonymous()),
-            Self::On(known) => known.identify(presented(headers)?).await,
+            Self::On(known) => match presented(headers)? {
+                Presented::Token(sent) => known.identify(sent).await,
+                Presented::Cookies => known.by_cookies(headers).await,
+            },
+        }
+    }
+
+    /// The session that signs a request in, if one does, with its secret.
+    ///
+    /// # Errors
+    /// As [`identify`](Self::identify).
+    pub(crate) async fn session(
+        &self,
+        headers: &HeaderMap,
+    ) -> Result<Option<(SecretText, SessionRecord)>, Unidentified> {
+        let Self::On(known) = self else { return Ok(None) };
+        match presented(headers) {
+            Ok(Presented::Cookies) => Ok(known.session(headers).await?.map(|(_, session)| session)),
+            Ok(Presented::Token(_)) | Err(_) => Ok(None),
+        }
+    }
+
+    /// What a token is good for, to make a session of it.
+    ///
+    /// # Errors
+    /// [`Unidentified`], as if it had been sent with a request.
+    pub(crate) async fn ground_of(&self, token: &str) -> Result<Ground, Unidentified> {
+        match self {
+            Self::Off => Err(Unidentified::Unknown),
+            Self::On(known) => known.ground_of(token.trim().as_bytes()).await,
+        }
+    }
+
+    /// What the record of a secret was made from, if that still counts.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(crate) async fn ground_of_record(
+        &self,
+        secret: &SecretText,
+        record: &SessionRecord,
+    ) -> Result<Option<Ground>, Unidentified> {
+        match self {
+            Self::Off => Ok(None),
+            Self::On(known) => known.ground_of_record(secret, record).await,
         }
     }
 
@@ -156,7 +213,7 @@ impl Auth {
         match self {
             Self::Off => None,
             Self::On(known) => {
-                let sent = presented(headers).ok()?;
+                let Presented::Token(sent) = presented(headers).ok()? else { return None };
                 if known.personal.is_some() && personal(sent).is_some() { None } else { known.find(sent).cloned() }
             }
         }
@@ -181,6 +238,64 @@ impl KnownTokens {
         }
     }
 
+    /// Of the cookies that a browser sends the first that counts signs the request in. It may send several: one of a session
+    /// that is over, for which it does not know that, and one of a session that it has begun since under the other name.
+    async fn by_cookies(&self, headers: &HeaderMap) -> Result<Principal, Unidentified> {
+        if let Some((ground, _)) = self.session(headers).await? {
+            return Ok(ground.principal);
+        }
+        match cookies::token(headers) {
+            Some(sent) => self.identify(sent).await,
+            None => Err(Unidentified::SessionOver),
+        }
+    }
+
+    async fn session(
+        &self,
+        headers: &HeaderMap,
+    ) -> Result<Option<(Ground, (SecretText, SessionRecord))>, Unidentified> {
+        let Some(reader) = &self.personal else { return Ok(None) };
+        for secret in cookies::secrets(headers) {
+            let Some(record) = reader.session(&secret).await.map_err(Unidentified::Unread)? else { continue };
+            if let Some(ground) = self.ground_of_record(&secret, &record).await? {
+                return Ok(Some((ground, (secret, record))));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn ground_of(&self, sent: &[u8]) -> Result<Ground, Unidentified> {
+        // Who it is, or exactly why it is nobody.
+        let principal = self.identify(sent).await?;
+        match (&self.personal, personal(sent)) {
+            (Some(reader), Some(text)) => {
+                let ground = reader.ground_of(&text).await.map_err(Unidentified::Unread)?;
+                ground.ok_or(Unidentified::Unknown)
+            }
+            (Some(_), None) | (None, _) => Ok(Ground { principal, token: Sha256Digest::of(sent), until: None }),
+        }
+    }
+
+    async fn ground_of_record(
+        &self,
+        secret: &SecretText,
+        record: &SessionRecord,
+    ) -> Result<Option<Ground>, Unidentified> {
+        match (&self.personal, &record.token) {
+            (Some(reader), Some(_)) => reader.ground_of_record(secret, record).await.map_err(Unidentified::Unread),
+            (None, Some(_)) => Ok(None),
+            (_, None) => {
+                let fits = |(token, _): &&(Sha256Digest, Arc<Caller>)| secret.is_of(record, token);
+                let found = self.shared.iter().find(fits);
+                let ground = found.and_then(|(token, caller)| {
+                    let principal = caller.principal.clone().filter(|principal| principal.id == record.principal)?;
+                    Some(Ground { principal, token: *token, until: None })
+                });
+                Ok(ground)
+            }
+        }
+    }
+
     /// Digests are compared instead of tokens, in constant time and to the end of the table: neither a token's length nor
     /// its first characters nor its place can be read off the clock.
     fn find(&self, sent: &[u8]) -> Option<&Arc<Caller>> {
@@ -201,22 +316,33 @@ fn personal(sent: &[u8]) -> Option<TokenText> {
     std::str::from_utf8(sent).ok().and_then(TokenText::parse)
 }
 
-/// The token a request carries. Bytes, not text: what is not ASCII is simply no token anybody was given.
-fn presented(headers: &HeaderMap) -> Result<&[u8], Unidentified> {
+/// What a request says who sends it with.
+enum Presented<'h> {
+    /// A token. Bytes, not text: what is not ASCII is simply no token anybody was given.
+    Token(&'h [u8]),
+    /// Cookies, of which at least one is ours.
+    Cookies,
+}
+
+fn presented(headers: &HeaderMap) -> Result<Presented<'_>, Unidentified> {
     let mut bearers = headers.get_all(AUTHORIZATION).iter().filter_map(bearer);
     match (bearers.next(), bearers.next()) {
-        (Some(token), None) => Ok(token),
+        (Some(token), None) => Ok(Presented::Token(token)),
         // Two bearer tokens: a proxy in between might have judged the other one.
         (Some(_), Some(_)) => Err(Unidentified::Unknown),
-        (None, _) => session(headers).ok_or(Unidentified::Missing),
+        (None, _) => match cookies::first(headers) {
+            Some(Cookie::Session) => Ok(Presented::Cookies),
+            Some(Cookie::Token(token)) => Ok(Presented::Token(token)),
+            None => Err(Unidentified::Missing),
+        },
     }
 }
 
-/// Whether a request is signed in by a session cookie, which a browser sends by itself, also for a page of somebody else.
+/// Whether a request is signed in by a cookie, which a browser sends by itself, also for a page of somebody else.
 pub(crate) fn by_cookie(headers: &HeaderMap) -> bool {
     headers.contains_key(COOKIE)
         && !headers.get_all(AUTHORIZATION).iter().any(|value| bearer(value).is_some())
-        && session(headers).is_some()
+        && cookies::first(headers).is_some()
 }
 
 /// The token of an `Authorization: Bearer …` header, the scheme in any case (RFC 9110 §11.1); `None` for another scheme or
@@ -226,22 +352,6 @@ fn bearer(value: &HeaderValue) -> Option<&[u8]> {
     let (scheme, token) = value.split_at(value.iter().position(u8::is_ascii_whitespace)?);
     let token = token.trim_ascii();
     (scheme.eq_ignore_ascii_case(b"bearer") && !token.is_empty()).then_some(token)
-}
-
-/// The token of the first session cookie that has one.
-fn session(headers: &HeaderMap) -> Option<&[u8]> {
-    SESSION_COOKIES.iter().find_map(|name| cookie(headers, name.as_bytes()))
-}
-
-fn cookie<'h>(headers: &'h HeaderMap, name: &[u8]) -> Option<&'h [u8]> {
-    let cookies = headers.get_all(COOKIE).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b';'));
-    let mut values = cookies.filter_map(|pair| {
-        let equals = pair.iter().position(|byte| *byte == b'=')?;
-        let value = pair[equals + 1..].trim_ascii();
-        let value = value.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")).unwrap_or(value);
-        (pair[..equals].trim_ascii() == name && !value.is_empty()).then_some(value)
-    });
-    values.next()
 }
 
 #[cfg(test)]

@@ -18,12 +18,16 @@ use cortexpilot_core::app::App;
 
 use crate::auth::Auth;
 use crate::mcp::http::McpService;
+use crate::wire::config::Configuration;
+use crate::wire::governance::Started;
 use edge::Edge;
 
 mod agents;
 mod approvals;
 mod body;
 pub(crate) mod call;
+mod config;
+mod console;
 mod cors;
 mod csrf;
 mod direct;
@@ -36,13 +40,13 @@ mod health;
 mod hosts;
 pub(crate) mod ids;
 mod intervene;
+mod json;
 mod kept;
 mod ledger;
 mod list;
 mod metrics;
 mod not_part;
 mod openapi;
-mod page;
 mod query;
 mod queue;
 mod receipt;
@@ -51,6 +55,7 @@ mod run_views;
 mod runs;
 mod scope;
 pub(crate) mod serve;
+mod session;
 mod spare;
 mod stream;
 mod table;
@@ -66,7 +71,6 @@ pub use hosts::{AllowedHosts, OriginProblem};
 pub use list::{PROBLEM_COUNT_HEADER, PROBLEMS_HEADER};
 pub use not_part::{COMPAT_PAGE, NotPart, not_part};
 pub use openapi::{document, document_value};
-pub use page::PageFacts;
 pub use query::{LIMIT_DEFAULT, LIMIT_MAX};
 pub use serve::{ServeLimits, serve, serve_with};
 pub use table::{Access, Effect, Operation, Verb, operations};
@@ -77,10 +81,10 @@ pub use throttle::RequestLimits;
 pub struct HttpOptions {
     /// Which Host and Origin headers it answers to.
     pub hosts: AllowedHosts,
-    /// The product's version, for the page.
+    /// The product's version.
     pub version: &'static str,
-    /// What the page at `/` says about this server.
-    pub page: PageFacts,
+    /// How the process was configured, for operators who ask.
+    pub configuration: Configuration,
     /// How long a request may take.
     pub limits: Limits,
     /// How much may be asked for.
@@ -90,12 +94,12 @@ pub struct HttpOptions {
 }
 
 impl HttpOptions {
-    /// Options for a server at this address with the usual limits; the page names the address as its base.
+    /// Options for a server at this address with the usual limits.
     pub fn new(bound: std::net::SocketAddr, version: &'static str) -> Self {
         Self {
             hosts: AllowedHosts::bound(bound),
             version,
-            page: PageFacts { base_url: format!("http://{bound}"), demo: false },
+            configuration: Configuration::default(),
             limits: Limits::default(),
             requests: RequestLimits::default(),
             mcp: Vec::new(),
@@ -112,6 +116,8 @@ pub(crate) struct HttpState {
     pub(crate) throttle: throttle::Throttle,
     pub(crate) live: stream::Live,
     pub(crate) tally: tally::Tally,
+    /// Since when its own settings hold, and where they come from.
+    pub(crate) started: Started,
 }
 
 /// The control plane as a service. It holds every rule of the wire; [`serve`] adds only what belongs to connections.
@@ -124,8 +130,13 @@ pub fn control_plane(app: Arc<App>, auth: Auth, options: HttpOptions) -> Control
     let edge = Arc::new(Edge::of(options.hosts.clone(), app.clone()));
     let throttle = throttle::Throttle::new(options.requests);
     let live = stream::Live::new(app.reader(), &auth);
-    let state =
-        Arc::new(HttpState { app, auth, options, edge: edge.clone(), throttle, live, tally: tally::Tally::default() });
+    let started = Started {
+        at: app.reader().now(),
+        gate_by: options.configuration.origin_of("CORTEXPILOT_MCP_QUEUE_PILOT_ENABLE_APPLY"),
+        policy_by: options.configuration.origin_of("CORTEXPILOT_MCP_QUEUE_PILOT_APPROVAL"),
+    };
+    let tally = tally::Tally::default();
+    let state = Arc::new(HttpState { app, auth, options, edge: edge.clone(), throttle, live, tally, started });
     let shared = state.clone();
     let (mut router, _) = table::described_router(move |known| {
         let (state, known): (_, Arc<[_]>) = (shared.clone(), known.into());
@@ -135,7 +146,7 @@ pub fn control_plane(app: Arc<App>, auth: Auth, options: HttpOptions) -> Control
         router = router.route(path, service.clone().at(state.auth.clone(), edge.clone()));
     }
     let elsewhere = state.clone();
-    let router = with_edge(router.fallback(move |request: Request| call::not_found(elsewhere.clone(), request)), edge);
+    let router = with_edge(router.fallback(move |request: Request| console::serve(elsewhere.clone(), request)), edge);
     ControlPlane::of(state, router)
 }
 

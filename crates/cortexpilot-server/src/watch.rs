@@ -13,6 +13,7 @@ use std::{
 use cortexpilot_core::app::Reader;
 use cortexpilot_core::domain::id::{QueueItemId, RunId, Sha256Digest};
 use cortexpilot_core::domain::queue::QueueItem;
+use cortexpilot_core::port::lines::{LedgerFile, LineFilter, LinesFrom, LinesQuery};
 use cortexpilot_core::port::runs::Part;
 
 use crate::mcp::readonly::Checkpoint;
@@ -29,6 +30,8 @@ const WATCHED_MAX: usize = 1024;
 pub(crate) enum Subject {
     /// The queue's last line: any change of the queue.
     Queue,
+    /// The last line of refusals and decisions.
+    Decisions,
     /// One item.
     Item(QueueItemId),
     /// A run's manifest, contract and events.
@@ -177,6 +180,13 @@ impl Inner {
         let mark = |id, part| async move { self.reader.runs().mark(id, part).await.ok().map(Seen::Mark) };
         match subject {
             Subject::Queue => self.head().await.map(|(lines, head)| Seen::Head(lines, head)),
+            Subject::Decisions => {
+                // Behind every line there is none to be read: how the file stands is asked for.
+                let from = LinesFrom::After(u64::MAX);
+                let (file, filter) = (LedgerFile::Decisions, LineFilter::default());
+                let page = self.reader.queue().lines(&LinesQuery { file, from, filter, limit: 1 }).await.ok()?;
+                Some(Seen::Head(page.total, page.head))
+            }
             Subject::Item(id) => {
                 let item = self.reader.queue().item(id).await.ok()?;
                 Some(Seen::Item(item.map(Box::new)))

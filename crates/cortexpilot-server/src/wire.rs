@@ -3,6 +3,10 @@
 
 pub mod item;
 
+pub mod counts;
+
+pub mod config;
+
 pub mod preview;
 
 pub mod enqueue;
@@ -22,6 +26,8 @@ pub mod untrusted;
 pub mod refusal;
 
 pub mod receipt;
+
+pub mod session;
 
 pub mod ledger;
 

@@ -6,6 +6,7 @@ pub(crate) mod api;
 pub(crate) mod approval;
 pub(crate) mod audit;
 pub(crate) mod config;
+pub(crate) mod console;
 pub(crate) mod contract;
 pub(crate) mod failure;
 pub(crate) mod gate;
@@ -103,6 +104,8 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Token(token::Token),
     #[command(subcommand)]
+    Console(console::Console),
+    #[command(subcommand)]
     Audit(audit::Audit),
     Api(api::Api),
     Import(import::Import),
@@ -167,6 +170,7 @@ impl Cli {
             | Command::Approval(_)
             | Command::Gate(_)
             | Command::Token(_)
+            | Command::Console(_)
             | Command::Audit(_)
             | Command::Api(_)
             | Command::Import(_)
@@ -199,6 +203,7 @@ pub(crate) async fn run(command: Command, context: &Context) -> Result<Answer, S
         Command::Approval(approval) => approval.run(context).await,
         Command::Gate(gate) => gate.run(context).await,
         Command::Token(token) => token.run(context).await,
+        Command::Console(console) => console.run(context).await,
         Command::Audit(audit) => audit.run(context).await,
         Command::Api(api) => api.run(context).await,
         Command::Import(import) => import.run(context).await,

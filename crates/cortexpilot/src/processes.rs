@@ -52,6 +52,9 @@ pub(crate) struct Entry {
     pub(crate) since: Timestamp,
     /// Its version of CortexPilot.
     pub(crate) version: String,
+    /// Where people reach its console; none where it has none, or is of an earlier version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) url: Option<String>,
 }
 
 /// The mutation gate of a process.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use cortexpilot_core::app::govern::starts_with;
+use cortexpilot_core::app::session::Ground;
 use cortexpilot_core::app::{App, Failure, Reader};
 use cortexpilot_core::domain::command::{Command, MutationGate};
 use cortexpilot_core::domain::decide::{JudgedBeat, Verdict};
@@ -14,9 +15,10 @@ use cortexpilot_core::domain::gate::{EnqueueFacts, EnqueueQuery};
 use cortexpilot_core::domain::governance::{ApprovalFilter, GovernanceFacts, GovernanceQuery, Standing};
 use cortexpilot_core::domain::id::{QueueItemId, Sha256Digest};
 use cortexpilot_core::domain::lease::{Beat, ClaimQuery, ClaimStanding, HeartbeatAnswer, WorkerPresence};
-use cortexpilot_core::domain::listing::{QueueFilter, QueueListing};
+use cortexpilot_core::domain::listing::{QueueCounts, QueueFilter, QueueListing, Slice};
 use cortexpilot_core::domain::principal::{Caller, KnownBy, Principal, PrincipalKind, Surface};
 use cortexpilot_core::domain::queue::QueueItem;
+use cortexpilot_core::domain::session::{EndSessions, SecretKind, SessionKey, SessionRecord};
 use cortexpilot_core::domain::token::TokenRecord;
 use cortexpilot_core::port::lines::{LedgerLine, LinesPage, LinesQuery};
 use cortexpilot_core::port::{ApprovalListing, BoxFuture, Clock as _, Store, StoreError, StoreHealth, StoreRead};
@@ -26,6 +28,7 @@ use cortexpilot_runs::RunStore;
 use cortexpilot_server::auth::{Auth, StaticToken};
 use cortexpilot_server::http::{self, AllowedHosts, HttpOptions};
 use cortexpilot_server::mcp::http::{McpLimits, McpService, PILOT_PATH, READONLY_PATH, mcp_router};
+use cortexpilot_server::wire::config::Configuration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -151,6 +154,14 @@ impl StoreRead for PreviewStore {
         self.0.items(filter)
     }
 
+    fn counts(&self, now: Timestamp) -> BoxFuture<'_, Result<QueueCounts, StoreError>> {
+        self.0.counts(now)
+    }
+
+    fn done_since(&self, since: Timestamp) -> BoxFuture<'_, Result<Vec<Slice>, StoreError>> {
+        self.0.done_since(since)
+    }
+
     fn governance<'a>(&'a self, query: &'a GovernanceQuery) -> BoxFuture<'a, Result<GovernanceFacts, StoreError>> {
         self.0.governance(query)
     }
@@ -202,6 +213,10 @@ impl StoreRead for PreviewStore {
     fn workers(&self) -> BoxFuture<'_, Result<Vec<WorkerPresence>, StoreError>> {
         self.0.workers()
     }
+
+    fn session<'a>(&'a self, key: &'a SessionKey) -> BoxFuture<'a, Result<Option<SessionRecord>, StoreError>> {
+        self.0.session(key)
+    }
 }
 
 impl Store for PreviewStore {
@@ -218,6 +233,18 @@ impl Store for PreviewStore {
     }
 
     fn remove_presence<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(std::future::ready(Err(only_looks())))
+    }
+
+    fn write_session(&self, _: SessionKey, _: SessionRecord) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(std::future::ready(Err(only_looks())))
+    }
+
+    fn take_login<'a>(&'a self, _: &'a SessionKey) -> BoxFuture<'a, Result<Option<SessionRecord>, StoreError>> {
+        Box::pin(std::future::ready(Err(only_looks())))
+    }
+
+    fn end_sessions(&self, _: EndSessions) -> BoxFuture<'_, Result<u64, StoreError>> {
         Box::pin(std::future::ready(Err(only_looks())))
     }
 }
@@ -282,14 +309,32 @@ pub(crate) fn auth(
     if !loopback && token.reveal().len() < 16 {
         return Err(Unsafe::ShortToken);
     }
-    let principal = Principal {
+    let principal = api_principal(settings);
+    Ok(Auth::tokens(vec![StaticToken { token: token.reveal().to_owned(), principal }]))
+}
+
+/// Whom the one configured token stands for.
+fn api_principal(settings: &Settings) -> Principal {
+    Principal {
         id: "token:api".to_owned(),
         kind: PrincipalKind::Operator,
         roles: settings.api_token_roles.clone(),
         sponsor: None,
         known_by: KnownBy::SharedToken,
-    };
-    Ok(Auth::tokens(vec![StaticToken { token: token.reveal().to_owned(), principal }]))
+    }
+}
+
+/// What the one configured token is good for: whoever has it can make one-time logins of it, and whoever has not, cannot.
+pub(crate) fn ground_of_api_token(settings: &Settings, token: &Secret) -> Ground {
+    let digest = Sha256Digest::of(token.reveal().trim().as_bytes());
+    Ground { principal: api_principal(settings), token: digest, until: None }
+}
+
+/// Makes a one-time login and gives the address that redeems it. The secret stands behind the `#`, which browsers send to
+/// nobody: neither a server nor a proxy nor a log gets to see it. The address is for standard output alone.
+pub(crate) async fn login_address(app: &App, ground: &Ground, base: &str) -> Result<(String, Timestamp), StoreError> {
+    let (secret, record) = app.begin_session(SecretKind::Login, ground).await?;
+    Ok((format!("{base}/#login={}", secret.reveal()), record.expires_at))
 }
 
 /// Takes the address. With `or_any_port`, a port that is in use gives way to a free one.
@@ -317,8 +362,10 @@ pub(crate) fn base_url(bound: SocketAddr) -> String {
 }
 
 /// What a control plane serves beside what each serves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Beside {
+    /// How it was configured, for operators who ask.
+    pub(crate) configuration: Configuration,
     /// It shows made-up runs.
     pub(crate) demo: bool,
     /// Agents reach the queue pilot over HTTP.
@@ -368,9 +415,8 @@ pub(crate) async fn control_plane(
 ) -> anyhow::Result<()> {
     let bound = listener.local_addr().context("the listener has no address")?;
     let mut options = HttpOptions::new(bound, env!("CARGO_PKG_VERSION"));
-    options.page.base_url = base_url(bound);
-    options.page.demo = beside.demo;
     options.hosts = hosts(settings, bound)?;
+    options.configuration = beside.configuration;
     options.limits = settings.http.limits;
     options.requests = settings.http.requests;
     let keeper = keeper(settings, &store).context("the ledger's signer cannot start")?;

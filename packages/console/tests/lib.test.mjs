@@ -18,7 +18,7 @@ before(async () => {
   out = mkdtempSync(join(tmpdir(), "cortexpilot-console-"));
   await build({
     stdin: {
-      contents: ["text", "diff", "verify", "evidence", "views"].map((name) => `export * as ${name} from "./lib/${name}.ts";`).join("\n"),
+      contents: ["text", "diff", "verify", "evidence", "views", "turns"].map((name) => `export * as ${name} from "./lib/${name}.ts";`).join("\n"),
       resolveDir: SRC,
       loader: "ts",
     },
@@ -151,7 +151,7 @@ test("a chain is followed from the first line, behind lines of an original too, 
   const bodies = ['{"event": "A", "reason": ", \\"h\\": \\"x\\""', '{"event": "B"', '{"event": "C"'];
   const numbered = (lines) => lines.map((each, at) => ({ seq: at + 1, ...each }));
   const good = [make("0".repeat(64), bodies), [...legacy.map((line) => ({ line, h: null })), ...make(prefix, bodies)]];
-  const judged = async (lines) => (await lib.evidence.judgeLedger(lines, undefined, undefined, () => {}))[0].holds;
+  const judged = async (lines) => (await lib.evidence.judgeLedger("queue.jsonl", lines, undefined, undefined, () => {}))[0].holds;
   for (const lines of good) {
     assert.equal(await judged(numbered(lines)), true);
     assert.equal(await judged(numbered(lines).map((each) => (each.line.includes('"B"') ? { ...each, line: each.line.replace('"B"', '"D"') } : each))), false);
@@ -172,4 +172,33 @@ test("items stand in the order of claiming: priority, then the moment, then the 
   const item = (queue_id, priority, scheduled_at = "") => ({ queue_id, priority, scheduled_at, deadline_at: "" });
   const items = [item("a", 0), item("b", 5, "2026-01-01T10:00:00+02:00"), item("c", 5), item("d", 0), item("e", 5, "2026-01-01T09:00:00Z")];
   assert.deepEqual(lib.views.sorted(items, "claim").map((each) => each.queue_id), ["c", "b", "e", "a", "d"]);
+});
+
+test("the server's counts fall into the same views as items do", () => {
+  const status = { PENDING: 3, CLAIMED: 1, LOST: 1, DEAD_LETTER: 2, SUCCESS: 4, DONE: 1, FAILURE: 5, STOPPED: 6, CANCELLED: 7, EXPIRED: 8, SOMETHING_NEW: 9 };
+  const counts = { total: 47, by_state: { eligible: 2, waiting: 1, claimed: 1, held: 3, closed: 40 }, by_status: status };
+  const items = Object.entries(status).flatMap(([name, count]) => Array.from({ length: count }, (_, at) => ({ status: name, queue_state: name === "PENDING" ? (at === 0 ? "waiting" : "eligible") : "closed" })));
+  for (const view of lib.views.VIEWS) {
+    assert.equal(lib.views.countedIn(view.id, counts), items.filter(view.has).length, view.id);
+  }
+});
+
+test("time alone makes items ready and late: the next such moment is known, and nothing is asked for that cannot change", () => {
+  const now = Date.UTC(2026, 0, 1, 12);
+  const after = (ms) => new Date(now + ms).toISOString();
+  const item = (queue_id, rest) => ({ queue_id, status: "PENDING", queue_state: "eligible", sla_state: "on_track", scheduled_at: "", deadline_at: "", completed_at: "", cancelled_at: "", ...rest });
+  const turn = (...items) => lib.turns.nextTurn(items, now);
+  assert.equal(turn(item("a", {})), undefined);
+  assert.equal(turn(item("a", { deadline_at: after(5_000), completed_at: after(-1) })), undefined, "what is over does not change");
+  assert.equal(turn(item("a", { queue_state: "claimed", sla_state: "in_progress", deadline_at: after(60_000) })), undefined, "work in progress is judged when it ends");
+  const soon = turn(item("a", { queue_state: "waiting", sla_state: "scheduled", scheduled_at: after(60_000) }), item("b", { deadline_at: after(7_200_000) }));
+  assert.deepEqual(soon.ids, ["a"]);
+  assert.ok(soon.inMs > 60_000 && soon.inMs < 65_000, String(soon.inMs));
+  const rests = turn(item("a", { queue_state: "waiting", not_before: after(9_000), scheduled_at: after(-9_000) }));
+  assert.ok(rests.inMs > 9_000 && rests.inMs < 14_000, "the later of two moments");
+  const risk = turn(item("b", { deadline_at: after(3_600_000 + 30_000) }));
+  assert.ok(risk.inMs > 30_000 && risk.inMs < 35_000, "an hour before its deadline an item is at risk");
+  assert.deepEqual(turn(item("a", { queue_state: "waiting", scheduled_at: after(-5_000) })).ids, ["a"], "one that should have turned is asked for");
+  const many = turn(...Array.from({ length: 900 }, (_, at) => item(String(at), { deadline_at: after(4_000_000) })));
+  assert.equal(many.ids.length, 200, "and the rest at the next turn");
 });

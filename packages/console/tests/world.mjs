@@ -1,5 +1,6 @@
-/** The real binary with runs of its own, the console in front of it, and browsers that look. Nothing outlives `stop`. */
+/** The real binary with runs of its own and the console that it serves, and browsers that look. Nothing outlives `stop`. */
 
+import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -9,12 +10,15 @@ import { promisify } from "node:util";
 
 import { chromium } from "playwright-core";
 
-import { standIn } from "../tools/stand-in.mjs";
+import { openWire } from "../tools/wire.mjs";
 
 const run = promisify(execFile);
 const BINARY = process.env.CORTEXPILOT_TEST_BINARY;
 
-/** An operator's static token; it stands for `token:static`. */
+/** The run that every world has. */
+export const RUN = "run_readme_note_083122";
+
+/** An operator's static token; it stands for `token:api`. */
 export const STATIC = "an-operator-token-for-tests-only-0123456789abcdef";
 
 /** Text as nobody wishes it: markup, turned direction, characters without width, stacked marks, right to left. */
@@ -28,27 +32,35 @@ export const HOSTILE = {
 export const LONG_ID = `run_${"0123456789abcdef".repeat(8)}`.slice(0, 128);
 
 export class World {
-  /** @param {{ gate?: boolean, policy?: string, env?: Record<string, string> }} setup */
+  /**
+   * @param {{ gate?: boolean, policy?: string, wire?: boolean, env?: Record<string, string> }} setup `gate`: queueing is on;
+   *   `wire`: browsers reach it through a piece of network that can be cut.
+   */
   static async start(setup = {}) {
-    if (BINARY === undefined) throw new Error("CORTEXPILOT_TEST_BINARY names the binary under test");
-    const world = new World();
-    world.root = await mkdtemp(join(tmpdir(), "cortexpilot-console-"));
+    const world = await World.#bare();
+    if (setup.wire) world.wire = await openWire();
     world.env = {
+      ...(world.wire ? { CORTEXPILOT_API_ALLOWED_ORIGINS: world.wire.url } : {}),
       CORTEXPILOT_RUNTIME_ROOT: world.root,
       PATH: process.env.PATH ?? "",
       ...(setup.gate ? { CORTEXPILOT_MCP_QUEUE_PILOT_ENABLE_APPLY: "1" } : {}),
       ...(setup.policy ? { CORTEXPILOT_MCP_QUEUE_PILOT_APPROVAL: setup.policy } : {}),
       ...setup.env,
     };
-    await world.writeRun("run_readme_note_083122");
+    await world.writeRun(RUN);
     return world;
   }
 
-  /** `up --demo` as it is, with its own runs and, where the version has one, its worker; the console in front of it. */
-  static async demo() {
+  static async #bare() {
     if (BINARY === undefined) throw new Error("CORTEXPILOT_TEST_BINARY names the binary under test");
     const world = new World();
     world.root = await mkdtemp(join(tmpdir(), "cortexpilot-console-"));
+    return world;
+  }
+
+  /** `up --demo` as it is, with its own runs and its worker. */
+  static async demo() {
+    const world = await World.#bare();
     world.env = { PATH: process.env.PATH ?? "", HOME: world.root, CORTEXPILOT_REPO_ROOT: world.root, CORTEXPILOT_MCP_QUEUE_PILOT_ENABLE_APPLY: "1" };
     await world.open(["up", "--demo", "--port", "0"]);
     const token = join(world.root, ".runtime-cache/cortexpilot-demo/keys/api.token");
@@ -56,7 +68,7 @@ export class World {
     return world;
   }
 
-  /** Starts server and console. Runs that are written before are there from the start. */
+  /** Starts the server. Runs that are written before are there from the start. */
   async open(command = ["serve", "--port", "0"]) {
     const server = spawn(BINARY, command, {
       cwd: this.root,
@@ -64,19 +76,30 @@ export class World {
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.server = server;
-    let said = "";
+    this.said = "";
     this.backend = await new Promise((resolve, reject) => {
       const read = (piece) => {
-        const found = /http:\/\/127\.0\.0\.1:\d+/.exec((said += String(piece)));
+        const found = /http:\/\/127\.0\.0\.1:\d+/.exec((this.said += String(piece)));
         if (found !== null) resolve(found[0]);
       };
       server.stdout.on("data", read);
       server.stderr.on("data", read);
       server.on("error", reject);
-      server.on("exit", (code) => reject(new Error(`${command[0]} ended with ${code}:\n${said}`)));
+      server.on("exit", (code) => reject(new Error(`${command[0]} ended with ${code}:\n${this.said}`)));
     });
-    this.console = await standIn({ backend: this.backend });
+    this.wire?.to(Number(new URL(this.backend).port));
+    this.url = this.wire?.url ?? this.backend;
     return this;
+  }
+
+  /** What the server has printed, as soon as it holds this. */
+  async until(pattern) {
+    for (;;) {
+      const found = pattern.exec(this.said);
+      if (found !== null) return found;
+      if (this.server.exitCode !== null) throw new Error(`it ended without saying ${pattern}:\n${this.said}`);
+      await new Promise((resolve) => this.server.stdout.once("data", resolve));
+    }
   }
 
   /** A run directory as orchestrators write them. */
@@ -146,7 +169,7 @@ export class World {
   }
 
   /** Previews a run and applies. */
-  async enqueue(runId, { token = STATIC, reason = "try it again", asker = "alice", confirm_run_id, ...rest } = {}) {
+  async enqueue(runId = RUN, { token = STATIC, reason = "try it again", asker = "alice", confirm_run_id, ...rest } = {}) {
     const path = `/api/queue/from-run/${runId}`;
     const preview = (await this.api("POST", `${path}/preview`, rest, token)).body;
     const stated = { confirm: true, actor_role: "OPS", requested_by: asker, approval_reason: reason, ...(confirm_run_id ? { confirm_run_id } : {}) };
@@ -155,8 +178,14 @@ export class World {
     return answer.body;
   }
 
-  async stop() {
-    await this.console?.close();
+  /** The lines of the ledger, as objects. */
+  async ledger() {
+    const text = await readFile(join(this.root, "queue.jsonl"), "utf8").catch(() => "");
+    return text.split("\n").filter(Boolean).map((line) => JSON.parse(line));
+  }
+
+  /** Ends the server alone: files and browsers stay. */
+  async gone() {
     const { server } = this;
     if (server !== undefined && server.exitCode === null) {
       const gone = new Promise((resolve) => server.once("exit", resolve));
@@ -165,6 +194,11 @@ export class World {
       await gone;
       clearTimeout(limit);
     }
+  }
+
+  async stop() {
+    await this.wire?.close();
+    await this.gone();
     await rm(this.root, { recursive: true, force: true });
   }
 }
@@ -183,21 +217,52 @@ export async function closeChrome() {
 }
 
 /**
- * Somebody at the console: a browser profile of their own, signed in. What the page complains about is gathered in `said`: errors,
- * refused policy, failed scripts.
+ * Somebody at the console: a browser profile of their own, signed in unless `token` is null. What the page complains about is gathered in
+ * `said`: errors, refused policy, failed scripts.
  */
 export async function person(world, { token = STATIC, theme = "light", width = 1280, height = 860, path = "/" } = {}) {
   const context = await (await chrome()).newContext({ colorScheme: theme, viewport: { width, height }, reducedMotion: "reduce", timezoneId: "Europe/Berlin" });
+  if (token !== null) {
+    const answer = await context.request.post(`${world.url}/api/session`, { data: { token }, headers: { origin: world.url, "x-cortexpilot-csrf": "1" } });
+    assert.equal(answer.status(), 200, await answer.text());
+  }
   const page = await context.newPage();
-  page.setDefaultTimeout(10_000);
+  page.setDefaultTimeout(30_000);
   const said = [];
   page.on("pageerror", (error) => said.push(`error: ${error.message}`));
   page.on("console", (message) => {
     // A refused or absent answer is written there by the browser itself; pages show those, and tests look at pages.
     if (message.type() === "error" && !/Failed to load resource|net::ERR/.test(message.text())) said.push(message.text());
   });
-  await page.goto(world.console.loginUrl(token));
-  await page.getByRole("link", { name: "Skip to the page" }).waitFor({ state: "attached" });
-  if (path !== "/") await page.goto(world.console.url + path);
+  await page.goto(world.url + path);
+  if (token !== null) await page.locator('a[href="#main"]').waitFor({ state: "attached" });
   return { page, context, said };
+}
+
+/** Gives a test its own world, and takes it and its browsers away whatever happens. `prepare` comes before the server. */
+export async function within(setup, act) {
+  const world = await (setup.demo ? World.demo() : World.start(setup));
+  try {
+    if (!setup.demo) {
+      await setup.prepare?.(world);
+      await world.open();
+    }
+    await act(world);
+  } finally {
+    await Promise.all((browser?.contexts() ?? []).map((context) => context.close()));
+    await world.stop();
+  }
+}
+
+/** Fills in a decision on the preview page. */
+export async function decide(page, { reason = "rerun after the fix", typed = RUN.slice(-6) } = {}) {
+  await page.getByLabel("Reason").fill(reason);
+  await page.getByLabel(/Type the/).fill(typed);
+}
+
+/** Gives a reason in the dialog that asks for one, and sends it. */
+export async function say(page, button, reason) {
+  await page.getByRole("button", { name: button }).click();
+  await page.getByRole("dialog").getByLabel("Reason").fill(reason);
+  await page.keyboard.press("Enter");
 }

@@ -4,6 +4,7 @@ import type { AnswerOf } from "@cortexpilot/frontend-api-contract";
 
 import {
   Approvals,
+  Config,
   Contracts,
   Decisions,
   DiffGate,
@@ -48,6 +49,8 @@ export class ControlPlaneClient {
   readonly ledger: Ledger;
   /** Whether agents may queue, and who says yes. */
   readonly gate: Gate;
+  /** How the server was configured. */
+  readonly config: Config;
   /** Personal tokens by id. */
   readonly tokens: Tokens;
   /** Task contracts of runs. */
@@ -70,6 +73,7 @@ export class ControlPlaneClient {
     this.decisions = new Decisions(transport);
     this.ledger = new Ledger(transport);
     this.gate = new Gate(transport);
+    this.config = new Config(transport);
     this.tokens = new Tokens(transport);
     this.contracts = new Contracts(transport);
     this.diffGate = new DiffGate(transport);

@@ -27,8 +27,11 @@ export interface RunEvent {
   [member: string]: unknown;
 }
 
+/** Everything that was there has come; what follows is new. Once for each connection, and again after a reset. */
+export type StreamCaughtUp = StreamEvent<"caught_up", { events: number }>;
+
 /** What comes out of a run's live stream. */
-export type RunStreamEvent = StreamEvent<"run_event", RunEvent> | StreamReset;
+export type RunStreamEvent = StreamEvent<"run_event", RunEvent> | StreamCaughtUp | StreamReset;
 
 /** Where the queue stands when its stream begins: list it, then apply what follows. */
 export interface QueueHead {
@@ -55,6 +58,21 @@ export interface QueueChange {
 export type QueueStreamEvent =
   | StreamEvent<"queue_head", QueueHead>
   | StreamEvent<"queue_event", QueueChange>
+  | StreamReset;
+
+/** Where the record of refusals and decisions stands when its stream begins. */
+export interface DecisionsHead {
+  seq: number;
+  h: string | null;
+  /** Where they are listed. */
+  snapshot: string;
+}
+
+/** What comes out of the live stream of refusals and decisions. */
+export type DecisionStreamEvent =
+  | StreamEvent<"decisions_head", DecisionsHead>
+  | StreamEvent<"decision", EntryOf<"decisions_list">>
+  | StreamCaughtUp
   | StreamReset;
 
 /** Asks for one thing. */
@@ -236,7 +254,7 @@ export class Queue {
     this.#transport = transport;
   }
 
-  /** Queue items in the order in which they were queued. */
+  /** Queue items in the order in which they were queued; with `order: "newest"` the other way round. */
   list(query?: ListQuery<"queue_list">, options?: CallOptions): List<EntryOf<"queue_list">> {
     return list(this.#transport, "queue_list", {}, query, options);
   }
@@ -244,6 +262,16 @@ export class Queue {
   /** One item. */
   get(queueId: string, options?: CallOptions): Promise<AnswerOf<"queue_get">> {
     return get(this.#transport, "queue_get", { queue_id: queueId }, undefined, options);
+  }
+
+  /** How many items there are, by where they stand. It costs the server the same however long the history is. */
+  counts(options?: CallOptions): Promise<AnswerOf<"queue_counts">> {
+    return get(this.#transport, "queue_counts", {}, undefined, options);
+  }
+
+  /** How much was queued, ended and lost within the last hour or day, step by step. */
+  throughput(query?: ListQuery<"queue_throughput">, options?: CallOptions): Promise<AnswerOf<"queue_throughput">> {
+    return get(this.#transport, "queue_throughput", {}, query, options);
   }
 
   /** What happened to one item: its lines of the ledger, in order. */
@@ -317,6 +345,12 @@ export class Decisions {
   list(query?: ListQuery<"decisions_list">, options?: CallOptions): List<EntryOf<"decisions_list">> {
     return list(this.#transport, "decisions_list", {}, query, options);
   }
+
+  /** Decisions as they become durable: first where the record stands, then one event a line. Operators only. */
+  watch(options: StreamOptions = {}): AsyncGenerator<DecisionStreamEvent, void, undefined> {
+    const call = { operation: "decisions_stream", path: READS.decisions_stream } as const;
+    return watch<DecisionStreamEvent>(this.#transport, { call, options });
+  }
 }
 
 /** The ledger's lines and what is signed of them. */
@@ -346,7 +380,7 @@ export class Ledger {
     return get(this.#transport, "checkpoint_get", { size: String(size) }, query, options);
   }
 
-  /** Lines, as facts and as they stand in the file. */
+  /** Lines, as facts and as they stand in the file: of the queue, or with `file: "decisions"` of refusals and decisions. */
   entries(query?: ListQuery<"ledger_entries">, options?: CallOptions): List<EntryOf<"ledger_entries">> {
     return list(this.#transport, "ledger_entries", {}, query, options);
   }
@@ -360,9 +394,28 @@ export class Gate {
     this.#transport = transport;
   }
 
-  /** How the gate, the policy, its floor and a freeze stand. */
+  /** How the gate, the policy, its floor and a freeze stand, since when and by whom. */
   get(options?: CallOptions): Promise<AnswerOf<"gate_get">> {
     return get(this.#transport, "gate_get", {}, undefined, options);
+  }
+}
+
+/** How the server was configured. Operators only. */
+export class Config {
+  readonly #transport: Transport;
+
+  constructor(transport: Transport) {
+    this.#transport = transport;
+  }
+
+  /** Every setting with where it comes from; of secrets, whether they are set. */
+  list(options?: CallOptions): Promise<AnswerOf<"config_get">> {
+    return get(this.#transport, "config_get", {}, undefined, options);
+  }
+
+  /** What MCP clients are told to start the read-only server on the server's machine. */
+  clients(options?: CallOptions): Promise<AnswerOf<"config_clients">> {
+    return get(this.#transport, "config_clients", {}, undefined, options);
   }
 }
 

@@ -58,7 +58,7 @@ export type QueryValues = Readonly<Record<string, string | number | boolean | un
 /** One call. */
 export interface Call {
   operation: OperationId;
-  method: "GET" | "POST";
+  method: "GET" | "POST" | "DELETE";
   /** The path, with `{name}` where a parameter goes. */
   path: string;
   params?: Readonly<Record<string, string>>;
@@ -200,10 +200,10 @@ export class Transport {
       // The control plane sends nobody elsewhere: whoever does is not it, and gets no token.
       redirect: "error",
     };
+    // A page of another site cannot set it, so it proves that a page of ours asks. A bearer token needs no such proof.
+    if (call.method !== "GET" && cookie !== undefined) headers["x-cortexpilot-csrf"] = "1";
     if (call.method === "POST") {
       headers["content-type"] = "application/json";
-      // A page of another site cannot set it, so it proves that a page of ours asks. A bearer token needs no such proof.
-      if (cookie !== undefined) headers["x-cortexpilot-csrf"] = "1";
       init.body = JSON.stringify(call.body ?? {});
     }
     return [this.#base + addressed(call.path, call.params ?? {}) + queried(call.query ?? {}), init];

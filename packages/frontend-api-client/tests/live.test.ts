@@ -261,7 +261,8 @@ test("a freeze stops queueing, and a token that was taken back is nobody's", asy
     const input = { ...STATED, preview_token: preview.preview_token };
     await refused(enqueueFromRun(client, "run_ok", input), "FROZEN");
     await unfreeze(client, { reason: "looked" });
-    assert.equal((await client.gate.get()).frozen, null);
+    const gate = await client.gate.get();
+    assert.deepEqual([gate.frozen, gate.since], [null, gate.unfrozen]);
     const { token, id } = await product.token("agent", "bot");
     const agent = as(product, token);
     await agent.queue.list();
@@ -295,8 +296,11 @@ test("a refusal says why, who can act, what to do and how to find it", async () 
     await refused(as(product, "wrong").runs.list(), "AUTH_INVALID_TOKEN");
     await refused(createControlPlaneClient({ baseUrl: product.url }).runs.list(), "AUTH_MISSING_BEARER");
     await refused(previewEnqueueFromRun(as(product, OPERATOR, { role: "NOBODY" }), "run_ok"), "ROLE_FORBIDDEN");
-    const plain = await refused(createControlPlaneClient({ baseUrl: `${product.url}/none` }).health(), "NOT_FOUND");
+    const plain = await refused(createControlPlaneClient({ baseUrl: `${product.url}/api/none`, token: OPERATOR }).health(), "NOT_FOUND");
     assert.deepEqual([plain.kind, plain.status], ["refused", 404]);
+    // Any other address is a page of the console's, which is no answer of the control plane's.
+    const page = await refused(createControlPlaneClient({ baseUrl: `${product.url}/none` }).health(), "CLIENT_HTTP");
+    assert.deepEqual([page.kind, page.status], ["http", 200]);
   });
 });
 
@@ -347,10 +351,49 @@ test("streams are opened", async () => {
       assert.equal(event.event, "queue_head");
       break;
     }
-    for await (const event of client.runs.watch("run_ok")) {
-      assert.equal(event.event, "run_event");
-      break;
+    const seen: string[] = [];
+    for await (const { event } of client.runs.watch("run_ok", { tail: false })) {
+      seen.push(event);
+      if (event === "caught_up") break;
     }
+    assert.deepEqual([...new Set(seen)], ["run_event", "caught_up"]);
+    await freeze(client, { reason: "look first" });
+    const decisions = client.decisions.watch({ lastEventId: "0" });
+    const told: unknown[] = [];
+    for await (const { event, data } of decisions) {
+      told.push(event === "decision" ? data.event : event);
+      if (event === "caught_up") break;
+    }
+    assert.deepEqual(told, ["decisions_head", "FROZEN", "caught_up"]);
+    const lines = await client.ledger.entries({ file: "decisions", order: "oldest" });
+    assert.deepEqual(lines.items.map((line) => line.event), ["FROZEN"]);
+  });
+});
+
+test("the queue is counted, gone through from its newest item, and shown as it went", async () => {
+  await withProduct({ gate: true, more: 2 }, async (product) => {
+    const client = as(product);
+    for (const run of ["run_ok", "run_more_0", "run_more_1"]) {
+      const preview = await previewEnqueueFromRun(client, run);
+      await enqueueFromRun(client, run, { ...STATED, preview_token: preview.preview_token });
+    }
+    const counts = await client.queue.counts();
+    assert.deepEqual([counts.total, counts.by_state.eligible, counts.by_status["PENDING"]], [3, 3, 3]);
+    const newest = await client.queue.list({ order: "newest", limit: 2 }).collect();
+    assert.deepEqual(newest.map((item) => item.source_run_id), ["run_more_1", "run_more_0", "run_ok"]);
+    const { buckets, bucket_seconds } = await client.queue.throughput({ span: "hour" });
+    assert.deepEqual([buckets.length, bucket_seconds, buckets.reduce((sum, it) => sum + it.queued, 0)], [12, 300, 3]);
+  });
+});
+
+test("how the server was configured is shown without its secrets", async () => {
+  await withProduct({ gate: true }, async (product) => {
+    const client = as(product);
+    const settings = await client.config.list();
+    const token = settings.find((it) => it.variable === "CORTEXPILOT_API_TOKEN");
+    assert.equal(token?.secret, true);
+    assert.ok(!JSON.stringify(settings).includes(OPERATOR));
+    assert.ok((await client.config.clients()).some((it) => it.client === "claude-code" && it.text.includes("mcp-readonly-server")));
   });
 });
 

@@ -137,6 +137,13 @@ export class Product {
     return JSON.parse(done.stdout) as Record<string, unknown>;
   }
 
+  /** The same, acting with a personal token. */
+  async commandAs(token: string, ...args: string[]): Promise<Record<string, unknown>> {
+    const env = { ...this.#env, CORTEXPILOT_TOKEN: token };
+    const done = await run(BINARY as string, [...args, "--output", "json"], { cwd: this.root, env });
+    return JSON.parse(done.stdout) as Record<string, unknown>;
+  }
+
   /** A personal token, and its id. */
   async token(kind: "operator" | "agent" | "worker", name: string): Promise<{ token: string; id: string }> {
     const roles = kind === "worker" ? [] : ["--role", "OPS"];

@@ -10,6 +10,9 @@ use crate::report::Report;
 /// Where the list stands.
 const LIST: &str = "deny.toml";
 
+/// Where the bundler writes what the built console is made of.
+pub(super) const CONSOLE: &str = "packages/console/dist/licenses.md";
+
 /// Every crate that is not ours states a licence which the list allows. Gives how many there are.
 pub(super) fn check(resolved: &Value, deny: &str, report: &mut Report) -> Result<usize> {
     let allowed = allowed(deny)?;
@@ -26,6 +29,35 @@ pub(super) fn check(resolved: &Value, deny: &str, report: &mut Report) -> Result
             },
         };
         report.problem(LIST, what, "replace the crate, or allow its licence there, with the crate's line in docs/adr");
+    }
+    Ok(looked_at)
+}
+
+/// What is in the built console states the same: the bundler lists it with its licences in a file that is served beside
+/// it. Gives how many packages there are.
+pub(super) fn check_console(listed: Option<String>, deny: &str, report: &mut Report) -> Result<usize> {
+    let allowed = allowed(deny)?;
+    let mut looked_at = 0;
+    // The licences' own texts have no such headings.
+    for heading in listed.iter().flat_map(|listed| listed.lines()).filter_map(|line| line.strip_prefix("## ")) {
+        looked_at += 1;
+        let stated = heading.rsplit_once(" (").and_then(|(_, stated)| stated.strip_suffix(')'));
+        let what = match stated {
+            None => format!("{heading} states no licence"),
+            Some(stated) => match Expression(words(stated)).judged(&allowed) {
+                Some(true) => continue,
+                Some(false) => format!("{heading}: this licence is not allowed"),
+                None => format!("{heading}: this licence cannot be read"),
+            },
+        };
+        report.problem(
+            CONSOLE,
+            what,
+            "replace the package, or allow its licence in deny.toml, with the package's line in docs/adr",
+        );
+    }
+    if looked_at == 0 {
+        report.problem(CONSOLE, "names no package, and the console is built with some", "cargo xtask gen");
     }
     Ok(looked_at)
 }
@@ -129,6 +161,27 @@ mod tests {
         ] {
             assert_eq!(Expression(words(stated)).judged(&allowed), wanted, "{stated}");
         }
+    }
+
+    #[test]
+    fn every_package_in_the_console_states_an_allowed_licence() {
+        let looked = |listed: Option<&str>| {
+            let mut report = Report::default();
+            let looked_at = check_console(listed.map(str::to_owned), DENY, &mut report).unwrap();
+            (looked_at, report.problems().iter().map(|problem| problem.what.clone()).collect::<Vec<_>>())
+        };
+        let sound = "# Licenses\n\n## @a/b - 1.0.0 (MIT)\n\nMIT License\n\n## c (d) - 2.0.0 (MIT OR GPL-3.0)\n";
+        assert_eq!(looked(Some(sound)), (2, vec![]));
+        let (_, found) = looked(Some("## a - 1.0.0\n## b - 1.0.0 (GPL-3.0)\n## c - 1.0.0 (MIT OR)\n"));
+        assert_eq!(
+            found,
+            [
+                "a - 1.0.0 states no licence",
+                "b - 1.0.0 (GPL-3.0): this licence is not allowed",
+                "c - 1.0.0 (MIT OR): this licence cannot be read"
+            ]
+        );
+        assert_eq!(looked(Some("# Licenses\n")).1.len() + looked(None).1.len(), 2);
     }
 
     #[test]

@@ -1,12 +1,15 @@
-//! What is kept beside the ledger: what workers last said of their items and of themselves. Each is one JSON object, read
-//! by people and by other processes, of this version and others; members that are not known are passed over.
+//! What is kept beside the ledger: what workers last said of their items and of themselves, and who is signed in. Each is one
+//! JSON object, read by people and by other processes, of this version and others; members that are not known are passed
+//! over.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::id::QueueItemId;
+use crate::domain::id::{QueueItemId, Sha256Digest};
 use crate::domain::lease::{Beat, CannotTake, ProgressNote, WorkerPresence};
-use crate::domain::time::ledger_text;
+use crate::domain::session::SessionRecord;
+use crate::domain::time::{ledger_text, to_micros};
+use crate::domain::token::TokenId;
 
 #[derive(Serialize, Deserialize)]
 struct BeatFile {
@@ -51,6 +54,16 @@ struct PresenceFile {
 struct CannotFile {
     queue_id: String,
     why: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SessionFile {
+    principal: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    token: Option<String>,
+    seal: String,
+    made_at: String,
+    expires_at: String,
 }
 
 fn text(object: &impl Serialize) -> String {
@@ -135,6 +148,34 @@ pub fn decode_presence(bytes: &[u8]) -> Option<WorkerPresence> {
     Some(presence.bounded())
 }
 
+/// The bytes of a session's record. They hold no secret.
+pub fn encode_session(record: &SessionRecord) -> String {
+    text(&SessionFile {
+        principal: record.principal.clone(),
+        token: record.token.as_ref().map(ToString::to_string),
+        seal: record.seal.to_string(),
+        made_at: ledger_text(record.made_at),
+        expires_at: ledger_text(record.expires_at),
+    })
+}
+
+/// A session's record out of its bytes; `None` when they are none: then nobody is signed in by it.
+pub fn decode_session(bytes: &[u8]) -> Option<SessionRecord> {
+    let file: SessionFile = serde_json::from_slice(bytes).ok()?;
+    // An id that is none must not turn a personal token's session into one of the configured token.
+    let token = match file.token {
+        Some(id) => Some(TokenId::parse(&id)?),
+        None => None,
+    };
+    Some(SessionRecord {
+        principal: file.principal,
+        token,
+        seal: Sha256Digest::parse(&file.seal)?,
+        made_at: to_micros(instant(&file.made_at)?),
+        expires_at: to_micros(instant(&file.expires_at)?),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,6 +202,26 @@ mod tests {
         }
         let bare = Beat { progress: None, ..beat };
         assert_eq!(decode_beat(encode_beat(&bare).as_bytes()), Some(bare));
+    }
+
+    #[test]
+    fn a_session_reads_back_and_half_of_one_does_not() {
+        let record = SessionRecord {
+            principal: "operator:alice".into(),
+            token: Some(TokenId::from_bytes([7; 6])),
+            seal: Sha256Digest::of(b"a seal"),
+            made_at: at(),
+            expires_at: at(),
+        };
+        for record in [SessionRecord { token: None, ..record.clone() }, record] {
+            let bytes = encode_session(&record).into_bytes();
+            assert_eq!(decode_session(&bytes), Some(record));
+            for end in 0..bytes.len() {
+                assert_eq!(decode_session(&bytes[..end]), None, "{end}");
+            }
+        }
+        let strange = r#"{"principal":"a","token":"no id","seal":"","made_at":"","expires_at":""}"#;
+        assert_eq!(decode_session(strange.as_bytes()), None);
     }
 
     #[test]

@@ -118,6 +118,7 @@ fn requested(asked: &Asked) -> Object {
         .optional("scheduled_at", when(&asked.parameters.scheduled).as_deref())
         .optional("deadline_at", when(&asked.parameters.deadline).as_deref())
         .text("contract_sha256", &asked.contract_sha256.to_string())
+        .present("task_id", asked.task_id.as_deref())
         .text("requested_by", &asked.requested_by)
         .text("actor_role", asked.actor_role.as_str())
         .text("approval_reason", &asked.approval_reason)

@@ -191,6 +191,8 @@ pub struct Asked {
     pub preview_digest: Sha256Digest,
     /// Digest of the run's task contract.
     pub contract_sha256: Sha256Digest,
+    /// The task that the item would repeat; `None` where the line of an earlier version does not say.
+    pub task_id: Option<String>,
     /// Who asked.
     pub requester: Requester,
     /// Through what.

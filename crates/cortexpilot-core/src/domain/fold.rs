@@ -10,16 +10,19 @@ use jiff::Timestamp;
 use super::gate::{EnqueueFacts, EnqueueQuery, Usage};
 use super::governance::{DecisionEvent, Governance};
 use super::id::{QueueItemId, Sha256Digest};
-use super::listing::{QueueFilter, QueueListing};
+use super::lease::HeldKind;
+use super::listing::{QueueFilter, QueueListing, QueueOrder};
 use super::queue::{QueueEvent, QueueItem};
 
 mod archive;
 mod change;
 mod claimable;
+mod tally;
 mod usage;
 
 pub use archive::{Lines, OtherLine, item_of};
 use claimable::Claimable;
+use tally::Tally;
 use usage::Used;
 
 /// What a store knows: the queue, and what operators decided. Two folds over two files, asked together.
@@ -30,6 +33,7 @@ pub struct State {
     governance: Governance,
     /// Archived items that people had been asked about: their requests are no open questions.
     archived_asked: HashSet<QueueItemId>,
+    tally: Tally,
 }
 
 impl State {
@@ -47,6 +51,7 @@ impl State {
     /// An [`Oddity`] when the event changes nothing.
     pub fn apply_at(&mut self, event: &QueueEvent, line_hash: Option<Sha256Digest>, at: u64) -> Result<(), Oddity> {
         self.queue.apply_at(event, line_hash, at)?;
+        self.tally.count(event);
         if let QueueEvent::Enqueued(enqueued) = event {
             self.governance.queued(&enqueued.queue_id, true);
         }
@@ -75,6 +80,7 @@ impl State {
     /// Begins the queue anew.
     pub fn forget_queue(&mut self) {
         self.queue = Queue::default();
+        self.tally = Tally::default();
         self.archived_asked.clear();
         self.governance.forget_queue();
     }
@@ -122,8 +128,9 @@ pub struct Queue {
     claimed_by_task: HashMap<String, VecDeque<u64>>,
     // How many those are.
     claimed: usize,
-    // How many items wait for an operator.
+    // How many items wait for an operator, and how many of them are dead letters.
     to_settle: usize,
+    dead_letters: usize,
     claimable: Claimable,
     // Pending items that have a deadline.
     deadlines: BTreeSet<(Timestamp, u64)>,
@@ -227,18 +234,23 @@ impl Queue {
         Usage { pending: used.pending, hour_frees_at: used.frees_at(query.applies_per_hour, query.now) }
     }
 
-    /// Lists items in enqueue order.
+    /// Lists items.
     pub fn list(&self, filter: &QueueFilter) -> QueueListing {
         let mut matching = self.matching(filter);
         let items: Vec<QueueItem> = matching.by_ref().take(filter.limit.unwrap_or(usize::MAX)).cloned().collect();
         QueueListing { more: matching.next().is_some(), items, problems: Vec::new() }
     }
 
-    /// Items behind the filter's position that it accepts, in enqueue order; its limit is not looked at.
+    /// Items behind the filter's position that it accepts, in its order; its limit is not looked at.
     pub fn matching<'a>(&'a self, filter: &'a QueueFilter) -> impl Iterator<Item = &'a QueueItem> {
         use std::ops::Bound::{Excluded, Unbounded};
-        let start = filter.after_seq.map_or(Unbounded, Excluded);
-        self.items.range((start, Unbounded)).map(|(_, slot)| &slot.item).filter(|item| filter.accepts(item))
+        let from = filter.after_seq.map_or(Unbounded, Excluded);
+        let (up, down) = match filter.order {
+            QueueOrder::Oldest => (Some(self.items.range((from, Unbounded))), None),
+            QueueOrder::Newest => (None, Some(self.items.range((Unbounded, from)).rev())),
+        };
+        let slots = up.into_iter().flatten().chain(down.into_iter().flatten());
+        slots.map(|(_, slot)| &slot.item).filter(|item| filter.accepts(item))
     }
 
     /// How many items are pending and how many are claimed.
@@ -251,6 +263,13 @@ impl Queue {
     /// How many items are held, for an operator to settle.
     pub fn to_settle(&self) -> usize {
         self.to_settle
+    }
+
+    fn held_as(&self, kind: HeldKind) -> usize {
+        match kind {
+            HeldKind::Lost => self.to_settle - self.dead_letters,
+            HeldKind::DeadLetter => self.dead_letters,
+        }
     }
 
     /// Pending items derived from this run, in enqueue order.

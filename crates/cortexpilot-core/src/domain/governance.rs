@@ -206,6 +206,10 @@ pub struct Standing {
     pub frozen: Option<Freeze>,
     /// Claims are stopped, applies are not.
     pub paused: Option<Freeze>,
+    /// Who ended the last freeze, and when; `None` during one, and where there never was one.
+    pub unfrozen: Option<(String, Timestamp)>,
+    /// The same of the last pause.
+    pub resumed: Option<(String, Timestamp)>,
     /// The policy that every process must have at least.
     pub floor: ApprovalPolicy,
     /// Who set it, and when; nobody has where it is the default.
@@ -216,7 +220,9 @@ pub struct Standing {
 
 impl Default for Standing {
     fn default() -> Self {
-        Self { frozen: None, paused: None, floor: ApprovalPolicy::Declared, floor_set: None, lowering: None }
+        let (frozen, paused, unfrozen, resumed) = Default::default();
+        let floor = ApprovalPolicy::Declared;
+        Self { frozen, paused, unfrozen, resumed, floor, floor_set: None, lowering: None }
     }
 }
 
@@ -329,19 +335,23 @@ impl Governance {
             DecisionEvent::Frozen(act) => {
                 let (by, reason) = (act.by.to_string(), act.reason.clone());
                 self.standing.frozen = Some(Freeze { since: act.at, by, reason });
+                self.standing.unfrozen = None;
                 Ok(())
             }
-            DecisionEvent::Unfrozen(_) => {
+            DecisionEvent::Unfrozen(act) => {
                 self.standing.frozen = None;
+                self.standing.unfrozen = Some((act.by.to_string(), act.at));
                 Ok(())
             }
             DecisionEvent::Paused(act) => {
                 let (by, reason) = (act.by.to_string(), act.reason.clone());
                 self.standing.paused = Some(Freeze { since: act.at, by, reason });
+                self.standing.resumed = None;
                 Ok(())
             }
-            DecisionEvent::Resumed(_) => {
+            DecisionEvent::Resumed(act) => {
                 self.standing.paused = None;
+                self.standing.resumed = Some((act.by.to_string(), act.at));
                 Ok(())
             }
             DecisionEvent::PolicySet(event) => {

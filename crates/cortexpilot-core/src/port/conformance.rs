@@ -14,6 +14,7 @@ mod limits;
 mod reading;
 mod refusals;
 mod scene;
+mod sessions;
 mod work;
 
 pub use enqueue::*;
@@ -27,6 +28,7 @@ pub use scene::{
     Ask, agent, approve, cancel, claim, complete, execute, govern, known, lease, nobody, operator, operator_at, person,
     reject, revoke, soon, start, token, worker,
 };
+pub use sessions::*;
 pub use work::*;
 
 /// A store under test.
@@ -76,7 +78,10 @@ macro_rules! conformance {
             groups_of_commands_at_once_keep_their_order
             time_never_goes_back
             lists_are_in_enqueue_order_and_page_without_gaps
+            lists_go_in_both_directions
             lists_filter_by_status_and_workflow
+            items_are_counted_by_where_they_stand
+            what_was_done_lately_is_counted
             a_second_item_of_one_task_hides_nothing
             what_was_acknowledged_is_read
             an_answer_rests_on_everything_before_it
@@ -120,6 +125,10 @@ macro_rules! conformance {
             what_may_be_claimed_is_shown_in_claim_order
             an_item_that_was_claimed_often_keeps_all_its_lines
             workers_are_known_while_they_say_that_they_are_there
+            a_session_is_known_to_everybody_until_it_is_ended_and_leaves_no_line
+            sessions_of_a_principal_end_together_and_those_of_others_go_on
+            of_many_that_redeem_a_login_at_once_one_has_it
+            what_is_over_is_swept_and_beyond_the_limit_the_oldest_ends
         }
     };
     ($make:expr; $($promise:ident)+) => {

@@ -18,9 +18,10 @@ use crate::domain::gate::{EnqueueFacts, EnqueueQuery};
 use crate::domain::governance::{ApprovalFilter, GovernanceFacts, GovernanceQuery};
 use crate::domain::id::{QueueItemId, Sha256Digest};
 use crate::domain::lease::{Beat, ClaimQuery, ClaimStanding, HeartbeatAnswer, Next, WorkerPresence};
-use crate::domain::listing::{QueueFilter, QueueListing};
+use crate::domain::listing::{QueueCounts, QueueFilter, QueueListing, Slice};
 use crate::domain::queue::QueueItem;
 use crate::domain::refusal::{Record, Refusal, RefusalMeter};
+use crate::domain::session::{EndSessions, SecretKind, SessionKey, SessionRecord, give_way};
 use crate::domain::time::to_micros;
 use crate::domain::token::TokenRecord;
 
@@ -80,6 +81,7 @@ struct Memory {
     pins: HashMap<Sha256Digest, Arc<[u8]>>,
     beats: HashMap<QueueItemId, Beat>,
     workers: BTreeMap<String, WorkerPresence>,
+    sessions: BTreeMap<SessionKey, SessionRecord>,
 }
 
 impl MemStore {
@@ -207,6 +209,14 @@ impl StoreRead for MemStore {
         ready(Ok(self.lock().state.queue.list(filter)))
     }
 
+    fn counts(&self, now: Timestamp) -> BoxFuture<'_, Result<QueueCounts, StoreError>> {
+        ready(Ok(self.lock().state.counts(now)))
+    }
+
+    fn done_since(&self, since: Timestamp) -> BoxFuture<'_, Result<Vec<Slice>, StoreError>> {
+        ready(Ok(self.lock().state.done_since(since)))
+    }
+
     fn governance<'a>(&'a self, query: &'a GovernanceQuery) -> BoxFuture<'a, Result<GovernanceFacts, StoreError>> {
         ready(Ok(self.lock().state.governance().facts(query)))
     }
@@ -303,6 +313,10 @@ impl StoreRead for MemStore {
     fn workers(&self) -> BoxFuture<'_, Result<Vec<WorkerPresence>, StoreError>> {
         ready(Ok(self.lock().workers.values().cloned().collect()))
     }
+
+    fn session<'a>(&'a self, key: &'a SessionKey) -> BoxFuture<'a, Result<Option<SessionRecord>, StoreError>> {
+        ready(Ok(self.lock().sessions.get(key).cloned()))
+    }
 }
 
 impl Store for MemStore {
@@ -326,6 +340,28 @@ impl Store for MemStore {
     fn remove_presence<'a>(&'a self, worker: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
         self.lock().workers.remove(worker);
         ready(Ok(()))
+    }
+
+    fn write_session(&self, key: SessionKey, record: SessionRecord) -> BoxFuture<'_, Result<(), StoreError>> {
+        let mut memory = self.lock();
+        let held: Vec<_> = memory.sessions.iter().map(|(key, record)| (*key, record.clone())).collect();
+        for over in give_way(&held, &key, &record) {
+            memory.sessions.remove(&over);
+        }
+        memory.sessions.insert(key, record);
+        ready(Ok(()))
+    }
+
+    fn take_login<'a>(&'a self, key: &'a SessionKey) -> BoxFuture<'a, Result<Option<SessionRecord>, StoreError>> {
+        let is_login = key.kind == SecretKind::Login;
+        ready(Ok(if is_login { self.lock().sessions.remove(key) } else { None }))
+    }
+
+    fn end_sessions(&self, which: EndSessions) -> BoxFuture<'_, Result<u64, StoreError>> {
+        let mut memory = self.lock();
+        let before = memory.sessions.len();
+        memory.sessions.retain(|key, record| !which.takes(key, record));
+        ready(Ok((before - memory.sessions.len()) as u64))
     }
 
     fn execute_all(&self, commands: Vec<Command>) -> BoxFuture<'_, Vec<Result<Verdict, StoreError>>> {

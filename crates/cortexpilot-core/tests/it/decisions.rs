@@ -315,7 +315,8 @@ const FIRST: [&str; 10] =
     ["event", "code", "principal", "surface", "run_id", "preview_digest", "approval_id", "reason", "count", "ts"];
 
 /// Members that a line may do without.
-const OPTIONAL: [&str; 15] = [
+const OPTIONAL: [&str; 16] = [
+    "task_id",
     "code",
     "run_id",
     "preview_digest",
@@ -443,7 +444,7 @@ fn decisions_are_written_exactly_so() {
                 r#""run_id": "run_ok", "preview_digest": "{}", "approval_id": "{}", "reason": null, "count": 1, "#,
                 r#""ts": "2026-11-22T08:30:52.000000+00:00", "kind": "agent", "sponsor": "local:alice", "token_id": null, "#,
                 r#""queue_id": "{}", "priority": 0, "scheduled_at": null, "deadline_at": null, "contract_sha256": "{}", "#,
-                r#""requested_by": "Alice Example", "actor_role": "OPS", "#,
+                r#""task_id": "task_of_run_ok", "requested_by": "Alice Example", "actor_role": "OPS", "#,
                 r#""approval_reason": "The nightly run failed on a flaky network.", "idempotency_key": null, "#,
                 r#""allow_duplicate": false, "approval_policy": "operator", "#,
                 r#""expires_at": "2026-11-23T08:30:52.000000+00:00""#,

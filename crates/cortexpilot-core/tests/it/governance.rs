@@ -69,7 +69,12 @@ fn freezing_twice_is_one_line_and_the_first_freeze_stands() {
     assert_eq!(denial(now(world.app.unfreeze(&person("bob"), Stating::default()))).code, ErrorCode::MetadataRequired);
     for _ in 0..2 {
         let thawed = now(world.app.unfreeze(&person("bob"), saying("It is over."))).expect("it is not frozen any more");
-        assert_eq!(thawed, Standing::default());
+        let unfrozen = Some(("local:bob (OPS)".to_owned(), start() + seconds(5)));
+        assert_eq!(
+            thawed,
+            Standing { unfrozen, ..Standing::default() },
+            "who ended it is known, and whoever did first"
+        );
     }
     assert_eq!(world.events(), ["FROZEN", "METADATA_REQUIRED", "UNFROZEN"]);
     let hidden = Stating { reason: Stated::read(Some("st\u{202e}op")), ..Stating::default() };

@@ -12,9 +12,10 @@ use cortexpilot_core::domain::gate::{EnqueueFacts, EnqueueQuery};
 use cortexpilot_core::domain::governance::{ApprovalFilter, GovernanceFacts, GovernanceQuery};
 use cortexpilot_core::domain::id::{QueueItemId, Sha256Digest};
 use cortexpilot_core::domain::lease::{Beat, ClaimQuery, ClaimStanding, HeartbeatAnswer, Next, WorkerPresence};
-use cortexpilot_core::domain::listing::{QueueFilter, QueueListing};
+use cortexpilot_core::domain::listing::{QueueCounts, QueueFilter, QueueListing, Slice};
 use cortexpilot_core::domain::queue::QueueItem;
 use cortexpilot_core::domain::refusal::Refusal;
+use cortexpilot_core::domain::session::{EndSessions, SessionKey, SessionRecord};
 use cortexpilot_core::domain::token::TokenRecord;
 use cortexpilot_core::port::lines::{LedgerLine, LinesPage, LinesQuery};
 use cortexpilot_core::port::{ApprovalListing, BoxFuture, Store, StoreError, StoreHealth, StoreRead, Turn};
@@ -154,6 +155,14 @@ impl StoreRead for Desk {
         ready(Ok(self.open_now().state.queue.list(filter)))
     }
 
+    fn counts(&self, now: Timestamp) -> BoxFuture<'_, Result<QueueCounts, StoreError>> {
+        ready(Ok(self.open_now().state.counts(now)))
+    }
+
+    fn done_since(&self, _: Timestamp) -> BoxFuture<'_, Result<Vec<Slice>, StoreError>> {
+        unasked()
+    }
+
     fn governance<'a>(&'a self, query: &'a GovernanceQuery) -> BoxFuture<'a, Result<GovernanceFacts, StoreError>> {
         ready(Ok(self.open_now().state.governance().facts(query)))
     }
@@ -202,6 +211,10 @@ impl StoreRead for Desk {
     fn workers(&self) -> BoxFuture<'_, Result<Vec<WorkerPresence>, StoreError>> {
         unasked()
     }
+
+    fn session<'a>(&'a self, _: &'a SessionKey) -> BoxFuture<'a, Result<Option<SessionRecord>, StoreError>> {
+        unasked()
+    }
 }
 
 impl Store for Desk {
@@ -220,6 +233,18 @@ impl Store for Desk {
     }
 
     fn remove_presence<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
+        unasked()
+    }
+
+    fn write_session(&self, _: SessionKey, _: SessionRecord) -> BoxFuture<'_, Result<(), StoreError>> {
+        unasked()
+    }
+
+    fn take_login<'a>(&'a self, _: &'a SessionKey) -> BoxFuture<'a, Result<Option<SessionRecord>, StoreError>> {
+        unasked()
+    }
+
+    fn end_sessions(&self, _: EndSessions) -> BoxFuture<'_, Result<u64, StoreError>> {
         unasked()
     }
 }

@@ -4,6 +4,8 @@ use std::io::{self, BufReader, Read};
 use std::path::Path;
 use std::sync::Arc;
 
+use cortexpilot_core::domain::listing::DoneCounts;
+
 use super::search::runs_of;
 use super::snapshot::{Header, Live, LogPart, Part, nanos};
 use super::table::{Ending, Record, Row, SECTIONS, Section, mark, other_of, run_to_seq, to_seq, workflow_mark};
@@ -48,6 +50,10 @@ impl Capture {
             times.map(|times| (principal.to_owned(), times))
         });
         header.usage = usage.collect::<Option<_>>().ok_or_else(|| Broken::new("a time is out of range"))?;
+        let (closed, done) = state.tally();
+        header.closed = closed.clone();
+        let counts = |done: &DoneCounts| [done.queued, done.succeeded, done.failed, done.cancelled, done.lost];
+        header.done = done.map(|slice| (slice.from_s, counts(&slice.done))).collect();
         header.asked = state.closed_after_asking().map(ToString::to_string).collect();
         let held = state.queue.held_lines().filter(|(item, _)| item.is_live());
         let live = held.flat_map(|(item, lines)| {

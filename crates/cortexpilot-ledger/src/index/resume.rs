@@ -153,6 +153,7 @@ fn replay(snapshot: &Snapshot, queue_file: &Tracked, decisions_file: &Tracked) -
     }
     state.queue.skip_to(header.next_seq);
     state.queue.resume_usage(snapshot.usage()?);
+    state.resume_tally(header.closed.clone(), snapshot.done());
     if header.decisions.lines > 0 {
         if let Some(repair) = &decisions_file.repaired {
             state.decisions_repaired(&repair.principal, repair.ts);

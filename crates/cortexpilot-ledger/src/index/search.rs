@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use cortexpilot_core::domain::fold::{Lines as Places, OtherLine, Queue, item_of};
 use cortexpilot_core::domain::id::QueueItemId;
-use cortexpilot_core::domain::listing::{QueueFilter, QueueListing};
+use cortexpilot_core::domain::listing::{QueueFilter, QueueListing, QueueOrder};
 use cortexpilot_core::domain::queue::{ItemState, QueueEvent, QueueItem};
 use cortexpilot_core::port::StoreError;
 
@@ -198,7 +198,7 @@ impl Index {
         Ok(matches!(entry, Entry::Event(QueueEvent::Claimed(claim), _) if claim.run_id == run_id))
     }
 
-    /// Lists the items that the fold holds together with the closed ones, in enqueue order.
+    /// Lists the items that the fold holds together with the closed ones, in the order that is asked for.
     pub(crate) fn list(&self, held: &Queue, filter: &QueueFilter) -> Result<QueueListing, StoreError> {
         let merged = |queue: &Queue| {
             // What was live then is in the fold, as it is now.
@@ -210,7 +210,12 @@ impl Index {
 
     fn list_tables(&self, held: &Queue, filter: &QueueFilter) -> Result<QueueListing, Broken> {
         let tables = self.tables.iter().filter(|_| filter.accepts_closed());
-        let cursors = tables.map(|table| table.rows_after(filter.after_seq)).collect::<Result<_, _>>()?;
+        let newest = filter.order == QueueOrder::Newest;
+        let cursors = tables.map(|table| match newest {
+            false => table.rows_after(filter.after_seq),
+            true => table.rows_before(filter.after_seq),
+        });
+        let cursors = cursors.collect::<Result<_, _>>()?;
         let workflow = filter.workflow_id.as_deref().map(workflow_mark);
         merge(held, Closed { index: self, cursors, filter, workflow }, filter)
     }
@@ -249,7 +254,7 @@ fn row(table: &Table, seq: u64) -> Result<Row, Broken> {
     table.row(seq)?.ok_or_else(|| Broken::new("a table names an item that it does not have"))
 }
 
-/// Closed items that a filter accepts, in enqueue order.
+/// Closed items that a filter accepts, in its order.
 struct Closed<'a> {
     index: &'a Index,
     cursors: Vec<Cursor<'a>>,
@@ -260,15 +265,15 @@ struct Closed<'a> {
 impl Closed<'_> {
     /// The next row, with the number of its table.
     fn next_row(&mut self) -> Result<Option<(usize, Row)>, Broken> {
-        let mut least: Option<(usize, Row)> = None;
+        let mut first: Option<(usize, Row)> = None;
         for (at, cursor) in self.cursors.iter_mut().enumerate() {
             let Some(record) = cursor.peek()? else { continue };
             let row = Row::read(&record)?;
-            if least.is_none_or(|(_, least)| row.seq < least.seq) {
-                least = Some((at, row));
+            if first.is_none_or(|(_, first)| comes_first(self.filter, row.seq, first.seq)) {
+                first = Some((at, row));
             }
         }
-        Ok(least.map(|(at, row)| {
+        Ok(first.map(|(at, row)| {
             self.cursors[at].advance();
             (at, row)
         }))
@@ -302,6 +307,14 @@ impl Iterator for Closed<'_> {
     }
 }
 
+/// Whether an item at this position is listed before one at that.
+fn comes_first(filter: &QueueFilter, this: u64, that: u64) -> bool {
+    match filter.order {
+        QueueOrder::Oldest => this < that,
+        QueueOrder::Newest => this > that,
+    }
+}
+
 fn merge(
     held: &Queue,
     closed: impl Iterator<Item = Result<QueueItem, Broken>>,
@@ -316,7 +329,7 @@ fn merge(
         }
         let from_held = match (held.peek(), &waiting) {
             (None, None) => return Ok(listing),
-            (Some(held), Some(closed)) => held.seq < closed.seq,
+            (Some(held), Some(closed)) => comes_first(filter, held.seq, closed.seq),
             (Some(_), None) => true,
             (None, Some(_)) => false,
         };

@@ -4,11 +4,12 @@
 //! bytes, the header, the live items with the offsets of their lines (a pair for each line), and the offsets of the lines that changed what
 //! operators decided; at its end stands the SHA-256 of all that. Numbers outside the header are big-endian.
 
+use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::Path;
 
 use cortexpilot_core::domain::id::{QueueItemId, Sha256Digest};
-use cortexpilot_core::domain::listing::FileProblem;
+use cortexpilot_core::domain::listing::{DoneCounts, FileProblem, Slice};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +22,7 @@ use crate::log::Frontier;
 /// The file's name in the index's directory.
 pub(super) const NAME: &str = "snapshot";
 
-const MAGIC: &[u8] = b"cortexpilot ledger index 2\n";
+const MAGIC: &[u8] = b"cortexpilot ledger index 3\n";
 const DIGEST: usize = 32;
 
 /// A live item: its position, and the offset of a line of it. Each has as many of these as it has lines.
@@ -50,6 +51,10 @@ pub(super) struct Header {
     pub(super) usage: Vec<(String, Vec<i64>)>,
     /// Closed items that people had been asked about.
     pub(super) asked: Vec<String>,
+    /// How many items were closed with each status.
+    pub(super) closed: BTreeMap<String, u64>,
+    /// What was done lately: slices by their beginning in seconds since 1970, each queued, succeeded, failed, cancelled, lost.
+    pub(super) done: Vec<(i64, [u64; 5])>,
     /// Oldest first.
     pub(super) tables: Vec<Described>,
     live: u64,
@@ -231,6 +236,20 @@ impl Snapshot {
         self.header.asked.iter().map(id).collect()
     }
 
+    /// What was done lately.
+    pub(super) fn done(&self) -> impl Iterator<Item = Slice> {
+        self.header.done.iter().map(|(from_s, [queued, succeeded, failed, cancelled, lost])| Slice {
+            from_s: *from_s,
+            done: DoneCounts {
+                queued: *queued,
+                succeeded: *succeeded,
+                failed: *failed,
+                cancelled: *cancelled,
+                lost: *lost,
+            },
+        })
+    }
+
     pub(super) fn usage(&self) -> Result<Vec<(String, Vec<Timestamp>)>, Broken> {
         let of = |(principal, times): &(String, Vec<i64>)| {
             let times = times.iter().map(|at| timestamp(*at)).collect::<Result<_, _>>()?;
@@ -242,8 +261,8 @@ impl Snapshot {
 
 impl Header {
     pub(super) fn new(queue: Part, decisions: Part, next_seq: u64) -> Self {
-        let (usage, asked, tables) = Default::default();
-        Self { queue, decisions, next_seq, usage, asked, tables, live: 0, changes: 0 }
+        let (usage, asked, closed, done, tables) = Default::default();
+        Self { queue, decisions, next_seq, usage, asked, closed, done, tables, live: 0, changes: 0 }
     }
 
     pub(super) fn part(&self, kind: FileKind) -> &Part {

@@ -393,7 +393,18 @@ impl Table {
 
     /// Every record of a section.
     pub(super) fn records(&self, section: Section) -> Cursor<'_> {
-        Cursor { table: self, section, next: 0, block: None }
+        Cursor { table: self, section, next: Some(0), back: false, block: None }
+    }
+
+    /// Rows before a position, or all, the last first.
+    pub(super) fn rows_before(&self, seq: Option<u64>) -> Result<Cursor<'_>, Broken> {
+        let records = self.is.records[Section::Rows.at()];
+        let behind = match seq {
+            // A position beyond what a record can hold is behind all of them.
+            Some(seq) if seq <= SEQ_MAX => self.rows_after(seq.checked_sub(1))?.next.unwrap_or(records),
+            Some(_) | None => records,
+        };
+        Ok(Cursor { table: self, section: Section::Rows, next: behind.checked_sub(1), back: true, block: None })
     }
 
     /// Rows behind a position.
@@ -402,12 +413,12 @@ impl Table {
         let Some(seq) = seq else { return Ok(cursor) };
         let (width, wanted) = (Section::Rows.width(), seq_bytes(seq));
         let blocks = partition(&self.fences[0], width, |fence| fence[..5] <= wanted[..]);
-        cursor.next = blocks.saturating_sub(1) as u64 * Section::Rows.per_block();
+        cursor.next = Some(blocks.saturating_sub(1) as u64 * Section::Rows.per_block());
         while let Some(record) = cursor.peek()? {
             if record[..5] > wanted[..] {
                 break;
             }
-            cursor.next += 1;
+            cursor.advance();
         }
         Ok(cursor)
     }
@@ -427,21 +438,21 @@ fn partition(records: &[u8], width: usize, holds: impl Fn(&[u8]) -> bool) -> usi
     low
 }
 
-/// Walks over a section's records.
+/// Walks over a section's records, to either end.
 pub(super) struct Cursor<'a> {
     table: &'a Table,
     section: Section,
-    next: u64,
+    next: Option<u64>,
+    back: bool,
     block: Option<(u64, [u8; BLOCK])>,
 }
 
 impl Cursor<'_> {
     /// The next record, which stays the next.
     pub(super) fn peek(&mut self) -> Result<Option<Record>, Broken> {
-        if self.next >= self.table.is.records[self.section.at()] {
-            return Ok(None);
-        }
-        let (block, within) = (self.next / self.section.per_block(), self.next % self.section.per_block());
+        let records = self.table.is.records[self.section.at()];
+        let Some(next) = self.next.filter(|next| *next < records) else { return Ok(None) };
+        let (block, within) = (next / self.section.per_block(), next % self.section.per_block());
         if self.block.as_ref().is_none_or(|(held, _)| *held != block) {
             let bytes = self.table.block(self.table.is.section_begins(self.section) + block)?;
             self.block = Some((block, bytes));
@@ -456,7 +467,7 @@ impl Cursor<'_> {
     }
 
     pub(super) fn advance(&mut self) {
-        self.next += 1;
+        self.next = self.next.and_then(|next| if self.back { next.checked_sub(1) } else { Some(next + 1) });
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
-use cortexpilot_core::domain::id::QueueItemId;
+use cortexpilot_core::domain::id::{QueueItemId, Sha256Digest};
 use cortexpilot_core::domain::lease::WorkerPresence;
+use cortexpilot_core::domain::session::{EndSessions, SecretKind, SecretText, SessionRecord};
 use cortexpilot_core::port::conformance::{
     Ask, beat, block_on, changes, claim_that, complete, fail, lease, lose, soon, start,
 };
@@ -162,4 +163,90 @@ fn names_of_workers_never_run_out_of_room_or_leave_their_directory() {
     block_on(world.store.write_presence(presence("later", 200))).unwrap();
     assert_eq!(block_on(world.store.workers()).unwrap(), [presence("later", 200)], "the others are gone by now");
     assert!(names(&world.root.path).iter().all(|name| !name.ends_with(".json")));
+}
+
+fn session(number: u8) -> (SecretText, SessionRecord) {
+    let secret = SecretText::new(SecretKind::Session, [number; 32]);
+    let record = SessionRecord {
+        principal: "token:api".into(),
+        token: None,
+        seal: secret.seal(&Sha256Digest::of(b"a token")),
+        made_at: soon(0),
+        expires_at: soon(100),
+    };
+    (secret, record)
+}
+
+#[test]
+fn a_session_is_one_private_file_that_holds_no_secret_without_a_flush_or_a_line() {
+    let world = World::new();
+    let (first, record) = session(1);
+    block_on(world.store.write_session(first.key(), record.clone())).unwrap();
+    let before = world.store.io_counts();
+    for number in 2..20 {
+        let (secret, record) = session(number);
+        block_on(world.store.write_session(secret.key(), record)).unwrap();
+        block_on(world.store.end_sessions(EndSessions::One(secret.key()))).unwrap();
+    }
+    let login = SecretText::new(SecretKind::Login, [9; 32]);
+    block_on(world.store.write_session(login.key(), record)).unwrap();
+    assert!(block_on(world.store.take_login(&login.key())).unwrap().is_some());
+    assert_eq!(world.store.io_counts(), before, "nothing was written to the ledger, and nothing flushed");
+    let name = format!("{}.session", first.key().digest);
+    assert_eq!(names(&world.root.file("sessions")), std::slice::from_ref(&name), "what ended left nothing behind");
+    for name in ["sessions".to_owned(), format!("sessions/{name}")] {
+        let mode = std::fs::metadata(world.root.file(&name)).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode & 0o077, 0, "{name}: {mode:o}");
+    }
+    let kept = String::from_utf8(world.root.read(&format!("sessions/{name}"))).unwrap();
+    for secret in [first.reveal(), &first.reveal()[4..], &Sha256Digest::of(b"a token").to_string()] {
+        assert!(!kept.contains(secret) && !name.contains(secret), "{kept}");
+    }
+    assert_eq!((world.root.read("queue.jsonl"), world.root.read("decisions.jsonl")), (vec![], vec![]));
+}
+
+#[test]
+fn a_session_that_was_damaged_signs_nobody_in_and_gives_way() {
+    let world = World::new();
+    let (secret, record) = session(1);
+    let path = format!("sessions/{}.session", secret.key().digest);
+    for left in ["", "{", "{\"principal\": \"token:api\"}", "\u{0}\u{0}\u{0}"] {
+        block_on(world.store.write_session(secret.key(), record.clone())).unwrap();
+        world.root.write(&path, left);
+        assert_eq!(block_on(world.store.session(&secret.key())).unwrap(), None, "{left}");
+        let (other, record) = session(2);
+        block_on(world.store.write_session(other.key(), record)).unwrap();
+        assert!(!world.root.file(&path).exists(), "{left}");
+    }
+    // A link is no session of ours, and is not followed.
+    std::os::unix::fs::symlink("/etc/passwd", world.root.file(&path)).unwrap();
+    assert!(!matches!(block_on(world.store.session(&secret.key())), Ok(Some(_))));
+    let (other, record) = session(3);
+    block_on(world.store.write_session(other.key(), record)).unwrap();
+    assert!(world.root.file(&path).symlink_metadata().is_err());
+}
+
+#[test]
+fn a_reader_knows_sessions_and_leaves_not_one_byte() {
+    let world = World::new();
+    let (secret, record) = session(1);
+    let reader = FileReader::open(&world.root.path);
+    assert_eq!(block_on(reader.session(&secret.key())).unwrap(), None);
+    assert!(!world.root.file("sessions").exists());
+    block_on(world.store.write_session(secret.key(), record.clone())).unwrap();
+    let before = names(&world.root.file("sessions"));
+    assert_eq!(block_on(reader.session(&secret.key())).unwrap(), Some(record));
+    assert_eq!(names(&world.root.file("sessions")), before);
+}
+
+#[test]
+fn what_a_crash_left_of_a_session_goes_when_the_store_is_next_opened() {
+    let world = World::new();
+    let (secret, record) = session(1);
+    block_on(world.store.write_session(secret.key(), record.clone())).unwrap();
+    let name = format!("{}.session", secret.key().digest);
+    world.root.write(&format!("sessions/{name}.7-1.tmp"), "{");
+    let again = world.root.open();
+    assert_eq!(names(&world.root.file("sessions")), [name]);
+    assert_eq!(block_on(again.session(&secret.key())).unwrap(), Some(record), "and those that are whole go on");
 }

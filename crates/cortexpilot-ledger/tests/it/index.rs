@@ -6,7 +6,7 @@ mod others;
 
 use cortexpilot_core::Verdict;
 use cortexpilot_core::domain::gate::EnqueueQuery;
-use cortexpilot_core::domain::listing::{QueueFilter, QueueListing};
+use cortexpilot_core::domain::listing::{QueueCounts, QueueFilter, QueueListing, QueueOrder, Slice};
 use cortexpilot_core::domain::queue::QueueItem;
 use cortexpilot_core::port::conformance::{Ask, agent, block_on, cancel, claim, complete, execute, lease, soon};
 use cortexpilot_core::port::{Store, StoreHealth, StoreRead};
@@ -47,6 +47,8 @@ pub(crate) struct Answers {
     by_id: Vec<Option<QueueItem>>,
     facts: Vec<String>,
     health: StoreHealth,
+    counts: QueueCounts,
+    done: Vec<Slice>,
 }
 
 pub(crate) fn answers(store: &dyn StoreRead) -> Answers {
@@ -54,10 +56,12 @@ pub(crate) fn answers(store: &dyn StoreRead) -> Answers {
     let mut pages = Vec::new();
     for status in [None, Some("pending"), Some("SUCCESS"), Some("CANCELLED"), Some("CLAIMED"), Some("FAILURE")] {
         for workflow_id in [None, Some("no such workflow".to_owned()), Some(String::new())] {
-            for after_seq in [None, Some(0), Some(3), Some(100)] {
-                let (status, limit) = (status.map(str::to_owned), Some(2));
-                let filter = QueueFilter { workflow_id: workflow_id.clone(), status, after_seq, limit, state: None };
-                pages.push(block_on(store.items(&filter)).expect("reads go on"));
+            for after_seq in [None, Some(0), Some(3), Some(100), Some(u64::MAX)] {
+                for order in [QueueOrder::Oldest, QueueOrder::Newest] {
+                    let (workflow_id, status, limit) = (workflow_id.clone(), status.map(str::to_owned), Some(2));
+                    let filter = QueueFilter { workflow_id, status, after_seq, order, limit, state: None };
+                    pages.push(block_on(store.items(&filter)).expect("reads go on"));
+                }
             }
         }
     }
@@ -78,7 +82,11 @@ pub(crate) fn answers(store: &dyn StoreRead) -> Answers {
             facts.push(format!("{:?}", block_on(store.enqueue_facts(&query)).expect("reads go on")));
         }
     }
-    Answers { listing, pages, by_id, facts, health: block_on(store.health()).expect("reads go on") }
+    let health = block_on(store.health()).expect("reads go on");
+    let counts = block_on(store.counts(soon(50))).expect("reads go on");
+    assert_eq!(counts.total(), listing.items.len() as u64, "what is counted is what is listed");
+    let done = block_on(store.done_since(soon(0))).expect("reads go on");
+    Answers { listing, pages, by_id, facts, health, counts, done }
 }
 
 /// A root with the story and its index, no process, and the answers without an index.

@@ -1,6 +1,7 @@
 //! Lists, pages, the cache behind them, and the hash chain.
 
 use std::fs;
+use std::io::Write as _;
 
 use cortexpilot_core::port::runs::{EventsQuery, PageQuery, ReadProblem, RootState, Runs as _, Verdict};
 use cortexpilot_runs::RunStore;
@@ -122,11 +123,14 @@ fn events_are_filtered_limited_and_paged() {
     assert_eq!(names(query()), ("E1 E2 E3 E4 E5".into(), None));
     assert_eq!(names(EventsQuery { limit: Some(2), tail: true, ..query() }), ("E4 E5".into(), None));
     assert_eq!(names(EventsQuery { tail: true, ..query() }).0, "E1 E2 E3 E4 E5");
-    assert_eq!(names(EventsQuery { limit: Some(2), ..query() }), ("E1 E2".into(), Some("2".into())));
-    let page = EventsQuery { limit: Some(2), after: Some("2".into()), ..query() };
-    assert_eq!(names(page), ("E3 E4".into(), Some("4".into())));
-    let page = EventsQuery { limit: Some(2), after: Some("4".into()), ..query() };
-    assert_eq!(names(page), ("E5".into(), None));
+    let (first, second) = names(EventsQuery { limit: Some(2), ..query() });
+    assert_eq!(first, "E1 E2");
+    // A cursor names the place; those of earlier versions name the line alone.
+    for after in [second.unwrap(), "2".into()] {
+        let (second, third) = names(EventsQuery { limit: Some(2), after: Some(after), ..query() });
+        assert_eq!(second, "E3 E4");
+        assert_eq!(names(EventsQuery { limit: Some(2), after: third, ..query() }), ("E5".into(), None));
+    }
     let exact = EventsQuery { limit: Some(5), ..query() };
     assert_eq!(names(exact).1, None, "no further page is announced when there is none");
     let since = |text: &str| EventsQuery { since: Some(text.into()), ..query() };
@@ -306,4 +310,44 @@ fn rows_of_one_run_are_asked_for_by_its_id() {
     let wait = now(root.store.pending_approvals(Some(&id("wait")), PageQuery::all())).unwrap().items.remove(0);
     assert_eq!((wait.reason, wait.actions, wait.task_id.as_str()), (vec![json!("one text")], vec![], "task_wait"));
     assert_eq!(now(root.store.pending_approvals(Some(&id("gate")), PageQuery::all())).unwrap().items.len(), 0);
+}
+
+#[test]
+fn a_page_of_events_goes_on_where_the_one_before_ended_and_names_its_own_lines() {
+    let root = Root::new();
+    RunFixture::new("run").write(&root.path()).unwrap();
+    let file = root.path().join("run/events.jsonl");
+    let line = |n: usize| match n {
+        3 => "not json".to_owned(),
+        4 => String::new(),
+        _ => format!("{{\"event\": \"E{n}\", \"pad\": \"{}\"}}", "x".repeat(n * 53 % 211)),
+    };
+    fs::write(&file, (1..=400).map(|n| line(n) + "\n").collect::<String>()).unwrap();
+    let page = |after: Option<String>, limit| {
+        now(root.store.events(&id("run"), EventsQuery { limit: Some(limit), after, ..EventsQuery::default() }))
+    };
+    let whole = page(None, usize::MAX).unwrap();
+    for limit in [1, 2, 7, 398, 399, 400] {
+        let (mut all, mut after) = (Vec::new(), None);
+        loop {
+            let page = page(after, limit).unwrap();
+            assert!(page.events.len() <= limit);
+            // The first page says what is wrong anywhere, a later one what is wrong with its own lines.
+            let odd = page.problems.iter().any(|problem| problem.line == Some(3));
+            assert_eq!(odd, all.is_empty() || (all.len()..all.len() + page.events.len()).contains(&2), "{limit}");
+            all.extend(page.events);
+            match page.next {
+                Some(next) => after = Some(next),
+                None => break,
+            }
+        }
+        assert_eq!(all, whole.events, "{limit}");
+    }
+    let after = page(None, 100).unwrap().next;
+    fs::OpenOptions::new().append(true).open(&file).unwrap().write_all(b"{\"event\": \"new\"}\n").unwrap();
+    assert_eq!(page(after.clone(), 1000).unwrap().events.len(), 300, "what was appended since is there");
+    fs::write(&file, (1..=400).map(|n| line(n + 1) + "\n").collect::<String>()).unwrap();
+    assert_eq!(page(after.clone(), 5), Err(ReadProblem::BadCursor), "another file");
+    fs::remove_file(&file).unwrap();
+    assert_eq!(page(after, 5), Err(ReadProblem::BadCursor));
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::{FromRequestParts as _, RawPathParams, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, Uri};
+use axum::http::{HeaderMap, HeaderName, Method, Uri};
 use axum::response::Response;
 use cortexpilot_core::app::Failure;
 use cortexpilot_core::domain::gate::Denial;
@@ -32,6 +32,10 @@ use crate::auth::{Auth, Unidentified};
 
 /// The largest body that is read, in bytes.
 pub const BODY_BYTES_MAX: usize = 256 * 1024;
+
+/// The largest body of somebody who is not signed in yet, in bytes: a token or the secret of a one-time address, and white
+/// space. Nobody waits for a turn to sign in, so this times the connections there can be is all that such bodies hold.
+const OPEN_BODY_BYTES_MAX: usize = 8 * 1024;
 
 /// The header in which a caller states the role it acts in.
 pub(crate) const ROLE_HEADER: &str = "x-cortexpilot-role";
@@ -67,10 +71,8 @@ pub(crate) struct Call {
     pub(crate) query: Query,
     /// The headers that were sent.
     pub(crate) headers: Sent,
-    /// A receipt beside the acknowledgement would be welcome.
-    pub(crate) prefers_receipt: bool,
-    /// Whatever comes after the command itself must be given up by then, so that what was done is answered as done.
-    pub(crate) until: Instant,
+    /// A receipt beside the acknowledgement would be welcome, if it is there by then: what was done must be answered as done.
+    pub(crate) receipt_by: Option<Instant>,
     /// The connection that the request came on; none where there is no connection.
     pub(crate) connected: Option<Connected>,
     body: Bytes,
@@ -175,8 +177,9 @@ pub(super) async fn operate(
             state.throttle.request(operation.id, &caller)?;
         }
         let body = match operation.verb {
-            Verb::Get => Bytes::new(),
-            Verb::Post => Box::pin(asked.read_body(state, &caller)).await?,
+            // What comes along all the same is nobody's to read.
+            Verb::Get | Verb::Delete => Bytes::new(),
+            Verb::Post => Box::pin(asked.read_body(state, operation.access, &caller)).await?,
         };
         // It begins to work when it is waited for; made first, what it needs is kept in one place alone.
         let work = (operation.handler)(asked.call(state, operation, &caller, body)?);
@@ -244,23 +247,36 @@ pub(crate) async fn identify(auth: &Auth, within: Duration, headers: &HeaderMap)
     let identified = identified.unwrap_or_else(|_| {
         Err(Unidentified::Unread(StoreError::Unavailable("it did not say in time whose token this is".to_owned())))
     });
-    identified.map_err(|why| match why {
+    identified.map_err(unidentified)
+}
+
+/// Why nobody is let in, as it is answered.
+pub(super) fn unidentified(why: Unidentified) -> Refused {
+    match why {
         Unidentified::Unread(error) => error.into(),
-        Unidentified::Missing | Unidentified::Unknown | Unidentified::Expired | Unidentified::Revoked => {
+        Unidentified::Missing
+        | Unidentified::Unknown
+        | Unidentified::Expired
+        | Unidentified::Revoked
+        | Unidentified::SessionOver => {
             let mut denial = Denial::new(why.code(), why.reason());
             denial.next_step = why.next_step().map(str::to_owned);
             Failure::Denied(denial).into()
         }
-    })
+    }
 }
 
 impl Asked<'_> {
-    async fn read_body(&mut self, state: &HttpState, caller: &Caller) -> Result<Bytes, Refused> {
+    async fn read_body(&mut self, state: &HttpState, access: Access, caller: &Caller) -> Result<Bytes, Refused> {
         if self.segments.is_none() {
             return Err(Refused::NoSuchPath);
         }
         let _turn = state.throttle.body(caller).await?;
-        read_body(state, &self.headers, self.body.take().unwrap_or_default()).await
+        let most = match access {
+            Access::Open => OPEN_BODY_BYTES_MAX,
+            Access::Token => BODY_BYTES_MAX,
+        };
+        read_body(state, &self.headers, self.body.take().unwrap_or_default(), most).await
     }
 
     /// Hands over what was sent.
@@ -274,10 +290,11 @@ impl Asked<'_> {
         let (segment, second) = self.segments.take().ok_or(Refused::NoSuchPath)?;
         let query = Query::parse(self.uri, operation.query)?;
         let (headers, connected) = (std::mem::take(&mut self.headers), self.connected.take());
-        let (role, prefers_receipt) = (stated_role(&headers), receipt::preferred(&headers));
-        let until = Instant::now() + state.options.limits.answer.mul_f64(0.9);
+        let role = stated_role(&headers);
+        let receipt_by =
+            receipt::preferred(&headers).then(|| Instant::now() + state.options.limits.answer.mul_f64(0.9));
         let (state, caller) = (state.clone(), caller.clone());
-        Ok(Call { role, state, caller, segment, second, query, headers, connected, prefers_receipt, until, body })
+        Ok(Call { role, state, caller, segment, second, query, headers, connected, receipt_by, body })
     }
 }
 
@@ -291,7 +308,8 @@ fn segments(parts: &mut Parts) -> Option<(String, String)> {
 
 /// The stated role. Two role headers, or one that is no text, state no role that could be held.
 fn stated_role(headers: &HeaderMap) -> StatedRole {
-    let mut roles = headers.get_all(ROLE_HEADER).iter();
+    const NAME: HeaderName = HeaderName::from_static(ROLE_HEADER);
+    let mut roles = headers.get_all(NAME).iter();
     match (roles.next(), roles.next()) {
         (None, _) => StatedRole::Absent,
         (Some(role), None) => role.to_str().map_or(StatedRole::Unreadable, |role| StatedRole::read(Some(role))),
@@ -300,8 +318,8 @@ fn stated_role(headers: &HeaderMap) -> StatedRole {
 }
 
 /// Reads a whole body of bounded size within bounded time, then looks at what it says it is.
-async fn read_body(state: &HttpState, headers: &HeaderMap, body: Body) -> Result<Bytes, Refused> {
-    let collected = tokio::time::timeout(state.options.limits.body, collect(body)).await;
+async fn read_body(state: &HttpState, headers: &HeaderMap, body: Body, most: usize) -> Result<Bytes, Refused> {
+    let collected = tokio::time::timeout(state.options.limits.body, collect(body, most)).await;
     let bytes = collected.map_err(|_| {
         let said = "The body did not come whole in time. Nothing was changed.";
         Refused::Coded(ErrorCode::RequestTimeout, said.into())
@@ -310,24 +328,25 @@ async fn read_body(state: &HttpState, headers: &HeaderMap, body: Body) -> Result
     Ok(bytes)
 }
 
-async fn collect(body: Body) -> Result<Bytes, Refused> {
+async fn collect(body: Body, most: usize) -> Result<Bytes, Refused> {
     // A length that was announced is refused before a byte of it is asked for.
-    fits(body.size_hint().lower())?;
+    fits(body.size_hint().lower(), most)?;
     let mut chunks = body.into_data_stream();
     let mut whole = Vec::new();
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk.map_err(|_| Refused::form("The body broke off. Nothing was changed."))?;
-        fits((whole.len() + chunk.len()) as u64)?;
+        fits((whole.len() + chunk.len()) as u64, most)?;
         whole.extend_from_slice(&chunk);
     }
     Ok(whole.into())
 }
 
-fn fits(bytes: u64) -> Result<(), Refused> {
-    if bytes <= BODY_BYTES_MAX as u64 {
+fn fits(bytes: u64, most: usize) -> Result<(), Refused> {
+    if bytes <= most as u64 {
         return Ok(());
     }
-    Err(Refused::Coded(ErrorCode::BodyTooLarge, "The body is larger than 256 KiB. Nothing was changed.".into()))
+    let said = format!("The body is larger than {} KiB. Nothing was changed.", most / 1024);
+    Err(Refused::Coded(ErrorCode::BodyTooLarge, said))
 }
 
 /// [`tokio::time::timeout`] for what is nearly always ready at once: a timer is made only where something must be waited for.

@@ -13,7 +13,7 @@ use axum::response::{IntoResponse as _, Response};
 use super::hosts::AllowedHosts;
 
 /// Every method of the control plane. Named, for with credentials `*` means a method of that name.
-const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST");
+const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, DELETE");
 
 /// Every header of a request that something here reads and that is not sent by browsers anyway.
 const REQUEST_HEADERS: HeaderValue = HeaderValue::from_static(

@@ -1,4 +1,4 @@
-//! Whose doing a request with a session cookie is. A browser sends the cookie by itself, also when a page of somebody else
+//! Whose doing a request with a session cookie is, or one that would set one. A browser sends the cookie by itself, also when a page of somebody else
 //! makes it send a request; so a change that is signed in by cookie must show that a page of ours, or a page that was
 //! allowed, or a program sent it. A bearer token shows that by itself: nobody sends one by accident.
 
@@ -19,7 +19,8 @@ pub(super) fn is_unproven(method: &Method, headers: &HeaderMap) -> bool {
     !method.is_safe() && auth::by_cookie(headers) && !is_proven(headers)
 }
 
-fn is_proven(headers: &HeaderMap) -> bool {
+/// Whether a request shows that a page of ours, or one that was allowed, or a program sent it.
+pub(super) fn is_proven(headers: &HeaderMap) -> bool {
     let mut sites = headers.get_all(&SITE).iter();
     match (sites.next().map(|site| site.as_bytes()), sites.next()) {
         // Whoever sends two wants one of them to be overlooked.
@@ -36,7 +37,12 @@ mod tests {
 
     use super::*;
 
-    const COOKIE: (&str, &str) = ("cookie", "cortexpilot_api_token=x");
+    /// A session, under its two names, and a token that a cookie carries.
+    const COOKIES: [(&str, &str); 3] = [
+        ("cookie", "cortexpilot_session=x"),
+        ("cookie", "__Host-cortexpilot_session=x"),
+        ("cookie", "cortexpilot_api_token=x"),
+    ];
 
     fn unproven(method: &Method, headers: &[(&'static str, &str)]) -> bool {
         let mut map = HeaderMap::new();
@@ -61,9 +67,11 @@ mod tests {
             vec![("authorization", "Bearer ")],
             vec![("referer", "http://127.0.0.1:8000/")],
         ] {
-            let headers: Vec<_> = [COOKIE].into_iter().chain(also).collect();
-            for method in [Method::POST, Method::PUT, Method::DELETE, Method::PATCH] {
-                assert!(unproven(&method, &headers), "{method} {headers:?}");
+            for cookie in COOKIES {
+                let headers: Vec<_> = [cookie].into_iter().chain(also.clone()).collect();
+                for method in [Method::POST, Method::PUT, Method::DELETE, Method::PATCH] {
+                    assert!(unproven(&method, &headers), "{method} {headers:?}");
+                }
             }
         }
     }
@@ -76,9 +84,11 @@ mod tests {
             ("x-cortexpilot-csrf", "1"),
             ("authorization", "Bearer token"),
         ] {
-            assert!(!unproven(&Method::POST, &[COOKIE, proof]), "{proof:?}");
+            for cookie in COOKIES {
+                assert!(!unproven(&Method::POST, &[cookie, proof]), "{proof:?}");
+                assert!(!unproven(&Method::GET, &[cookie]));
+            }
         }
-        assert!(!unproven(&Method::GET, &[COOKIE]));
         assert!(!unproven(&Method::POST, &[("cookie", "theme=dark")]), "no session, so nothing to ride on");
         assert!(!unproven(&Method::POST, &[]));
     }

@@ -74,18 +74,21 @@ impl ControlPlane {
     }
 }
 
-impl Found<'_> {
-    /// Answers it.
-    pub(super) async fn answer(self, head: Parts, connected: Connected) -> Response {
+impl<'a> Found<'a> {
+    /// Answers it. What is not needed any more is let go of at once: the state of what comes next is moved as a whole.
+    pub(super) fn answer(self, head: Parts, connected: Connected) -> impl Future<Output = Response> + use<'a> {
         let Found { state, operation, segments } = self;
         let Parts { method, uri, headers, .. } = head;
-        let edge = &state.edge;
-        let (mut arrived, ids) = edge.arrive(&method, &uri, &headers);
-        let (headers, segments, connected) = (Sent::of(headers), Some(segments), Some(connected));
-        let mut asked = Asked { uri: &uri, headers, segments, connected, body: None };
-        let inside = arrived.goes_on().then(|| call::operate(state, operation, &ids, &mut asked));
-        let answered = edge.answered(&mut arrived, &ids, &method, &uri, inside).await;
-        edge.leave(arrived, ids, &method, &uri, answered).await
+        async move {
+            let edge = &state.edge;
+            let (mut arrived, ids) = edge.arrive(&method, &uri, &headers);
+            let (headers, segments, connected) = (Sent::of(headers), Some(segments), Some(connected));
+            let mut asked = Asked { uri: &uri, headers, segments, connected, body: None };
+            let answered =
+                edge.answered(&mut arrived, &ids, &method, &uri, || call::operate(state, operation, &ids, &mut asked));
+            let answered = answered.await;
+            edge.leave(arrived, ids, &method, &uri, answered).await
+        }
     }
 }
 

@@ -26,7 +26,7 @@ use super::error::Refused;
 use super::hosts::AllowedHosts;
 use super::ids::{Names, RequestIds};
 use super::metrics::Counters;
-use super::{cors, csrf, gzip, spare};
+use super::{cors, csrf, gzip};
 
 /// Headers of every answer. The policy lets a browser load nothing for an answer that it was made to show as a page; the
 /// one page there is brings its own.
@@ -147,11 +147,14 @@ where
         let inside = arrived.goes_on().then(|| self.inner.call(request));
         let edge = self.edge.clone();
         Box::pin(async move {
-            let inside = inside.map(|inside| async {
-                let Ok(mut response) = inside.await;
+            let inside = || async {
+                let Ok(mut response) = match inside {
+                    Some(inside) => inside.await,
+                    None => Ok(Refused::internal().render(&ids, &nobody())),
+                };
                 let handled = response.extensions_mut().remove();
                 Answered { response, handled }
-            });
+            };
             let answered = edge.answered(&mut arrived, &ids, &method, &uri, inside).await;
             Ok(edge.leave(arrived, Arc::unwrap_or_clone(ids), &method, &uri, answered).await)
         })
@@ -199,40 +202,40 @@ impl Edge {
         (Arrived { started, accepted: gzip::accepted(method, headers), page, goes_on }, ids)
     }
 
-    /// The answer, before it is given the headers of every answer: what `inside` makes of the request, unless it panics.
+    /// The answer, before it is given the headers of every answer: what `inside` makes of the request, if that goes on and
+    /// nothing panics. It is made in here, where it stays: as an argument it would be kept twice.
     pub(super) async fn answered<F>(
         &self,
         arrived: &mut Arrived,
         ids: &RequestIds,
         method: &Method,
         uri: &Uri,
-        inside: Option<F>,
+        inside: impl FnOnce() -> F,
     ) -> Answered
     where
         F: Future<Output = Answered>,
     {
         let of_nobody = |response| Answered { response, handled: None };
-        match (std::mem::replace(&mut arrived.goes_on, Ok(())), inside) {
-            (Err(instead), _) => of_nobody(*instead),
-            (Ok(()), Some(inside)) => AssertUnwindSafe(inside).catch_unwind().await.unwrap_or_else(|_| {
+        match std::mem::replace(&mut arrived.goes_on, Ok(())) {
+            Err(instead) => of_nobody(*instead),
+            Ok(()) => AssertUnwindSafe(inside()).catch_unwind().await.unwrap_or_else(|_| {
                 // The panic's own message went to the process's panic hook; it may name anything, so nobody else gets it.
                 let path = loggable(uri.path());
                 tracing::error!(request_id = %ids.request_id, %method, path, "a request handler panicked");
                 of_nobody(Refused::internal().render(ids, &nobody()))
             }),
-            (Ok(()), None) => of_nobody(Refused::internal().render(ids, &nobody())),
         }
     }
 
     /// What every answer is given on its way out.
-    pub(super) async fn leave(
+    pub(super) fn leave(
         &self,
         arrived: Arrived,
         ids: RequestIds,
         method: &Method,
         uri: &Uri,
         answered: Answered,
-    ) -> Response {
+    ) -> impl Future<Output = Response> + use<> {
         let Arrived { started, page, accepted, .. } = arrived;
         let Answered { mut response, handled } = answered;
         let operation = handled.as_ref().map(|handled| handled.operation);
@@ -257,14 +260,17 @@ impl Edge {
         harden(headers);
         ids.echo(headers);
         cors::mark(&self.hosts, page, headers);
-        gzip::shrunk(accepted, response).await
+        gzip::shrunk(accepted, response)
     }
 }
 
-/// The path as it may be logged: whoever pastes a token where its id belongs must not find it in a log.
+/// What secrets of ours begin with: tokens, sessions, one-time logins.
+const SECRETS: [&str; 3] = ["cpt_", "cps_", "cpl_"];
+
+/// The path as it may be logged: whoever pastes a secret where an id belongs must not find it in a log.
 fn loggable(path: &str) -> String {
-    let segment = |segment: &str| match segment.find("cpt_") {
-        Some(at) => format!("{}cpt_…", &segment[..at]),
+    let segment = |segment: &str| match SECRETS.iter().filter_map(|prefix| segment.find(prefix)).min() {
+        Some(at) => format!("{}…", &segment[..at + SECRETS[0].len()]),
         None => segment.to_owned(),
     };
     path.split('/').map(segment).collect::<Vec<_>>().join("/")
@@ -272,11 +278,9 @@ fn loggable(path: &str) -> String {
 
 /// Gives an answer the headers of every answer; one that it brings itself stays.
 fn harden(headers: &mut HeaderMap) {
-    let own = std::mem::replace(headers, spare::take());
     for (name, value) in HEADERS {
-        headers.insert(name, value);
+        headers.entry(name).or_insert(value);
     }
-    headers.extend(own);
 }
 
 #[cfg(test)]
@@ -287,6 +291,7 @@ mod tests {
     fn a_token_in_a_path_is_not_logged() {
         assert_eq!(loggable("/api/tokens/cpt_agent_0a1b/revoke"), "/api/tokens/cpt_…/revoke");
         assert_eq!(loggable("/api/queue/xcpt_a"), "/api/queue/xcpt_…");
+        assert_eq!(loggable("/cpl_0a1b/x/a-cps_0a1b-cpt_"), "/cpl_…/x/a-cps_…");
         assert_eq!(loggable("/api/runs/run_ok"), "/api/runs/run_ok");
     }
 }

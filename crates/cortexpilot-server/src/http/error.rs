@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use super::ids::RequestIds;
 use super::not_part::{self, NotPart};
+use super::spare;
 use crate::wire::refusal::read_failure;
 use crate::wire::{MemberProblem, RefusalView};
 
@@ -159,11 +160,9 @@ pub(crate) fn example_of(refusal: &RefusalView) -> serde_json::Value {
 
 /// A JSON answer.
 pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Response {
-    // Most answers fit, and so nothing is moved while they grow.
-    let mut bytes = Vec::with_capacity(1024);
-    serde_json::to_writer(&mut bytes, body).expect("invariant: views and read models serialise");
-    let mut response = Response::new(Body::from(bytes));
+    let mut response = Response::new(Body::from(super::json::bytes(body)));
     *response.status_mut() = status;
+    *response.headers_mut() = spare::take();
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }

@@ -14,8 +14,9 @@ use super::openapi::shapes::ListOf;
 use super::receipt::acknowledged;
 use super::scope;
 use super::table::{Answer, Operation, operation};
+use crate::wire::governance::GateStandingView;
 use crate::wire::item::ProblemView;
-use crate::wire::{DecisionArgs, StandingView, TokenView};
+use crate::wire::{DecisionArgs, TokenView};
 
 pub(super) fn operations() -> Vec<Operation> {
     vec![
@@ -34,18 +35,18 @@ pub(super) fn operations() -> Vec<Operation> {
     ]
 }
 
-fn view(call: &Call, standing: &Standing) -> StandingView {
+fn view(call: &Call, standing: &Standing) -> GateStandingView {
     let app = &call.state.app;
-    StandingView::of(standing, app.policy(), app.reader().now())
+    GateStandingView::of(standing, app.policy(), app.reader().now(), &call.state.started)
 }
 
-/// Shows whether agents may queue here, who says yes, the policy floor and a freeze.
+/// Shows whether agents may queue here, since when and by whom, who says yes, the policy floor and a freeze.
 #[utoipa::path(
     get,
     path = "/api/gate",
     operation_id = "gate_get",
     tag = "governance",
-    responses((status = 200, description = "How the gate stands.", body = StandingView))
+    responses((status = 200, description = "How the gate stands.", body = GateStandingView))
 )]
 pub(crate) fn gate(call: Call) -> Answer {
     Box::pin(async move {
@@ -62,7 +63,7 @@ pub(crate) fn gate(call: Call) -> Answer {
     operation_id = "gate_freeze",
     tag = "governance",
     request_body = DecisionArgs,
-    responses((status = 200, description = "How the gate stands, frozen.", body = StandingView))
+    responses((status = 200, description = "How the gate stands, frozen.", body = GateStandingView))
 )]
 pub(crate) fn freeze(call: Call) -> Answer {
     Box::pin(async move {
@@ -79,7 +80,7 @@ pub(crate) fn freeze(call: Call) -> Answer {
     operation_id = "gate_unfreeze",
     tag = "governance",
     request_body = DecisionArgs,
-    responses((status = 200, description = "How the gate stands.", body = StandingView))
+    responses((status = 200, description = "How the gate stands.", body = GateStandingView))
 )]
 pub(crate) fn unfreeze(call: Call) -> Answer {
     Box::pin(async move {
@@ -96,7 +97,7 @@ pub(crate) fn unfreeze(call: Call) -> Answer {
     operation_id = "gate_pause",
     tag = "governance",
     request_body = DecisionArgs,
-    responses((status = 200, description = "How the gate stands, paused.", body = StandingView))
+    responses((status = 200, description = "How the gate stands, paused.", body = GateStandingView))
 )]
 pub(crate) fn pause(call: Call) -> Answer {
     Box::pin(async move {
@@ -113,7 +114,7 @@ pub(crate) fn pause(call: Call) -> Answer {
     operation_id = "gate_resume",
     tag = "governance",
     request_body = DecisionArgs,
-    responses((status = 200, description = "How the gate stands.", body = StandingView))
+    responses((status = 200, description = "How the gate stands.", body = GateStandingView))
 )]
 pub(crate) fn resume(call: Call) -> Answer {
     Box::pin(async move {

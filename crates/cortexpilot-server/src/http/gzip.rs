@@ -5,13 +5,14 @@
 //! page of ours asked for, for no other page can make its user ask.
 
 use std::convert::Infallible;
-use std::future::ready;
+use std::future::{Future, ready};
 
 use axum::body::{Body, HttpBody as _};
 use axum::extract::Request;
 use axum::http::header::{ACCEPT_ENCODING, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::Response;
+use futures_util::future::Either;
 use tower::{Layer as _, ServiceExt as _, service_fn};
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
@@ -29,11 +30,11 @@ pub(super) fn accepted(method: &Method, headers: &HeaderMap) -> Option<HeaderVal
 }
 
 /// The answer, compressed where it is long and JSON. A stream never is: its events would wait in the compressor.
-pub(super) async fn shrunk(accepted: Option<HeaderValue>, response: Response) -> Response {
+pub(super) fn shrunk(accepted: Option<HeaderValue>, response: Response) -> impl Future<Output = Response> + use<> {
     match accepted.filter(|_| is_worth_it(&response)) {
         // Boxed: what it takes would be part of every request otherwise.
-        Some(accepted) => Box::pin(compressed(accepted, response)).await,
-        None => response,
+        Some(accepted) => Either::Right(Box::pin(compressed(accepted, response))),
+        None => Either::Left(ready(response)),
     }
 }
 

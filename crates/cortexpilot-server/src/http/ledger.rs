@@ -55,6 +55,17 @@ fn sight(caller: &Caller) -> Result<Sight, Refused> {
     }
 }
 
+/// Whether the caller may see everybody's lines.
+///
+/// # Errors
+/// The refusal where it may not.
+pub(super) fn whole_record(caller: &Caller, said: &str) -> Result<(), Refused> {
+    match sight(caller)? {
+        Sight::All => Ok(()),
+        Sight::Own(_) => Err(out_of_scope(said)),
+    }
+}
+
 fn out_of_scope(said: &str) -> Refused {
     Refused::Failure(Failure::Denied(Denial::new(ScopeForbidden, said)))
 }
@@ -186,10 +197,13 @@ fn shown<T: serde::Serialize>(page: &LinesPage, view: impl Fn(&LedgerLine) -> Op
 #[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 struct EntryFilter {
-    /// Only this event: `QUEUE_ENQUEUE`, `QUEUE_CANCEL`, `QUEUE_CLAIM`, `QUEUE_DONE` …
+    /// Of which file; the queue's unless it is said.
+    #[param(inline, nullable = false, value_type = Option<WhichFile>)]
+    file: Option<String>,
+    /// Only this event: `QUEUE_ENQUEUE`, `QUEUE_CANCEL`, `QUEUE_CLAIM`, `QUEUE_DONE` …; `DENIED`, `FROZEN` … of decisions.
     #[param(nullable = false)]
     event: Option<String>,
-    /// Only the lines of this item.
+    /// Only the lines of this item; it has none among the decisions.
     #[param(nullable = false)]
     queue_id: Option<String>,
     /// From the newest line on, or from the oldest.
@@ -212,9 +226,9 @@ pub(crate) enum Order {
     Oldest,
 }
 
-/// Lists the ledger's lines, as facts and as they stand, for whoever verifies the chain. Operators only.
+/// Lists the ledger's lines, as facts and as they stand, for whoever verifies a chain or keeps evidence. Operators only.
 ///
-/// Always a page, which ends before one MiB of lines. Each line was held against the one before it when it was read.
+/// Of the queue, or with `file=decisions` of what was refused and decided. Always a page, which ends before one MiB of lines. Each line was held against the one before it when it was read.
 #[utoipa::path(
     get,
     path = "/api/ledger/entries",
@@ -225,26 +239,43 @@ pub(crate) enum Order {
 )]
 pub(crate) fn entries(call: Call) -> Answer {
     Box::pin(async move {
-        if !matches!(sight(&call.caller)?, Sight::All) {
-            return Err(out_of_scope("Only an operator sees the ledger's lines."));
-        }
-        let newest = match call.query.text("order") {
-            None | Some("newest") => true,
-            Some("oldest") => false,
-            Some(_) => return Err(Refused::form("The query parameter `order` must be newest or oldest.")),
-        };
+        whole_record(&call.caller, "Only an operator sees the ledger's lines.")?;
+        let (file, newest) = (which_file(&call)?, newest(&call)?.unwrap_or(true));
         let event = call.query.text("event").map(str::to_ascii_uppercase);
         let after = after(&call)?;
         let page = match call.query.text("queue_id") {
+            Some(_) if file == LedgerFile::Decisions => {
+                return Err(Refused::form(
+                    "`queue_id` cannot be sent for decisions: they are about requests and runs.",
+                ));
+            }
             Some(id) => of_item(&call, id, newest, event.as_deref(), after).await?,
             None => {
                 let filter = LineFilter { events: event.into_iter().collect(), ..LineFilter::default() };
                 let from = if newest { LinesFrom::Before(after) } else { LinesFrom::After(after.unwrap_or(0)) };
-                lines(&call, LedgerFile::Queue, from, filter).await?
+                lines(&call, file, from, filter).await?
             }
         };
         Ok(shown(&page, |line| Some(EntryView::of(line))))
     })
+}
+
+/// Whether the newest are wanted first, as far as it was said.
+pub(super) fn newest(call: &Call) -> Result<Option<bool>, Refused> {
+    match call.query.text("order") {
+        None => Ok(None),
+        Some("newest") => Ok(Some(true)),
+        Some("oldest") => Ok(Some(false)),
+        Some(_) => Err(Refused::form("The query parameter `order` must be newest or oldest.")),
+    }
+}
+
+fn which_file(call: &Call) -> Result<LedgerFile, Refused> {
+    match call.query.text("file") {
+        None | Some("queue") => Ok(LedgerFile::Queue),
+        Some("decisions") => Ok(LedgerFile::Decisions),
+        Some(_) => Err(Refused::form("The query parameter `file` must be queue or decisions.")),
+    }
 }
 
 /// An item has a handful of lines: they are all looked at.
@@ -379,11 +410,7 @@ pub(crate) enum WhichFile {
 )]
 pub(crate) fn checkpoint(call: Call) -> Answer {
     Box::pin(async move {
-        let file = match call.query.text("file") {
-            None | Some("queue") => LedgerFile::Queue,
-            Some("decisions") => LedgerFile::Decisions,
-            Some(_) => return Err(Refused::form("The query parameter `file` must be queue or decisions.")),
-        };
+        let file = which_file(&call)?;
         let size = position(&call.segment).ok();
         let found = kept(&call).await?.into_iter().find(|kept| kept.file == file && Some(kept.size) == size);
         let said = "No checkpoint of that size is kept here; only the last of each file is.";

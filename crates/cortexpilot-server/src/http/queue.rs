@@ -3,7 +3,7 @@
 use cortexpilot_core::app::{Failure, Outcome};
 use cortexpilot_core::domain::gate::Denial;
 use cortexpilot_core::domain::id::QueueItemId;
-use cortexpilot_core::domain::listing::{QueueFilter, QueueState};
+use cortexpilot_core::domain::listing::{QueueFilter, QueueOrder, QueueState};
 use cortexpilot_core::error::ErrorCode::{self, *};
 use cortexpilot_core::port::receipts::LineOf;
 use serde::Deserialize;
@@ -11,12 +11,14 @@ use utoipa::ToSchema;
 
 use super::call::Call;
 use super::error::{Refused, ok};
+use super::ledger::newest;
 use super::list::List;
 use super::openapi::codes::RUN;
 use super::openapi::parameters::{PageParams, QueuePath, RunPath};
 use super::openapi::shapes::ListOf;
 use super::receipt::acknowledged;
 use super::table::{Answer, Operation, operation};
+use crate::wire::counts::{CountsView, Span, ThroughputView};
 use crate::wire::item::ProblemView;
 use crate::wire::{AppliedView, CancelArgs, EnqueueArgs, ItemView, PendingView, PreviewArgs, PreviewView};
 
@@ -37,6 +39,8 @@ pub(super) fn operations() -> Vec<Operation> {
         operation!(enqueue, Write, Token).codes(APPLYING),
         operation!(cancel, Write, Token).codes(&[&[QueueItemNotFound, QueueItemNotCancellable, ScopeForbidden]]),
         operation!(list, Read, Token),
+        operation!(counts, Read, Token),
+        operation!(throughput, Read, Token),
         operation!(get, Read, Token).codes(&[&[QueueItemNotFound]]),
     ]
 }
@@ -200,6 +204,10 @@ struct ItemFilter {
     /// Only items in this state now.
     #[param(inline, nullable = false, value_type = Option<crate::wire::words::QueueState>)]
     queue_state: Option<String>,
+    /// The oldest first, unless it is said otherwise. A cursor is a place between items: it goes on from there in the order
+    /// that is asked for with it.
+    #[param(inline, nullable = false, value_type = Option<super::ledger::Order>)]
+    order: Option<String>,
 }
 
 /// A mistyped state must not quietly list nothing.
@@ -210,7 +218,7 @@ fn state(word: &str) -> Result<QueueState, Refused> {
     })
 }
 
-/// Lists queue items in enqueue order.
+/// Lists queue items in enqueue order, or the newest first.
 #[utoipa::path(
     get,
     path = "/api/queue",
@@ -230,6 +238,7 @@ pub(crate) fn list(call: Call) -> Answer {
             status: call.query.text("status").map(str::to_ascii_uppercase),
             state: call.query.text("queue_state").map(state).transpose()?.map(|state| (state, now)),
             after_seq: after.as_deref().map(position).transpose()?,
+            order: if newest(&call)?.unwrap_or(false) { QueueOrder::Newest } else { QueueOrder::Oldest },
             limit,
         };
         let listing = reader.queue().items(&filter).await?;
@@ -237,6 +246,62 @@ pub(crate) fn list(call: Call) -> Answer {
         let items = listing.items.iter().map(|item| ItemView::of(item, now)).collect();
         let problems: Vec<ProblemView> = listing.problems.iter().map(ProblemView::of).collect();
         Ok(List::new(items, next, &problems).answer(page.is_some()))
+    })
+}
+
+/// Counts queue items by where they stand now. It costs the same however long the history is.
+#[utoipa::path(
+    get,
+    path = "/api/queue/counts",
+    operation_id = "queue_counts",
+    tag = "queue",
+    responses((status = 200, description = "How many there are.", body = CountsView))
+)]
+pub(crate) fn counts(call: Call) -> Answer {
+    Box::pin(async move {
+        let reader = call.state.app.reader();
+        Ok(ok(&CountsView::of(&reader.queue().counts(reader.now()).await?)))
+    })
+}
+
+/// How long a span is wanted.
+#[expect(dead_code, reason = "a description: its fields are read by the derive alone")]
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+struct SpanWanted {
+    /// The last hour in steps of five minutes, or the last day in hours, which is shown unless it is said.
+    #[param(inline, nullable = false, value_type = Option<SpanWord>)]
+    span: Option<String>,
+}
+
+/// A span of time.
+#[expect(dead_code, reason = "a description: its words are read by the derive alone")]
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+enum SpanWord {
+    Hour,
+    Day,
+}
+
+/// Shows how much was queued, ended and lost lately, step by step. It costs the same however long the history is.
+///
+/// Steps begin at whole hours, or at multiples of five minutes, in UTC; the last one is the one that is not over.
+#[utoipa::path(
+    get,
+    path = "/api/queue/throughput",
+    operation_id = "queue_throughput",
+    tag = "queue",
+    params(SpanWanted),
+    responses((status = 200, description = "What was done.", body = ThroughputView))
+)]
+pub(crate) fn throughput(call: Call) -> Answer {
+    Box::pin(async move {
+        let span = Span::parse(call.query.text("span").unwrap_or("day"))
+            .ok_or_else(|| Refused::form("The query parameter `span` must be hour or day."))?;
+        let reader = call.state.app.reader();
+        let now = reader.now();
+        let slices = reader.queue().done_since(span.begin(now)).await?;
+        Ok(ok(&ThroughputView::of(span, &slices, now)))
     })
 }
 

@@ -15,7 +15,7 @@ use cortexpilot_core::error::ErrorCode;
 use cortexpilot_core::port::StoreError;
 use cortexpilot_core::port::receipts::{LineOf, NoReceipt, ReceiptDocument};
 use serde::Serialize;
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 
 use super::call::Call;
 use super::error::{Refused, ok};
@@ -47,11 +47,9 @@ pub(crate) fn preferred(headers: &HeaderMap) -> bool {
 
 /// Answers what was done: with the receipt of its line, if that was preferred. `of` is absent where nothing was written.
 pub(crate) async fn acknowledged(call: &Call, of: Option<LineOf>, view: &(impl Serialize + Sync)) -> Response {
-    if !call.prefers_receipt {
-        return ok(view);
-    }
+    let Some(until) = call.receipt_by else { return ok(view) };
     let receipt = match of {
-        Some(of) => fresh(call, of).await,
+        Some(of) => fresh(call, of, until).await,
         None => Err(NoReceipt::NoLine),
     };
     if let Err(NoReceipt::Failed(why)) = &receipt {
@@ -63,10 +61,10 @@ pub(crate) async fn acknowledged(call: &Call, of: Option<LineOf>, view: &(impl S
 }
 
 /// The line is durable and acknowledged by now: whatever this takes, the answer goes out in time.
-async fn fresh(call: &Call, of: LineOf) -> Result<ReceiptDocument, NoReceipt> {
+async fn fresh(call: &Call, of: LineOf, until: Instant) -> Result<ReceiptDocument, NoReceipt> {
     let receipts = call.state.app.receipts().ok_or_else(nobody_signs)?;
     let late = |_| Err(NoReceipt::NotCovered { retry_after_s: None });
-    timeout_at(call.until, receipts.fresh(of)).await.unwrap_or_else(late)
+    timeout_at(until, receipts.fresh(of)).await.unwrap_or_else(late)
 }
 
 fn nobody_signs() -> NoReceipt {

@@ -61,6 +61,16 @@ pub(crate) fn work(caller: &Caller) -> Result<(), Refused> {
     }
 }
 
+/// How the server was configured, with the paths of its machine: as [`standing`].
+pub(crate) fn configuration(caller: &Caller) -> Result<(), Refused> {
+    match caller.established().map(|principal| principal.kind) {
+        Some(PrincipalKind::Operator | PrincipalKind::Anonymous) => Ok(()),
+        Some(PrincipalKind::Agent | PrincipalKind::Worker) | None => {
+            Err(refused("Only an operator sees how the server was configured."))
+        }
+    }
+}
+
 /// Who works, on which machines: as [`standing`].
 pub(crate) fn workers(caller: &Caller) -> Result<(), Refused> {
     match caller.established().map(|principal| principal.kind) {

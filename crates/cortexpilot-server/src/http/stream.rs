@@ -1,4 +1,5 @@
-//! Live streams (server-sent events): a run's events as they are appended, the queue's changes as they are written.
+//! Live streams (server-sent events): a run's events as they are appended, the queue's changes
+//! and what is decided as they are written.
 //!
 //! A stream is a position that moves. What a client was sent names the position behind it (`id:`), and whoever sends that
 //! back goes on there: nothing is lost and nothing comes twice, whichever connection, process or restart lies between. So
@@ -30,8 +31,10 @@ use tokens::Tokens;
 mod block;
 mod client;
 mod feed;
+mod lines;
 mod tokens;
 
+pub(super) mod decisions;
 pub(super) mod queue;
 pub(super) mod runs;
 
@@ -49,7 +52,8 @@ pub(crate) struct StreamBlock {
     /// The place behind the block: sent back as `Last-Event-ID`, the stream goes on there.
     #[schema(nullable = false)]
     id: Option<String>,
-    /// What the block tells: `run_event`, or `queue_head` and `queue_event`; `reset` and `end` are the server's own.
+    /// What the block tells: `run_event`; `queue_head` and `queue_event`; `decisions_head` and `decision`. `caught_up`, `reset`
+    /// and `end` are the server's own.
     #[schema(nullable = false)]
     event: Option<String>,
     /// One line of JSON.
@@ -80,6 +84,7 @@ pub(crate) struct Live {
     tokens: Tokens,
     runs: Feeds<runs::RunEvents>,
     queue: Feeds<queue::QueueLines>,
+    decisions: Feeds<decisions::DecisionLines>,
 }
 
 impl Live {
@@ -90,6 +95,7 @@ impl Live {
             tokens: Tokens::new(auth.clone()),
             runs: Feeds::default(),
             queue: Feeds::default(),
+            decisions: Feeds::default(),
         }
     }
 }
@@ -114,12 +120,13 @@ fn shown_to(call: &Call) -> Shown {
     }
 }
 
-/// Follows a source from a position on, after `first` was sent.
+/// Follows a source from a position on, after `first` was sent, which holds so many events.
 async fn follow<S: Source>(
     call: &Call,
     feeds: &Feeds<S>,
     source: S,
     position: S::Position,
+    given: u64,
     first: Vec<u8>,
 ) -> Result<Response, Refused> {
     let live = &call.state.live;
@@ -130,7 +137,8 @@ async fn follow<S: Source>(
         Refused::Failure(Failure::Denied(denial))
     })?;
     let checked = live.tokens.check(&credentials(&call.headers), &call.caller);
-    let client = Client::new(feed, position, shown_to(call), first, Ends::new(call.connected.clone(), checked));
+    let client =
+        Client::new(feed, position, shown_to(call), (given, first), Ends::new(call.connected.clone(), checked));
     Ok(answer(Body::from_stream(client.stream())))
 }
 

@@ -20,8 +20,8 @@ use utoipa_axum::router::OpenApiRouter;
 use super::call::Call;
 use super::error::Refused;
 use super::{
-    approvals, docs, govern, health, intervene, ledger, metrics, openapi, page, queue, receipt, run_files, run_views,
-    runs, stream, work, workers, workflows,
+    approvals, config, docs, govern, health, intervene, ledger, metrics, openapi, queue, receipt, run_files, run_views,
+    runs, session, stream, work, workers, workflows,
 };
 
 /// Whether an operation may change anything.
@@ -29,7 +29,7 @@ use super::{
 pub enum Effect {
     /// Leaves not one byte behind.
     Read,
-    /// Sends one command through the one door.
+    /// Sends one command through the one door; or signs somebody in or out, which is no matter of the record.
     Write,
 }
 
@@ -69,6 +69,8 @@ pub enum Verb {
     Get,
     /// With one JSON object as body; `{}` at least.
     Post,
+    /// Without a body.
+    Delete,
 }
 
 impl Verb {
@@ -77,6 +79,7 @@ impl Verb {
         match self {
             Self::Get => "GET",
             Self::Post => "POST",
+            Self::Delete => "DELETE",
         }
     }
 }
@@ -86,6 +89,7 @@ impl From<Verb> for HttpMethod {
         match verb {
             Verb::Get => Self::Get,
             Verb::Post => Self::Post,
+            Verb::Delete => Self::Delete,
         }
     }
 }
@@ -154,7 +158,8 @@ impl Operation {
         let verb = match P::methods()[..] {
             [HttpMethod::Get] => Verb::Get,
             [HttpMethod::Post] => Verb::Post,
-            _ => panic!("invariant: {id} has one method, GET or POST"),
+            [HttpMethod::Delete] => Verb::Delete,
+            _ => panic!("invariant: {id} has one method, GET, POST or DELETE"),
         };
         let summary = description.summary.take().unwrap_or_default().replace('\n', " ");
         description.summary = Some(summary.clone());
@@ -192,6 +197,11 @@ impl Operation {
     pub(crate) fn cleaned_by_handler(mut self) -> Self {
         self.json = false;
         self
+    }
+
+    /// Whether it sends a command that a line of the record comes of: signing in and out changes something and sends none.
+    pub(crate) fn commands(&self) -> bool {
+        self.effect == Effect::Write && self.path != session::PATH
     }
 
     /// Every code that this operation can answer, in the order of the table of codes.
@@ -267,22 +277,24 @@ static OPERATIONS: LazyLock<Vec<Operation>> = LazyLock::new(|| {
         queue::operations(),
         stream::queue::operations(),
         ledger::operations(),
+        stream::decisions::operations(),
         work::operations(),
         intervene::operations(),
         workers::operations(),
         receipt::operations(),
         approvals::operations(),
         govern::operations(),
+        session::operations(),
         runs::operations(),
         stream::runs::operations(),
         run_files::operations(),
         run_views::operations(),
         workflows::operations(),
+        config::operations(),
         health::operations(),
         metrics::operations(),
         openapi::operations(),
         docs::operations(),
-        page::operations(),
     ];
     topics.into_iter().flatten().collect()
 });

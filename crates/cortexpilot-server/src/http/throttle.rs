@@ -39,7 +39,7 @@ impl Default for RequestLimits {
 }
 
 /// Operations that are never counted: they take back, or they stop.
-const UNCOUNTED: [&str; 4] = ["queue_cancel", "gate_freeze", "approval_reject", "token_revoke"];
+const UNCOUNTED: [&str; 5] = ["queue_cancel", "gate_freeze", "approval_reject", "token_revoke", "session_end"];
 
 /// Reads that look through much: a run's files, all runs, lines of a whole record, proofs over it.
 const EXPENSIVE: [&str; 15] = [

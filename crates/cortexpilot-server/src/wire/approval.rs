@@ -14,6 +14,9 @@ use super::words;
 /// Longest run id, in characters.
 pub(super) const RUN_ID_MAX: usize = 128;
 
+/// Longest task id, in characters.
+const TASK_ID_MAX: usize = 200;
+
 /// Longest name that a caller stated, in characters.
 const REQUESTED_BY_MAX: usize = 200;
 
@@ -37,6 +40,12 @@ pub struct ApprovalRowView {
     pub approval_policy: &'static str,
     /// The run that it is about.
     pub run_id: String,
+    /// The task that its item would repeat; `null` on a request of an earlier version, which does not say.
+    #[schema(required = true)]
+    pub task_id: Option<String>,
+    /// Digest of the task contract that its effect comes from (paths, commands, permissions): requests with the same one would
+    /// do the same.
+    pub contract_sha256: String,
     /// −100 to 100, higher first.
     pub priority: i64,
     /// Who asks.
@@ -71,6 +80,8 @@ impl ApprovalRowView {
             has: request.has(),
             approval_policy: asked.policy.as_str(),
             run_id: shown(&asked.run_id, RUN_ID_MAX).0,
+            task_id: asked.task_id.as_ref().map(|task| shown(task, TASK_ID_MAX).0),
+            contract_sha256: asked.contract_sha256.to_string(),
             priority: asked.parameters.priority,
             requester: RequesterView::of(&asked.requester),
             joined_count: request.joined.len(),

@@ -61,6 +61,70 @@ pub struct StandingView {
     /// Claims are stopped everywhere, and nothing else; `null` where they are not.
     #[schema(required = true)]
     pub paused: Option<FrozenView>,
+    /// Who ended the last freeze; `null` during one, and where there never was one.
+    #[schema(required = true)]
+    pub unfrozen: Option<SetView>,
+    /// Who ended the last pause; likewise.
+    #[schema(required = true)]
+    pub resumed: Option<SetView>,
+}
+
+/// How the gate stands in a server, and since when and by whom it does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct GateStandingView {
+    /// How it stands.
+    #[serde(flatten)]
+    pub standing: StandingView,
+    /// Since when `agents_may_queue` is what it is, and by whom: an operator in its role, or where this server's own settings
+    /// make it so, what `gate_set` or `policy_set` names, since its start.
+    pub since: SetView,
+    /// Who set this server's own switch, which it reads when it starts: `default`, `environment`, `command line` or
+    /// `cortexpilot.toml`.
+    pub gate_set: SetView,
+    /// Who set the policy that holds: whoever set the floor, where that is the stricter one; else as `gate_set`.
+    pub policy_set: SetView,
+}
+
+/// What a server's own settings come from, and since when they hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Started {
+    /// When it started.
+    pub at: Timestamp,
+    /// What its switch comes from.
+    pub gate_by: String,
+    /// What its policy comes from.
+    pub policy_by: String,
+}
+
+impl GateStandingView {
+    /// How the gate stands in a server with this policy.
+    pub fn of(standing: &Standing, policy: &Policy, now: Timestamp, started: &Started) -> Self {
+        let own = |by: &String| (by.clone(), started.at);
+        let gate = own(&started.gate_by);
+        let policy_set = match &standing.floor_set {
+            Some(floor) if standing.floor > policy.approval => floor.clone(),
+            Some(_) | None => own(&started.policy_by),
+        };
+        let since = match (&standing.frozen, policy.mutation_gate) {
+            (Some(freeze), _) => (freeze.by.clone(), freeze.since),
+            // Of what made it so, the last; of what the start made so, the switch.
+            (None, MutationGate::Open) => [Some(&policy_set), Some(&gate), standing.unfrozen.as_ref()]
+                .into_iter()
+                .flatten()
+                .max_by_key(|(_, at)| *at)
+                .cloned()
+                .unwrap_or_else(|| gate.clone()),
+            (None, MutationGate::Shut) => {
+                standing.unfrozen.clone().filter(|(_, at)| *at > started.at).unwrap_or_else(|| gate.clone())
+            }
+        };
+        Self {
+            standing: StandingView::of(standing, policy, now),
+            since: set(&since),
+            gate_set: set(&gate),
+            policy_set: set(&policy_set),
+        }
+    }
 }
 
 /// Who set something, and when.
@@ -125,7 +189,7 @@ impl StandingView {
             approval_policy: effective.as_str(),
             configured_policy: policy.approval.as_str(),
             floor: standing.floor.as_str(),
-            floor_set: standing.floor_set.as_ref().map(|(by, at)| SetView { by: by.clone(), at: ledger_text(*at) }),
+            floor_set: standing.floor_set.as_ref().map(set),
             lowering: standing.lowering.as_ref().filter(|lowering| now < until(lowering.at)).map(|lowering| {
                 LoweringView {
                     to: lowering.to.as_str(),
@@ -136,8 +200,14 @@ impl StandingView {
             }),
             frozen: standing.frozen.as_ref().map(frozen),
             paused: standing.paused.as_ref().map(frozen),
+            unfrozen: standing.unfrozen.as_ref().map(set),
+            resumed: standing.resumed.as_ref().map(set),
         }
     }
+}
+
+fn set((by, at): &(String, Timestamp)) -> SetView {
+    SetView { by: by.clone(), at: ledger_text(*at) }
 }
 
 fn frozen(freeze: &Freeze) -> FrozenView {

@@ -66,6 +66,10 @@ pub struct ItemView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub cancelled_by: Option<String>,
+    /// The principal that queued it, where its line says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub asked_by: Option<String>,
     /// The operator, in which role, that closed it when it was held.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -202,7 +206,7 @@ impl ItemView {
         };
         let running = item.claim();
         Self {
-            queue_id: item.queue_id().to_string(),
+            queue_id: item.queue_id().as_str().to_owned(),
             task_id: enqueued.task_id.clone(),
             owner: enqueued.owner.clone(),
             contract_path: enqueued.contract_path.clone(),
@@ -221,6 +225,7 @@ impl ItemView {
             waiting_reason: item.waiting_reason(now).to_owned(),
             created_at: time(enqueued.ts),
             cancelled_at,
+            asked_by: enqueued.provenance.as_ref().map(|stamps| stamps.principal.clone()),
             reason,
             cancelled_by,
             ended_by,
@@ -251,7 +256,8 @@ impl ItemView {
     /// The item as a preview shows it: without an id and without a time of enqueueing, for it has neither yet. The nineteen
     /// members alone.
     pub fn previewed(item: &QueueItem, now: Timestamp) -> Self {
-        Self { queue_id: String::new(), created_at: String::new(), repository: None, ..Self::of(item, now) }
+        let (queue_id, created_at) = (String::new(), String::new());
+        Self { queue_id, created_at, asked_by: None, repository: None, ..Self::of(item, now) }
     }
 }
 

@@ -38,7 +38,7 @@ document; of a stream, one line an event. docs/reference/operations.md lists eve
 
 Exit codes are those of every command: a refusal's own where the answer has a code, else by status.")]
 pub(crate) struct Api {
-    /// GET, HEAD or POST
+    /// GET, HEAD, POST or DELETE
     #[arg(value_name = "METHOD")]
     method: String,
     /// The operation's path, such as /api/runs; may hold a query
@@ -51,7 +51,7 @@ pub(crate) struct Api {
     /// sent to this machine alone
     #[arg(long, value_name = "FILE", requires = "server")]
     token_file: Option<String>,
-    /// A query parameter of a GET, a member of a POST's body: true, false, null and integers are sent as what they are, all
+    /// A query parameter of a GET or a DELETE, a member of a POST's body: true, false, null and integers are sent as what they are, all
     /// else as text
     #[arg(short = 'F', long = "field", value_name = "NAME=VALUE", allow_hyphen_values = true)]
     fields: Vec<String>,

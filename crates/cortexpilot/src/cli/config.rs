@@ -2,9 +2,11 @@
 
 use clap::Subcommand;
 use cortexpilot_core::domain::text::escape;
+use cortexpilot_server::wire::config::{Configuration, SettingView};
 use serde::Serialize;
 
 use super::Context;
+use super::install;
 use super::output::{Answer, json};
 use super::session;
 use crate::serve;
@@ -36,6 +38,18 @@ struct Row<'a> {
     secret: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     origin: Option<String>,
+}
+
+/// What a server says of how it was configured: the same settings, and what MCP clients would be told.
+pub(super) fn configuration(context: &Context) -> Configuration {
+    let settings = context.settings.shown.iter().map(|shown| SettingView {
+        variable: shown.variable.name,
+        key: shown.variable.key,
+        value: shown.value.clone(),
+        secret: shown.variable.secret,
+        origin: shown.origin.to_string(),
+    });
+    Configuration { settings: settings.collect(), clients: install::offers(context) }
 }
 
 impl Config {

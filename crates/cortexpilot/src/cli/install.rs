@@ -3,10 +3,11 @@
 
 use std::path::Path;
 
-use clap::{ArgGroup, Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand, ValueEnum as _};
 use cortexpilot_core::domain::text::escape;
 use cortexpilot_core::port::Clock as _;
 use cortexpilot_server::wire::TokenView;
+use cortexpilot_server::wire::config::InstallView;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -20,6 +21,7 @@ mod said;
 use super::Context;
 use super::failure::Stopped;
 use super::output::{Answer, json, pairs};
+use crate::config::Settings;
 use crate::config::value::quoted;
 use crate::os::SystemClock;
 use client::{Client, Scope, Target};
@@ -213,6 +215,56 @@ struct Done {
     warnings: Vec<String>,
 }
 
+/// A process of the client's own.
+fn stdio(client: Client, server: Server, settings: &Settings) -> Result<Target, Stopped> {
+    let text = |path: &Path| {
+        path.to_str().map(str::to_owned).ok_or_else(|| {
+            let path = escape(&path.display().to_string());
+            Stopped::Usage(format!("{path} is not UTF-8, and a client's configuration can hold nothing else"))
+        })
+    };
+    let command = text(&check::program().map_err(|why| Stopped::Fault(anyhow::anyhow!(why)))?)?;
+    let (root, runs) = (text(&settings.runtime_root)?, text(&settings.runs_root)?);
+    let replaced = |text: &&String| text.contains('$') || text.contains("{env:") || text.contains("{file:");
+    if let Some(odd) = [&command, &root, &runs].into_iter().find(replaced)
+        && client != Client::Codex
+    {
+        return Err(Stopped::Usage(format!(
+            "{} holds a sign that {} takes for a variable: use a path without one",
+            quoted(odd),
+            client.title()
+        )));
+    }
+    let args = [server.command(), "--runtime-root", &root, "--runs", &runs].map(str::to_owned).into();
+    Ok(Target::Stdio { command, args })
+}
+
+/// What each client would be told of the read-only server, for whoever looks at how a server is configured. A client whose
+/// file cannot be known here, or could not hold these paths, is left out.
+pub(super) fn offers(context: &Context) -> Vec<InstallView> {
+    let places = Client::value_variants().iter().flat_map(|client| [(*client, Scope::User), (*client, Scope::Project)]);
+    places.filter_map(|(client, scope)| offer(context, client, scope)).collect()
+}
+
+fn offer(context: &Context, client: Client, scope: Scope) -> Option<InstallView> {
+    let name = Server::Readonly.announces();
+    let file = client.file(scope, &context.environment).ok()?;
+    let target = stdio(client, Server::Readonly, &context.settings).ok()?;
+    let text = client.shape().put("", name, &client.entry(&target)).ok()?;
+    let which = Which { client, scope, server: Server::Readonly, stdio: false, name: name.to_owned() };
+    let show = if client.is_written() { "--write" } else { "--print" };
+    Some(InstallView {
+        client: client.word(),
+        title: client.title(),
+        scope: scope.word(),
+        file: file.display().to_string(),
+        text,
+        client_command: client.own_command(scope, name, &target),
+        command: which.command(context, show),
+        written: client.is_written(),
+    })
+}
+
 impl Mcp {
     pub(super) async fn run(self, context: &Context) -> Result<Answer, Stopped> {
         match self {
@@ -340,27 +392,8 @@ impl Install {
             check::http::Address::parse(&url).map_err(|problem| Stopped::Usage(format!("--url {problem}")))?;
             return Ok(Target::Http { url, token_env: variable.clone() });
         }
-        let text = |path: &Path| {
-            path.to_str().map(str::to_owned).ok_or_else(|| {
-                let path = escape(&path.display().to_string());
-                Stopped::Usage(format!("{path} is not UTF-8, and a client's configuration can hold nothing else"))
-            })
-        };
-        let command = text(&check::program().map_err(|why| Stopped::Fault(anyhow::anyhow!(why)))?)?;
-        let (root, runs) = (text(&settings.runtime_root)?, text(&settings.runs_root)?);
-        let replaced = |text: &&String| text.contains('$') || text.contains("{env:") || text.contains("{file:");
-        if let Some(odd) = [&command, &root, &runs].into_iter().find(replaced)
-            && self.client != Client::Codex
-        {
-            return Err(Stopped::Usage(format!(
-                "{} holds a sign that {} takes for a variable: use a path without one",
-                quoted(odd),
-                self.client.title()
-            )));
-        }
         let server = if self.pilot { Server::Pilot } else { Server::Readonly };
-        let args = [server.command(), "--runtime-root", &root, "--runs", &runs].map(str::to_owned).into();
-        Ok(Target::Stdio { command, args })
+        stdio(self.client, server, settings)
     }
 
     /// For clients whose files are not tested here.

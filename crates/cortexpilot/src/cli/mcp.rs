@@ -127,7 +127,7 @@ impl QueuePilot {
         let settings = &context.settings;
         let (app, store, notices) = session::queueing_server(settings).await?;
         let principal = session::pilot(settings, app.reader()).await?;
-        let _registered = background::announce(settings, "pilot", &principal.id);
+        let _registered = background::announce(settings, "pilot", &principal.id, None);
         tracing::info!(principal = %principal.id, agents_may_queue = settings.agents_may_queue(), "the queue pilot serves");
         let stop = until_it_must_end(stop_signal()?, store.clone());
         let ended = stdio(ToolServer::new(PilotTools::new(Arc::new(app), principal)), stop).await;

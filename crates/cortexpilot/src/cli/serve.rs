@@ -23,6 +23,7 @@ use super::output::{self, Answer, View};
 use super::session;
 use super::words::{Commands, near};
 use super::worker::Embedded;
+use crate::cli::config::configuration;
 use crate::config::{Origin, Overrides, Secret, Settings, table};
 use crate::os::OsIds;
 use crate::processes::Registered;
@@ -30,7 +31,7 @@ use crate::serve::background::{self, Notices};
 use crate::serve::{Beside, Personal};
 use crate::{demo, serve};
 
-mod token;
+pub(super) mod token;
 
 /// Where to listen.
 #[derive(Debug, Clone, Default, Args)]
@@ -66,7 +67,8 @@ The read-only MCP server is at /mcp/readonly, for whoever is signed in. The queu
 --mcp-pilot, for agents' personal tokens alone, and may queue only while queueing is switched on. \
 With authentication on it refuses to start when nobody could sign in: without a configured token and without any \
 operator's personal token (`cortexpilot token create`). `cortexpilot up` makes a token. SIGINT and SIGTERM stop it when \
-the requests under way are answered. When a write to the ledger fails it acknowledges nothing more and ends with exit code \
+the requests under way are answered. On a terminal it prints an address that signs one browser in to the console, once and \
+within five minutes; `cortexpilot console login` prints another. When a write to the ledger fails it acknowledges nothing more and ends with exit code \
 6; let whatever supervises it start it again.")]
 pub(crate) struct Serve {
     #[command(flatten)]
@@ -86,7 +88,8 @@ Examples:
   cortexpilot up --no-worker
 
 A worker runs in it: what is queued is claimed and carried out in the sandbox, on a copy of the repository that the item \
-names, one item at a time. If nobody asked for a port and 8000 is taken, a free one is used. Every command it prints works as it stands from the \
+names, one item at a time. The sign-in address is good for one browser, once and within five minutes; `cortexpilot console \
+login` prints another. If nobody asked for a port and 8000 is taken, a free one is used. Every command it prints works as it stands from the \
 same directory.")]
 pub(crate) struct Up {
     /// Serve demonstration runs from a root of their own; never touches the root that plain `up` serves
@@ -110,9 +113,10 @@ impl Serve {
             (Some(_), true) => SignIn::Configured,
             (None, true) => SignIn::Personal,
         };
-        let beside = Beside { demo: false, mcp_pilot: self.mcp_pilot };
-        start(context, &self.address, opened, (settings.api_token.clone(), said), &[], (beside, Working::NotAsked))
-            .await
+        let beside = Beside { configuration: configuration(context), demo: false, mcp_pilot: self.mcp_pilot };
+        let sign_in = (settings.api_token.clone(), said);
+        let parts = (beside, Working::NotAsked, OneTime::where_somebody_reads(context));
+        start(context, &self.address, opened, sign_in, &[], parts).await
     }
 }
 
@@ -144,7 +148,7 @@ impl Up {
                 (Some(token), SignIn::File(near(&file, &context.environment.cwd)))
             }
         };
-        let beside = Beside { demo: self.demo, mcp_pilot: false };
+        let beside = Beside { configuration: configuration(context), demo: self.demo, mcp_pilot: false };
         let working = match self.no_worker {
             true => Working::None("--no-worker".to_owned()),
             false => Working::of(Embedded::prepare(context, opened.store.clone()).await),
@@ -153,7 +157,8 @@ impl Up {
             true => demo_commands(&commands, context, matches!(working, Working::Here(_))),
             false => next_commands(&commands, &session::runs(settings)?).await,
         };
-        start(context, &self.address, opened, sign_in, &next, (beside, working)).await
+        let parts = (beside, working, OneTime::Printed);
+        start(context, &self.address, opened, sign_in, &next, parts).await
     }
 }
 
@@ -177,6 +182,20 @@ impl Working {
             Ok(embedded) => Self::Here(Box::new(embedded)),
             Err(why) => Self::None(why),
         }
+    }
+}
+
+/// Whether an address is printed that signs a browser in, once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum OneTime {
+    Printed,
+    /// What is printed here is likely to be kept: a journal is no place for it.
+    Kept,
+}
+
+impl OneTime {
+    fn where_somebody_reads(context: &Context) -> Self {
+        if context.view.is_terminal() && !context.view.is_json() { Self::Printed } else { Self::Kept }
     }
 }
 
@@ -217,7 +236,8 @@ async fn open(context: &Context, surface: &str) -> Result<Opened, Stopped> {
     let listener = serve::bind(settings, surface == "up" && settings.port_is_default).await?;
     let (app, store, notices) = session::asking_writer(settings)?;
     let standing = session::may_start(settings, app.reader()).await?;
-    let _registered = background::announce(settings, surface, &settings.principal);
+    let url = listener.local_addr().ok().map(serve::base_url);
+    let _registered = background::announce(settings, surface, &settings.principal, url);
     Ok(Opened { listener, app, store, notices, standing, _registered })
 }
 
@@ -227,7 +247,7 @@ async fn start(
     opened: Opened,
     (token, sign_in): (Option<Secret>, SignIn),
     next: &[Next],
-    (beside, working): (Beside, Working),
+    (beside, working, one_time): (Beside, Working, OneTime),
 ) -> Result<Answer, Stopped> {
     let settings = &context.settings;
     let Opened { listener, app, store, notices, standing, _registered } = opened;
@@ -236,7 +256,13 @@ async fn start(
     let bound = listener.local_addr().map_err(|error| anyhow::anyhow!("the listener has no address: {error}"))?;
     let runs = session::runs(settings)?;
     let base = serve::base_url(bound);
+    let login = match (&token, one_time) {
+        (Some(token), OneTime::Printed) if settings.auth_required => login(&app, settings, token, &base).await,
+        (Some(_) | None, OneTime::Printed | OneTime::Kept) => None,
+    };
     let screen = Screen {
+        another: Commands::from_anywhere(context).line(&["console", "login"]),
+        login,
         mcp_readonly: format!("{base}{READONLY_PATH}"),
         mcp_queue_pilot: beside.mcp_pilot.then(|| format!("{base}{PILOT_PATH}")),
         url: format!("{base}/"),
@@ -279,6 +305,17 @@ async fn start(
     served?;
     session::ended_well(&store)?;
     Ok(Answer::ok(String::new()))
+}
+
+/// An address that signs in once. A server serves without it just as well.
+async fn login(app: &App, settings: &Settings, token: &Secret, base: &str) -> Option<String> {
+    match serve::login_address(app, &serve::ground_of_api_token(settings, token), base).await {
+        Ok((address, _)) => Some(address),
+        Err(error) => {
+            tracing::warn!(%error, "no one-time address could be made");
+            None
+        }
+    }
 }
 
 /// How many requests wait for people; `None` where that cannot be read.
@@ -443,6 +480,10 @@ impl Commands {
 /// What is printed when a server is ready.
 struct Screen<'a> {
     url: String,
+    /// Signs one browser in.
+    login: Option<String>,
+    /// What prints another of those.
+    another: String,
     mcp_readonly: String,
     mcp_queue_pilot: Option<String>,
     other_port: bool,
@@ -470,6 +511,7 @@ struct WorkerHere {
 #[derive(Serialize)]
 struct ScreenAnswer<'a> {
     url: &'a str,
+    login_url: Option<&'a str>,
     mcp_readonly: &'a str,
     mcp_queue_pilot: Option<&'a str>,
     demo: bool,
@@ -493,6 +535,7 @@ impl Screen<'_> {
         if view.is_json() {
             let answer = ScreenAnswer {
                 url: &self.url,
+                login_url: self.login.as_deref(),
                 mcp_readonly: &self.mcp_readonly,
                 mcp_queue_pilot: self.mcp_queue_pilot.as_deref(),
                 demo: self.demo,
@@ -521,6 +564,10 @@ impl Screen<'_> {
         };
         let port = if self.other_port { "   (the usual port is taken)" } else { "" };
         let mut text = format!("Console   {}{port}\n", self.url);
+        if let Some(login) = &self.login {
+            text.push_str(&format!("Sign in   {login}\n"));
+            text.push_str(&format!("          once, within five minutes; another: {}\n", escape(&self.another)));
+        }
         text.push_str(&format!("MCP       {}\n", self.mcp_readonly));
         if let Some(pilot) = &self.mcp_queue_pilot {
             text.push_str(&format!("Pilot     {pilot}\n"));

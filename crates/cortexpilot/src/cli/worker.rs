@@ -180,7 +180,7 @@ impl PlaceArgs {
         let caller = session::worker(settings, app.reader()).await?;
         let principal = caller.principal_id().to_owned();
         let app = Arc::new(app);
-        let registered = background::announce(settings, "worker", &principal);
+        let registered = background::announce(settings, "worker", &principal, None);
         let watching = background::sweep_now_and_then(app.clone(), caller.clone());
         let role = StatedRole::read(self.role.as_deref());
         let claims = Arc::new(Local::new(app, caller, name.clone(), role));

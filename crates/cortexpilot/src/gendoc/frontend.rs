@@ -111,7 +111,7 @@ pub(super) fn contract() -> String {
          percent-encoded segment. */\n  path: string;\n  /** `write`: it may change something. */\n  effect: {};\n  /** `open`: \
          without a token too. */\n  access: {};\n  /** In a sentence. */\n  summary: string;\n  /** The codes that it can be \
          refused with. */\n  codes: readonly ErrorCode[];\n}}\n",
-        [Verb::Get, Verb::Post].map(|verb| text(verb.as_str())).join(" | "),
+        [Verb::Get, Verb::Post, Verb::Delete].map(|verb| text(verb.as_str())).join(" | "),
         [Effect::Read, Effect::Write].map(|effect| text(effect.as_str())).join(" | "),
         [Access::Open, Access::Token].map(|access| text(access.as_str())).join(" | "),
     ));

@@ -26,10 +26,10 @@ const fn writes(path: &'static str, what: &'static str) -> CommandRow {
 }
 
 /// Every command. One that is not here does not pass the test below.
-const COMMANDS: [CommandRow; 56] = [
+const COMMANDS: [CommandRow; 57] = [
     writes(
         "up",
-        "Makes the key, a token where there is none and, with `--demo`, the demonstration's runs; then serves HTTP as `serve` does, and carries queue items out as `worker` does, unless `--no-worker` is given.",
+        "Makes the key, a token where there is none, a one-time login below `sessions` and, with `--demo`, the demonstration's runs; then serves HTTP as `serve` does, and carries queue items out as `worker` does, unless `--no-worker` is given.",
     ),
     writes(
         "serve",
@@ -101,6 +101,10 @@ const COMMANDS: [CommandRow; 56] = [
         "Appends the new token's digest, with `--file` writes the file that is named; or appends the record of a refusal.",
     ),
     writes("token revoke", "Appends the token's end, or the record of a refusal."),
+    writes(
+        "console login",
+        "Puts the digest of a one-time login below `sessions`, for five minutes; never the ledger.",
+    ),
     reads("audit verify"),
     writes("audit repair", "Writes a new ledger; the damaged one stays beside it."),
     writes("audit init-key", "Makes `keys/audit.key`, once."),

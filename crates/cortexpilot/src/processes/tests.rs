@@ -15,6 +15,7 @@ fn entry(pid: u32) -> Entry {
         principal: "local:alice".to_owned(),
         since: format!("2026-11-22T10:00:{:02}Z", pid % 60).parse().unwrap(),
         version: "0.1.0".to_owned(),
+        url: pid.is_multiple_of(2).then(|| format!("http://127.0.0.1:{pid}")),
     }
 }
 

@@ -11,6 +11,7 @@ use cortexpilot_core::domain::command::MutationGate;
 use cortexpilot_core::domain::governance::GovernanceQuery;
 use cortexpilot_core::domain::lease::LeaseWatch;
 use cortexpilot_core::domain::principal::Caller;
+use cortexpilot_core::domain::session::EndSessions;
 use tokio::task::JoinHandle;
 
 use crate::config::Settings;
@@ -18,7 +19,7 @@ use crate::os::{OsIds, SystemClock};
 use crate::processes::{self, Entry, Registered};
 use crate::webhook::{ApprovalNotice, Webhook};
 
-/// How often requests are looked at whose time may be over.
+/// How often requests, and sessions, are looked at whose time may be over.
 const EXPIRE_EVERY: Duration = Duration::from_secs(60);
 
 /// So many requests are remembered as told.
@@ -88,8 +89,8 @@ fn notice(request: &ApprovalRequest) -> ApprovalNotice<'_> {
 }
 
 /// Says that this process serves the runtime root, for as long as the answer is held. Where that cannot be said the process
-/// serves all the same.
-pub(crate) fn announce(settings: &Settings, surface: &str, principal: &str) -> Option<Registered> {
+/// serves all the same. `url` is where people reach its console, where it has one.
+pub(crate) fn announce(settings: &Settings, surface: &str, principal: &str, url: Option<String>) -> Option<Registered> {
     processes::sweep(&settings.runtime_root);
     let entry = Entry {
         surface: surface.to_owned(),
@@ -100,6 +101,7 @@ pub(crate) fn announce(settings: &Settings, surface: &str, principal: &str) -> O
         principal: principal.to_owned(),
         since: super::now(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        url,
     };
     match Registered::announce(&settings.runtime_root, &entry) {
         Ok(registered) => Some(registered),
@@ -119,6 +121,11 @@ pub(crate) fn expire_now_and_then(app: Arc<App>, caller: Caller) -> JoinHandle<(
         loop {
             ticks.tick().await;
             expire_all(&app, &caller).await;
+            // Whoever comes with one is refused whether or not it is swept; but nothing is kept that is worth nothing.
+            let over = EndSessions::Over(app.reader().now());
+            if let Err(error) = app.end_sessions(over).await {
+                tracing::warn!(%error, "sessions whose time is over cannot be swept");
+            }
         }
     })
 }

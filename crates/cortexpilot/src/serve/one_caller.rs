@@ -9,8 +9,9 @@ use cortexpilot_core::domain::gate::{EnqueueFacts, EnqueueQuery};
 use cortexpilot_core::domain::governance::{ApprovalFilter, GovernanceFacts, GovernanceQuery};
 use cortexpilot_core::domain::id::{QueueItemId, Sha256Digest};
 use cortexpilot_core::domain::lease::{Beat, ClaimQuery, ClaimStanding, HeartbeatAnswer, WorkerPresence};
-use cortexpilot_core::domain::listing::{QueueFilter, QueueListing};
+use cortexpilot_core::domain::listing::{QueueCounts, QueueFilter, QueueListing, Slice};
 use cortexpilot_core::domain::queue::QueueItem;
+use cortexpilot_core::domain::session::{EndSessions, SessionKey, SessionRecord};
 use cortexpilot_core::domain::token::TokenRecord;
 use cortexpilot_core::port::lines::{LedgerLine, LinesPage, LinesQuery};
 use cortexpilot_core::port::{ApprovalListing, BoxFuture, Store, StoreError, StoreHealth, StoreRead};
@@ -74,6 +75,18 @@ impl<S: Store> Store for OneCaller<S> {
     fn remove_presence<'a>(&'a self, worker: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
         self.store.remove_presence(worker)
     }
+
+    fn write_session(&self, key: SessionKey, record: SessionRecord) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.store.write_session(key, record)
+    }
+
+    fn take_login<'a>(&'a self, key: &'a SessionKey) -> BoxFuture<'a, Result<Option<SessionRecord>, StoreError>> {
+        self.store.take_login(key)
+    }
+
+    fn end_sessions(&self, which: EndSessions) -> BoxFuture<'_, Result<u64, StoreError>> {
+        self.store.end_sessions(which)
+    }
 }
 
 impl<S: Store> StoreRead for OneCaller<S> {
@@ -87,6 +100,14 @@ impl<S: Store> StoreRead for OneCaller<S> {
 
     fn items<'a>(&'a self, filter: &'a QueueFilter) -> BoxFuture<'a, Result<QueueListing, StoreError>> {
         self.store.items(filter)
+    }
+
+    fn counts(&self, now: Timestamp) -> BoxFuture<'_, Result<QueueCounts, StoreError>> {
+        self.store.counts(now)
+    }
+
+    fn done_since(&self, since: Timestamp) -> BoxFuture<'_, Result<Vec<Slice>, StoreError>> {
+        self.store.done_since(since)
     }
 
     fn governance<'a>(&'a self, query: &'a GovernanceQuery) -> BoxFuture<'a, Result<GovernanceFacts, StoreError>> {
@@ -139,6 +160,10 @@ impl<S: Store> StoreRead for OneCaller<S> {
 
     fn workers(&self) -> BoxFuture<'_, Result<Vec<WorkerPresence>, StoreError>> {
         self.store.workers()
+    }
+
+    fn session<'a>(&'a self, key: &'a SessionKey) -> BoxFuture<'a, Result<Option<SessionRecord>, StoreError>> {
+        self.store.session(key)
     }
 }
 

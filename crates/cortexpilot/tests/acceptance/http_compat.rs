@@ -16,7 +16,7 @@ fn called(route: &NotPart) -> String {
 fn request(route: &NotPart, signed_in: bool) -> Request {
     let path = called(route);
     let request = match route.verb {
-        Verb::Get => Request::new("GET", &path),
+        Verb::Get | Verb::Delete => Request::new(route.verb.as_str(), &path),
         Verb::Post => Request::new("POST", &path).json("{}"),
     };
     if signed_in { request.bearer(super::support::TOKEN) } else { request }

@@ -136,7 +136,7 @@ impl Scene {
 }
 
 /// Notes for people that are no lines where they are taken; so there is none where they are refused.
-const UNRECORDED: [&str; 2] = ["queue_heartbeat", "worker_presence"];
+const UNRECORDED: [&str; 3] = ["queue_heartbeat", "worker_presence", "session_create"];
 
 /// What a refused write may leave: one record, and the lock file that was taken to write it.
 fn assert_only_a_denial(before: &Snapshot, home: &Home, what: &str) {
@@ -242,7 +242,18 @@ fn route(operation: &Operation, scene: &Scene) -> Route {
         // An approval is an apply: it is behind the mutation gate.
         "approval_approve" => Route { allowed: &[], ..decide(&format!("/api/approvals/{approval}/approve")) },
         "approval_reject" => decide(&format!("/api/approvals/{approval}/reject")),
+        "session_get" => get("/api/session"),
+        // A token that counts is what signs in, and none of these has more than its own; nothing shows whose page asks.
+        "session_create" => Route { body: json!({"token": "a-token-that-nobody-was-given"}), ..get("/api/session") },
+        // Whoever is signed in may sign out.
+        "session_end" => Route {
+            allowed: &[Who::Powerless, Who::Anonymous, Who::GateShut, Who::Agent, Who::Worker],
+            ..get("/api/session?everywhere=true")
+        },
         "gate_get" => Route { hidden: &[(Who::Agent, 403), (Who::Worker, 403)], ..get("/api/gate") },
+        // How the server was configured, with the paths of its machine.
+        "config_get" => Route { hidden: &[(Who::Agent, 403), (Who::Worker, 403)], ..get("/api/config") },
+        "config_clients" => Route { hidden: &[(Who::Agent, 403), (Who::Worker, 403)], ..get("/api/config/clients") },
         "gate_freeze" => decide("/api/gate/freeze"),
         "gate_unfreeze" => decide("/api/gate/unfreeze"),
         "tokens_list" => {
@@ -250,6 +261,8 @@ fn route(operation: &Operation, scene: &Scene) -> Route {
         }
         "token_revoke" => decide(&format!("/api/tokens/{}/revoke", scene.token)),
         "queue_list" => get("/api/queue?limit=10"),
+        "queue_counts" => get("/api/queue/counts"),
+        "queue_throughput" => get("/api/queue/throughput?span=hour"),
         "queue_get" => get(&format!("/api/queue/{}", scene.waiting)),
         "queue_receipt" => get(&format!("/api/queue/{}/receipt", scene.waiting)),
         "queue_stream" => get("/api/queue/stream?follow=false"),
@@ -259,6 +272,9 @@ fn route(operation: &Operation, scene: &Scene) -> Route {
             ..get(&format!("/api/queue/{}/history", scene.waiting))
         },
         "decisions_list" => Route { hidden: &[(Who::Worker, 403)], ..get("/api/decisions") },
+        "decisions_stream" => {
+            Route { hidden: &[(Who::Agent, 403), (Who::Worker, 403)], ..get("/api/decisions/stream?follow=false") }
+        }
         "ledger_entries" => Route { hidden: &[(Who::Agent, 403), (Who::Worker, 403)], ..get("/api/ledger/entries") },
         "ledger_get" => get("/api/ledger"),
         "checkpoints_list" => get("/api/ledger/checkpoints"),
@@ -288,7 +304,6 @@ fn route(operation: &Operation, scene: &Scene) -> Route {
         "api_health" => get("/api/health"),
         "readyz" => get("/readyz"),
         "metrics" => get("/metrics"),
-        "page" => get("/"),
         other => panic!("the HTTP operation {other} has no row here: say how it is called, and who may"),
     }
 }
@@ -340,7 +355,7 @@ fn no_read_over_http_writes_a_byte_whoever_asks() {
                 assert_eq!((head.status, head.body.len()), (200, 0), "HEAD {}", operation.id);
                 connection.send(&Request::get(&route.path))
             }
-            Verb::Post => connection.send(&Request::post(&route.path, &route.body.to_string())),
+            Verb::Post | Verb::Delete => connection.send(&Request::post(&route.path, &route.body.to_string())),
         };
         assert_eq!(response.status, 200, "{}: {}", operation.id, response.text());
         before.assert_unchanged(scene.home.root(), operation.id);
@@ -358,7 +373,7 @@ fn request(operation: &Operation, route: &Route, who: Who, scene: &Scene) -> Req
         Who::Powerless | Who::GateShut => request.bearer(TOKEN).header("x-cortexpilot-role", "OWNER"),
     };
     match operation.verb {
-        Verb::Get => request,
+        Verb::Get | Verb::Delete => request,
         Verb::Post => request.json(&route.body.to_string()),
     }
 }
@@ -508,6 +523,8 @@ fn command(path: &str, scene: &Scene) -> Row {
         "token create" => Row::Refused(line(&["--kind", "operator", "--name", "mallory", "--role", "OWNER"])),
         "token rotate" => Row::Refused(line(&[&scene.token])),
         "token revoke" => Row::Refused(line(&[&scene.token, "--role", "OWNER"])),
+        // No server runs whose console one could sign in to; where one does, it takes a token of one's own.
+        "console login" => Row::Declines(line(&[])),
         // The ledger is sound: there is nothing to repair.
         "audit repair" => Row::Declines(line(&["--reason", "just so"])),
         // Nothing was signed: there is nothing to prove or to export.
@@ -595,6 +612,12 @@ fn try_command(scene: &Scene, path: &str, who: Who, environment: &[(&str, &str)]
             let register = Difference::Touched("runtime/processes".into());
             let mut left = before.differences(&scene.home.snapshot());
             left.retain(|difference| *difference != register);
+            // `up` printed an address that signs its operator in once, and what is kept of that ends by itself.
+            let is_login = |path: &Path| {
+                path == Path::new("runtime/sessions")
+                    || path.starts_with("runtime/sessions") && path.extension().is_some_and(|ending| ending == "login")
+            };
+            left.retain(|difference| path != "up" || !is_login(difference.path()));
             assert!(left.is_empty(), "{what} changed files: {left:?}");
         }
     }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::support::{A_PERSON, APPLY, BINARY, Home, Output, PERSONAL, Server, finish};
 
 /// Operations that say something about the process that answers, so two processes say two things.
-const OF_THE_PROCESS: [&str; 4] = ["metrics", "page", "readyz", "ledger_get"];
+const OF_THE_PROCESS: [&str; 6] = ["metrics", "readyz", "ledger_get", "gate_get", "config_get", "config_clients"];
 
 /// A place with something for every read, and whoever may read all of it.
 struct Place {
@@ -186,6 +186,53 @@ fn commands_of_their_own_print_what_http_answers() {
         compared += 1;
     }
     println!("figure: {compared} commands print what HTTP answers, member for member");
+}
+
+#[test]
+fn how_a_server_was_configured_is_what_the_command_line_says_of_itself_and_holds_no_secret() {
+    let place = Place::new();
+    let secret = "a-static-token-of-this-test";
+    let server = place.home.serve(&[("CORTEXPILOT_API_TOKEN", secret), APPLY]);
+    let read = |path: &str| -> (String, Value) {
+        let (status, body) = Place::http(&server, secret, path);
+        assert_eq!(status, 200, "{body}");
+        let value = serde_json::from_str(&body).unwrap();
+        (body, value)
+    };
+    let (body, settings) = read("/api/config");
+    assert!(!body.contains(secret), "{body}");
+    let setting = |name: &str| {
+        let all = settings.as_array().expect("a list").iter();
+        all.clone().find(|it| it["variable"] == name).unwrap_or_else(|| panic!("{name}: {body}")).clone()
+    };
+    let token = setting("CORTEXPILOT_API_TOKEN");
+    assert_eq!(
+        (&token["value"], &token["secret"], &token["origin"]),
+        (&json!("(set)"), &json!(true), &json!("environment"))
+    );
+    assert_eq!(setting("CORTEXPILOT_LOG")["origin"], "default");
+    let gate = read("/api/gate").1;
+    assert_eq!((&gate["gate_set"]["by"], &gate["since"]), (&json!("environment"), &gate["gate_set"]));
+
+    // A process of the same roots says the same of itself, with its own origins.
+    let near: Value = serde_json::from_str(&place.cli(&place.alice, &["/api/config"]).expect(0).stdout).unwrap();
+    let shown = place.home.json(&[(PERSONAL, &place.alice)], &["config", "show", "--origin"], 0);
+    assert_eq!(near, shown);
+    let (body, clients) = read("/api/config/clients");
+    assert!(!body.contains(secret));
+    let root = place.home.root().display().to_string();
+    let of = |client: &str, scope: &str| {
+        let mut all = clients.as_array().expect("a list").iter();
+        all.find(|it| it["client"] == client && it["scope"] == scope)
+            .unwrap_or_else(|| panic!("{client}: {body}"))
+            .clone()
+    };
+    let text = of("claude-code", "project")["text"].as_str().unwrap().to_owned();
+    assert!(text.contains("mcp-readonly-server") && text.contains(&root), "{text}");
+    let printed = place.home.json(&[], &["mcp", "install", "cursor", "--scope", "project"], 0);
+    let offered = of("cursor", "project");
+    assert_eq!((&offered["text"], &offered["written"]), (&printed["text"], &json!(false)));
+    assert_eq!(of("codex", "project")["written"], true);
 }
 
 #[test]

@@ -66,6 +66,7 @@ fn a_runs_events_are_told_as_they_are_appended_and_over_a_restart_of_the_server(
     let server = home.serve(&[]);
     let mut stream = Stream::open(&server, path, "");
     let mut last = String::new();
+    assert_eq!(stream.next().1, "caught_up", "nothing was there yet");
     for n in 0..3 {
         // In two pieces, as a program writes that is in the middle of its line.
         let line = event(n);
@@ -81,6 +82,7 @@ fn a_runs_events_are_told_as_they_are_appended_and_over_a_restart_of_the_server(
     let server = home.serve(&[]);
     let mut stream = Stream::open(&server, path, &last);
     assert_eq!(stream.next().2["event"], "E3");
+    assert_eq!(stream.next().2, json!({"events": 1}));
     std::fs::remove_dir_all(&run).expect("the run can be deleted");
     assert_eq!(stream.next().2, json!({"reason": "gone", "resume": false}));
     assert_eq!(server.stop(Signal::TERM), (Some(0), String::new()));

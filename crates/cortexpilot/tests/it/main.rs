@@ -7,6 +7,7 @@ mod approvals;
 mod audit;
 mod audit_log;
 mod configuration;
+mod console;
 mod contract;
 mod demo;
 mod documents;

@@ -1,6 +1,7 @@
 /** Signed in or not: which of the two is shown first is all that this decides. */
 
 import { isControlPlaneError } from "@cortexpilot/frontend-api-client";
+import { takeLogin } from "@cortexpilot/frontend-api-client/session";
 import { QueryClientProvider, useQuery } from "@tanstack/react-query";
 import { RouterProvider } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
@@ -8,7 +9,6 @@ import { useEffect, useState } from "react";
 import { queryClient, setHeldRoles } from "../data/client.js";
 import { queueStore } from "../data/live.js";
 import { sessionQuery } from "../data/queries.js";
-import { takeLogin } from "../data/session.js";
 import { Failed, Loading } from "../ui/states.js";
 import { Login } from "./login.js";
 import { router } from "./router.js";
@@ -41,6 +41,7 @@ function Door() {
     return (
       <Login
         login={login}
+        ended={out && session.data !== undefined}
         onDone={() => {
           setLogin(undefined);
           if (location.pathname === "/login") history.replaceState(null, "", "/");

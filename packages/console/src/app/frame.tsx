@@ -1,16 +1,16 @@
 /** What stands around every page: where one can go, whether agents may queue, whether the ledger is sound, whether this is live. */
 
 import { Menu } from "@base-ui/react/menu";
+import { signOut } from "@cortexpilot/frontend-api-client/session";
 import { MARKS, counted, duration } from "@cortexpilot/frontend-shared";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, Outlet, useRouterState } from "@tanstack/react-router";
 import { type ReactNode, useEffect, useRef } from "react";
 
-import { actingRole, setHeldRoles } from "../data/client.js";
+import { actingRole, client, setHeldRoles } from "../data/client.js";
 import { queueStore, useLive } from "../data/live.js";
 import { setPref, usePref } from "../data/prefs.js";
 import { approvalsQuery, gateQuery, ledgerQuery, useSession } from "../data/queries.js";
-import { signOut } from "../data/session.js";
 import { nameOf, pieces } from "../lib/text.js";
 import { cx, useNow } from "../ui/basic.js";
 import { useNear } from "../ui/near.js";
@@ -119,7 +119,7 @@ function Principal() {
   const [near, trigger] = useNear();
   const leave = async (everywhere: boolean): Promise<void> => {
     try {
-      await signOut(everywhere);
+      await signOut(client, { everywhere });
     } finally {
       // A new page: everything that was shown to one person leaves with them.
       location.replace("/login");
@@ -212,8 +212,8 @@ function LedgerLine() {
         </span>
       )}
       {` · ${lines.toLocaleString("en")} ${lines === 1 ? "line" : "lines"}`}
-      {signed !== undefined && <span className="hidden sm:inline">{` · signed up to ${signed.toLocaleString("en")}`}</span>}
-      <span className="hidden sm:inline">{` · asked ${ago(now - at)}`}</span>
+      {signed !== undefined && <span className="hidden sm:inline">{signed === 0 ? " · none signed yet" : ` · signed up to ${signed.toLocaleString("en")}`}</span>}
+      <span className="hidden sm:inline">{` · checked ${ago(now - at)}`}</span>
     </Link>
   );
 }

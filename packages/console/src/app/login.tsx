@@ -1,15 +1,16 @@
 /** Signing in: with a one-time address, which does it by itself, or with a token. */
 
 import { isControlPlaneError } from "@cortexpilot/frontend-api-client";
+import { signIn } from "@cortexpilot/frontend-api-client/session";
 import { useEffect, useId, useRef, useState } from "react";
 
-import { queryClient } from "../data/client.js";
+import { client, queryClient } from "../data/client.js";
 import { sessionQuery } from "../data/queries.js";
-import { type Session, signIn } from "../data/session.js";
 import { Button, Notice } from "../ui/basic.js";
 import { Failed } from "../ui/states.js";
 
-export function Login({ login, onDone }: { login: string | undefined; onDone: () => void }) {
+/** `ended`: somebody was signed in on this page until now. */
+export function Login({ login, ended, onDone }: { login: string | undefined; ended: boolean; onDone: () => void }) {
   const [token, setToken] = useState("");
   const [busy, setBusy] = useState(login !== undefined);
   const [error, setError] = useState<unknown>();
@@ -20,7 +21,7 @@ export function Login({ login, onDone }: { login: string | undefined; onDone: ()
     setBusy(true);
     setError(undefined);
     try {
-      const session: Session = await signIn(by);
+      const session = await signIn(client, by);
       queryClient.setQueryData(sessionQuery.queryKey, session);
       onDone();
     } catch (caught) {
@@ -43,6 +44,11 @@ export function Login({ login, onDone }: { login: string | undefined; onDone: ()
         <h1>CortexPilot</h1>
         <p className="text-muted">The operator’s console. Look at what an agent wants to have run, then say yes or no.</p>
       </div>
+      {ended && error === undefined && (
+        <Notice tone="attention" role="alert" title="Your session has ended">
+          <p>Its time was over, its token was taken back, or it was ended elsewhere. Sign in again, and this page is where it was.</p>
+        </Notice>
+      )}
       {login !== undefined && busy && <p role="status">Signing in with the one-time address…</p>}
       {error !== undefined &&
         (spent ? (
@@ -84,7 +90,7 @@ export function Login({ login, onDone }: { login: string | undefined; onDone: ()
       </form>
       <section aria-label="Where a token comes from" className="border-t border-line pt-3 text-sm text-muted">
         <p>
-          <code className="font-mono text-ink">cortexpilot up</code> prints an address that signs in once, and where its token is kept.
+          On the machine that serves this, <code className="font-mono text-ink">cortexpilot console login</code> prints an address that signs in once.
         </p>
         <p>
           A token of your own, so that your decisions carry your name:{" "}

@@ -31,7 +31,7 @@ const root = createRootRoute({
 
 const route = createRoute;
 const routes = [
-  route({ getParentRoute: () => root, path: "/", component: lazyRouteComponent(() => import("../pages/overview.js"), "Overview") }),
+  route({ getParentRoute: () => root, path: "/", validateSearch: texts("span"), component: lazyRouteComponent(() => import("../pages/overview.js"), "Overview") }),
   route({
     getParentRoute: () => root,
     path: "/queue",

@@ -6,7 +6,7 @@ const PREFIX = "cortexpilot.";
 const listeners = new Set<() => void>();
 
 /** What is remembered, and what holds until somebody chooses. */
-const DEFAULTS = { theme: "system", role: "", keys: "on", auditKey: "", zone: "local" };
+const DEFAULTS = { theme: "system", role: "", keys: "on", auditKey: "", zone: "local", verified: "" };
 
 export type Pref = keyof typeof DEFAULTS;
 
@@ -43,4 +43,22 @@ export function usePref(name: Pref): string {
     },
     () => pref(name),
   );
+}
+
+/** What was last recomputed in this browser: how many lines of the ledger, when, and whether they held. */
+export interface Verified {
+  lines: number;
+  at: string;
+  holds: boolean;
+}
+
+/** Reads it; `undefined` where nothing was, or what stands there is of somebody else. */
+export function verifiedOf(text: string): Verified | undefined {
+  try {
+    const found = JSON.parse(text) as Partial<Verified> | null;
+    const whole = typeof found?.lines === "number" && typeof found.at === "string" && typeof found.holds === "boolean";
+    return whole ? (found as Verified) : undefined;
+  } catch {
+    return undefined;
+  }
 }

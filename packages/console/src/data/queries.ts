@@ -1,16 +1,16 @@
 /** What pages ask for, each with the key under which it is remembered. Keys begin with what they are about. */
 
+import { currentSession } from "@cortexpilot/frontend-api-client/session";
 import { queryOptions, useQuery } from "@tanstack/react-query";
 
 import { type Item, client } from "./client.js";
-import { currentSession } from "./session.js";
 
 /** Lists that nothing pushes are asked for again after so long, while somebody looks. */
 const POLL_MS = 5_000;
 
 export const sessionQuery = queryOptions({
   queryKey: ["session"],
-  queryFn: currentSession,
+  queryFn: ({ signal }) => currentSession(client, { signal }),
   staleTime: 60_000,
   refetchInterval: 5 * 60_000,
 });
@@ -20,6 +20,21 @@ export const gateQuery = queryOptions({
   queryFn: ({ signal }) => client.gate.get({ signal }),
   refetchInterval: POLL_MS,
 });
+
+/** How many items there are in each state: the server's own count, however long its history is. */
+export const countsQuery = queryOptions({
+  queryKey: ["counts"],
+  queryFn: ({ signal }) => client.queue.counts({ signal }),
+  refetchInterval: 3 * POLL_MS,
+});
+
+/** What was queued and what came of it, by the hour or by five minutes. */
+export const throughputQuery = (span: "hour" | "day") =>
+  queryOptions({
+    queryKey: ["throughput", span],
+    queryFn: ({ signal }) => client.queue.throughput({ span }, { signal }),
+    refetchInterval: 6 * POLL_MS,
+  });
 
 export const ledgerQuery = queryOptions({
   queryKey: ["ledger"],
@@ -31,7 +46,7 @@ export const approvalsQuery = (status?: "PENDING") =>
   queryOptions({
     queryKey: ["approvals", status ?? "all"],
     queryFn: ({ signal }) => client.approvals.list({ ...(status ? { status } : {}), limit: 500 }, { signal }).collect(2_000),
-    refetchInterval: POLL_MS,
+    refetchInterval: 3 * POLL_MS,
   });
 
 export const approvalQuery = (id: string) =>
@@ -62,6 +77,13 @@ export const tokensQuery = queryOptions({
   queryFn: ({ signal }) => client.tokens.list({ limit: 500 }, { signal }).collect(2_000),
 });
 
+/** Workers that said within the last minute that they are there. */
+export const workersQuery = queryOptions({
+  queryKey: ["workers"],
+  queryFn: ({ signal }) => client.workers.list({ limit: 500 }, { signal }).collect(2_000),
+  refetchInterval: POLL_MS,
+});
+
 export const recentRunsQuery = queryOptions({
   queryKey: ["runs", "recent"],
   queryFn: async ({ signal }) => (await client.runs.list({ limit: 50 }, { signal })).items,
@@ -73,4 +95,12 @@ export function useSession() {
   const found = useQuery(sessionQuery);
   if (found.data === undefined) throw new Error("invariant: pages that ask who is signed in are shown to whoever is");
   return found.data;
+}
+
+/** Why whoever is signed in cannot decide for the whole system, and who can; `undefined` where they can. */
+export function useMayDecide(): string | undefined {
+  const { kind, authentication } = useSession();
+  if (kind === "operator") return undefined;
+  if (authentication === "off") return "Nobody signs in on this server, so nobody can be named as deciding. Whoever starts it can switch signing in on.";
+  return kind === "agent" ? "You are signed in as an agent: an operator decides this." : "You are signed in as a worker: an operator decides this.";
 }

@@ -17,8 +17,9 @@ export interface Checkpoint {
 const ZEROS = "0".repeat(64);
 const encoder = new TextEncoder();
 
-/** Goes through all lines: the chain from the first on, then the tree under the checkpoint, then its signature. */
+/** Goes through all lines of a file: the chain from the first on, then the tree under the checkpoint, then its signature. */
 export async function judgeLedger(
+  file: string,
   lines: readonly RawLine[],
   checkpoint: Checkpoint | undefined,
   key: { text: string; noted: boolean } | undefined,
@@ -55,18 +56,18 @@ export async function judgeLedger(
   progress(lines.length);
   const gaps = lines.some((each, at) => each.seq !== at + 1);
   steps.push({
-    what: `${linked.toLocaleString("en")} lines are chained, each to the one before`,
+    what: `${file}: ${linked.toLocaleString("en")} lines are chained, each to the one before`,
     holds: broken === undefined && !gaps ? (unread > 0 ? null : true) : false,
     about: broken ?? (gaps ? "Lines are missing between those that came." : unread > 0 ? `${unread} lines of an original ledger cannot be read here.` : `The last hash is ${before.slice(0, 16)}…`),
   });
   if (checkpoint === undefined) {
-    steps.push({ what: "A signed checkpoint covers them", holds: null, about: "There is no audit key here, so nothing is signed." });
+    steps.push({ what: `${file}: a signed checkpoint covers them`, holds: null, about: "There is no audit key here, so nothing is signed." });
     return steps;
   }
   const note = noteOf(checkpoint.note);
   if (unread > 0 || leaves.length < note.size) {
     steps.push({
-      what: `The first ${note.size.toLocaleString("en")} lines come to the root of the checkpoint`,
+      what: `${file}: the first ${note.size.toLocaleString("en")} lines come to the root of the checkpoint`,
       holds: unread > 0 ? null : false,
       about: unread > 0 ? "Not all lines can be read here; the command line can." : `The checkpoint covers ${note.size} lines, and there are ${leaves.length}.`,
     });
@@ -74,7 +75,7 @@ export async function judgeLedger(
     const root = hex(await rootOver(leaves.slice(0, note.size)));
     const holds = root === hex(note.root);
     steps.push({
-      what: `The first ${note.size.toLocaleString("en")} lines come to the root of the checkpoint`,
+      what: `${file}: the first ${note.size.toLocaleString("en")} lines come to the root of the checkpoint`,
       holds,
       about: holds ? `The root is ${root.slice(0, 16)}…` : "They come to another root.",
     });
@@ -96,7 +97,7 @@ async function signatureStep(note: ReturnType<typeof noteOf>, key: { text: strin
           : signed
             ? key.noted
               ? "By the key that you noted."
-              : "By the key that came with it. Whether it is yours, only a key noted elsewhere can say."
+              : "By the key that came with it. Whether it is the right one, only a key noted elsewhere can say."
             : "The signature is not of this key.",
     };
   } catch {
@@ -104,7 +105,17 @@ async function signatureStep(note: ReturnType<typeof noteOf>, key: { text: strin
   }
 }
 
-/** The evidence file over the lines that a checkpoint covers. */
+/** The public key itself, without the name that it signs under and that name's mark. */
+function bytesOf(key: string): string {
+  return key.split("+").slice(2).join("+");
+}
+
+/** The key to judge by: the noted one where it is the same secret's, which signs each file under a name of its own. */
+export function keyFor(named: string, noted: string): { text: string; noted: boolean } {
+  return { text: named, noted: noted !== "" && bytesOf(noted) === bytesOf(named) };
+}
+
+/** One file's section of an evidence file: the lines that a checkpoint covers. */
 export function bundleOf(lines: readonly RawLine[], checkpoint: Checkpoint): string {
   const { size } = noteOf(checkpoint.note);
   const covered = lines.slice(0, size);
@@ -132,8 +143,6 @@ export async function judgeFile(content: string, noted: string): Promise<Step[]>
       const count = Number(head["lines"]);
       const note = noteOf(String(head["checkpoint"]));
       const named = String(head["key"]);
-      // One secret signs both files, each under its own name.
-      const own = noted !== "" && noted.split("+")[0] === note.origin;
       const body = rows.slice(at + 1, at + 1 + count);
       if (body.length !== count) throw new Error(`The section of ${note.origin} is cut off: ${body.length} of ${count} lines.`);
       const leaves: Uint8Array[] = [];
@@ -156,7 +165,7 @@ export async function judgeFile(content: string, noted: string): Promise<Step[]>
         holds: sound,
         about: sound ? `The root is ${hex(note.root).slice(0, 16)}…` : "They come to another root: something in the file was changed.",
       });
-      steps.push(await signatureStep(note, own ? { text: noted, noted: true } : { text: named, noted: false }));
+      steps.push(await signatureStep(note, keyFor(named, noted)));
       at += 1 + count;
     }
   } catch (caught) {

@@ -2,7 +2,7 @@
 
 import { instant } from "@cortexpilot/frontend-shared";
 
-import type { Item } from "../data/client.js";
+import type { Counts, Item } from "../data/client.js";
 
 export interface View {
   id: string;
@@ -34,6 +34,33 @@ export const VIEWS: readonly View[] = [
   { id: "expired", label: "Expired", has: (item) => item.status === "EXPIRED", always: false, empty: "No deadline passed before a worker came." },
   { id: "all", label: "All", has: () => true, always: true, empty: "Nothing was ever queued here." },
 ];
+
+/** The server's counts by the views here. */
+export function countedIn(view: string, { total, by_state: state, by_status: status }: Counts): number {
+  const sum = (words: Iterable<string>): number => [...words].reduce((so, word) => so + (status[word] ?? 0), 0);
+  switch (view) {
+    case "open":
+      return state.eligible + state.waiting + state.claimed + state.held;
+    case "ready":
+      return state.eligible;
+    case "waiting":
+      return state.waiting;
+    case "claimed":
+      return state.claimed;
+    case "lost":
+      return state.held;
+    case "done":
+      return sum(DONE);
+    case "stopped":
+    case "cancelled":
+    case "expired":
+      return sum([view.toUpperCase()]);
+    case "failed":
+      return total - sum(NAMED);
+    default:
+      return total;
+  }
+}
 
 export const SORTS = [
   { id: "claim", label: "Order of claiming" },
@@ -67,6 +94,6 @@ export function sorted(items: Item[], by: string): Item[] {
 export function matches(item: Item, search: string): boolean {
   const words = search.toLowerCase().split(/\s+/).filter(Boolean);
   if (words.length === 0) return true;
-  const text = `${item.task_id} ${item.source_run_id} ${item.owner} ${item.workflow_id} ${item.queue_id} ${item.run_id} ${item.status}`.toLowerCase();
+  const text = `${item.task_id} ${item.source_run_id} ${item.owner} ${item.workflow_id} ${item.queue_id} ${item.run_id} ${item.status} ${item.asked_by ?? ""}`.toLowerCase();
   return words.every((word) => text.includes(word));
 }

@@ -16,7 +16,7 @@ import { ReviewPane } from "./review.js";
 
 const page = getRouteApi("/approvals");
 
-/** Requests of one agent for one run stand together: whoever looked at one knows what the next is about. */
+/** Requests of one asker with one effect stand together: whoever looked at one knows what the next would do. */
 interface Group {
   key: string;
   rows: ApprovalRow[];
@@ -25,7 +25,7 @@ interface Group {
 function grouped(rows: readonly ApprovalRow[]): Group[] {
   const groups = new Map<string, Group>();
   for (const row of rows) {
-    const key = `${row.requester.principal}\n${row.run_id}`;
+    const key = `${row.requester.principal}\n${row.contract_sha256}`;
     const group = groups.get(key);
     if (group === undefined) groups.set(key, { key, rows: [row] });
     else group.rows.push(row);
@@ -122,9 +122,9 @@ function GroupOf({ group, here, tab, me }: { group: Group; here: string | undefi
   const [first] = group.rows;
   if (first === undefined) return null;
   return (
-    <section className="card overflow-clip" aria-label={`${first.requester.principal}, ${first.run_id}`}>
+    <section className="card overflow-clip" aria-label={`${first.requester.principal}, ${first.task_id ?? first.run_id}`}>
       {group.rows.length > 1 && (
-        <p className="border-b border-line bg-panel px-3 py-1 text-sm text-muted">{counted(group.rows.length, "request")} like this: one asker, one run</p>
+        <p className="border-b border-line bg-panel px-3 py-1 text-sm text-muted">{counted(group.rows.length, "request")} like this: one asker, one effect</p>
       )}
       <ul className="divide-y divide-line">
         {group.rows.map((row) => (
@@ -136,7 +136,7 @@ function GroupOf({ group, here, tab, me }: { group: Group; here: string | undefi
               className={cx("block px-3 py-2", row.id === here ? "border-l-2 border-accent bg-panel" : "row border-l-2 border-transparent")}
             >
               <span className="flex items-baseline justify-between gap-2">
-                <Line text={row.run_id} className="font-medium" />
+                <Line text={row.task_id ?? row.run_id} className="font-medium" />
                 {row.needs > 1 && (
                   <span className="shrink-0 text-sm text-muted">
                     {row.has} of {row.needs}

@@ -1,17 +1,16 @@
 /** What can be done about items, with honest words: only the first of these is a rollback. */
 
-import { cancelQueueItem } from "@cortexpilot/frontend-api-client/queue-operator";
+import { cancelQueueItem, failItem, requeueItem, revokeLease, stopQueueItem } from "@cortexpilot/frontend-api-client/queue-operator";
 import { isControlPlaneError } from "@cortexpilot/frontend-api-client";
 import { counted } from "@cortexpilot/frontend-shared";
 import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 
-import { type Item, actingRole, client } from "../data/client.js";
+import { type Item, client } from "../data/client.js";
 import { queueStore } from "../data/live.js";
-import { failItem, requeueItem, revokeItem, stopItem } from "../data/operations.js";
 import { useSession } from "../data/queries.js";
 import { Button } from "../ui/basic.js";
-import { CopyAs } from "../ui/command.js";
+import { withReason } from "../ui/command.js";
 import { type Asked, ReasonDialog } from "../ui/reason.js";
 import { isHeld } from "../ui/words.js";
 
@@ -42,7 +41,7 @@ const STOP: Deed = {
   danger: true,
   title: "Ask its worker to stop?",
   about: "The worker hears of it with its next sign of life and ends what it does. What was done until then is done, and it may finish first.",
-  act: stopItem,
+  act: (id, reason) => stopQueueItem(client, id, { reason }),
 };
 
 const REVOKE: Deed = {
@@ -51,7 +50,7 @@ const REVOKE: Deed = {
   danger: true,
   title: "Take it from its worker?",
   about: "For a worker that is gone or does not listen. The item is held as lost; whatever the worker still says about it is refused. What it did, it did.",
-  act: revokeItem,
+  act: (id, reason) => revokeLease(client, id, { reason }),
 };
 
 const REQUEUE: Deed = {
@@ -60,7 +59,7 @@ const REQUEUE: Deed = {
   danger: false,
   title: "Put it back in the queue?",
   about: "Its last worker was lost in the middle: part of the work may have been done, and would be done a second time. Look before you do this.",
-  act: requeueItem,
+  act: (id, reason) => requeueItem(client, id, { reason }),
 };
 
 const FAIL: Deed = {
@@ -69,7 +68,7 @@ const FAIL: Deed = {
   danger: true,
   title: "Close it as failed?",
   about: "Nobody will carry it out again. What its worker did until it was lost is not undone.",
-  act: failItem,
+  act: (id, reason) => failItem(client, id, { reason }),
 };
 
 /** What can be done about an item as it stands. */
@@ -106,6 +105,7 @@ export function ItemActions({ item }: { item: Item }) {
               verb: deed.verb,
               danger: deed.danger,
               ...(deed.optional ? { optional: true } : {}),
+              elsewhere: withReason(["queue", deed.name, item.queue_id], `/api/queue/${item.queue_id}/${deed.name}`),
               act: async (reason) => {
                 await deed.act(item.queue_id, reason);
                 await refreshed(item.queue_id);
@@ -117,13 +117,6 @@ export function ItemActions({ item }: { item: Item }) {
           {deed.verb}…
         </Button>
       ))}
-      {deeds[0] && (
-        <CopyAs
-          command={["queue", deeds[0].name, item.queue_id, "--reason", "REASON"]}
-          http={{ method: "POST", path: `/api/queue/${item.queue_id}/${deeds[0].name}`, body: { reason: "REASON" } }}
-          role={actingRole()}
-        />
-      )}
       <ReasonDialog asked={asked} close={() => ask(undefined)} />
     </div>
   );

@@ -1,14 +1,16 @@
 /** One item, whole: its way, what it does, who asked for it and why, what happened to it. In the drawer and on its page alike. */
 
+import { isControlPlaneError } from "@cortexpilot/frontend-api-client";
+import { pinnedContract } from "@cortexpilot/frontend-api-client/worker";
 import { counted } from "@cortexpilot/frontend-shared";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 
-import type { Item } from "../data/client.js";
-import { send } from "../data/http.js";
+import { type Item, client } from "../data/client.js";
 import { historyQuery, itemLinesQuery, runQuery } from "../data/queries.js";
 import { record, text } from "../lib/text.js";
-import { AgentText, Card, Facts, Foreign, Id, Long, Notice, Time } from "../ui/basic.js";
+import { canVerify } from "../lib/verify.js";
+import { AgentText, Card, Facts, Foreign, Id, Long, Notice, Time, Told } from "../ui/basic.js";
 import { type Effect, EffectWords } from "../ui/effect.js";
 import { type Stage, Stages } from "../ui/stages.js";
 import { Loaded } from "../ui/states.js";
@@ -72,18 +74,25 @@ function effectOf(contract: Record<string, unknown> | undefined): Effect | undef
   };
 }
 
+/** The task contract that was kept when the item was queued, held against its digest in this browser where that can be computed. */
+function usePinned(item: Item, sha256: string | undefined) {
+  return useQuery({
+    queryKey: ["pinned", item.queue_id, sha256],
+    enabled: sha256 !== undefined && canVerify(),
+    queryFn: async ({ signal }): Promise<unknown> => JSON.parse(new TextDecoder().decode(await pinnedContract(client, item.queue_id, sha256 ?? "", { signal }))),
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+}
+
 export function ItemDetail({ item, wide = false }: { item: Item; wide?: boolean }) {
   const history = useQuery(historyQuery(item.queue_id));
   const lines = useQuery(itemLinesQuery(item.queue_id));
   const source = useQuery(runQuery(item.source_run_id));
-  // What runs is the copy that was pinned when it was approved. A server that cannot show it leaves the source run's.
-  const pinned = useQuery({
-    queryKey: ["pinned", item.queue_id],
-    queryFn: () => send<Record<string, unknown>>("GET", `/api/queue/${encodeURIComponent(item.queue_id)}/contract`, { operation: "queue_contract" }),
-    staleTime: Number.POSITIVE_INFINITY,
-  });
   const provenance = provenanceOf(lines.data?.find((line) => line.event === "QUEUE_ENQUEUE")?.line);
-  const effect = effectOf(record(pinned.data) ?? (pinned.isError ? record(source.data?.contract) : undefined));
+  const pinned = usePinned(item, provenance?.contract);
+  // Items of an original ledger have no copy of their own: there the source run's contract is all that is known.
+  const unpinned = !canVerify() || pinned.isError || lines.isError || (lines.data !== undefined && provenance?.contract === undefined);
+  const effect = effectOf(record(pinned.data) ?? (unpinned ? record(source.data?.contract) : undefined));
   const repo = record(record(source.data?.manifest)?.["repo"]);
   const waits = whyWaits(item);
   return (
@@ -120,8 +129,11 @@ export function ItemDetail({ item, wide = false }: { item: Item; wide?: boolean 
                   scheduledAt={item.scheduled_at}
                   deadlineAt={item.deadline_at}
                 />
+                {pinned.isError && !isControlPlaneError(pinned.error) && (
+                  <p className="mt-2 font-medium text-bad-ink">! The copy that is kept here is not what was approved: its digest is another. No worker may carry it out.</p>
+                )}
                 <p className="mt-2 text-sm text-muted">
-                  {pinned.isError
+                  {unpinned
                     ? "As the source run’s task contract says now. A worker carries out the copy that was kept when it was queued, whose digest is below."
                     : "As the task contract says that was kept when it was queued: what runs is what was approved."}
                 </p>
@@ -192,8 +204,8 @@ export function ItemDetail({ item, wide = false }: { item: Item; wide?: boolean 
                   ]}
                 />
                 <AgentText title="Stated by whoever asked; not checked">
-                  <Facts
-                    rows={[
+                  <Told
+                    texts={[
                       ["Asks", <Foreign key="a" text={provenance.requestedBy ?? "–"} />],
                       ["Reason", <Long key="r" text={provenance.reason ?? "–"} />],
                     ]}

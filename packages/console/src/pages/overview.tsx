@@ -1,29 +1,32 @@
 /** What needs somebody now; and, below it, how things go. */
 
-import { OUTCOME, counted, instant, lookOf } from "@cortexpilot/frontend-shared";
+import { OUTCOME, instant, lookOf } from "@cortexpilot/frontend-shared";
 import { useQuery } from "@tanstack/react-query";
-import { Link } from "@tanstack/react-router";
-import { type ReactNode, useMemo } from "react";
+import { Link, getRouteApi } from "@tanstack/react-router";
+import type { ReactNode } from "react";
 
 import { Title } from "../app/frame.js";
 import type { ApprovalRow, Item, RunRow } from "../data/client.js";
 import { useQueue } from "../data/live.js";
-import { workers } from "../data/operations.js";
-import { approvalsQuery, ledgerQuery, recentRunsQuery, useSession } from "../data/queries.js";
-import { isHeld } from "../ui/words.js";
+import { usePref, verifiedOf } from "../data/prefs.js";
+import { approvalsQuery, countsQuery, ledgerQuery, recentRunsQuery, useSession, workersQuery } from "../data/queries.js";
+import { VIEWS, countedIn } from "../lib/views.js";
 import { Badge, Card, Countdown, Facts, Line, Time, useNow } from "../ui/basic.js";
-import { Empty, Failed, Loading } from "../ui/states.js";
+import { Empty, Failed, Loaded, Loading } from "../ui/states.js";
+import { isHeld } from "../ui/words.js";
 import { Throughput } from "./throughput.js";
 
+const page = getRouteApi("/");
 const DAY_MS = 24 * 3_600_000;
 const ROWS = 5;
 
 export function Overview() {
+  const { span: asked } = page.useSearch();
+  const span = asked === "hour" ? "hour" : "day";
   const picture = useQueue();
   const approvals = useQuery(approvalsQuery("PENDING"));
   const runs = useQuery(recentRunsQuery);
   const session = useSession();
-  const depth = useMemo(() => depthOf(picture.items), [picture.items]);
   return (
     <>
       <Title name="Overview">Overview</Title>
@@ -36,46 +39,30 @@ export function Overview() {
             loading={approvals.isPending || runs.isPending || (picture.loading && picture.items.length === 0)}
             error={approvals.error ?? runs.error}
           />
-          <Card title="Queued and finished" aside="per hour, the last 24 hours">
-            <Throughput items={picture.items} />
+          <Card
+            title="Queued and finished"
+            aside={
+              <span className="flex gap-3">
+                <Link to="/" className={span === "day" ? "font-medium text-ink" : "link"} aria-current={span === "day" ? "true" : undefined}>
+                  24 hours
+                </Link>
+                <Link to="/" search={{ span: "hour" }} className={span === "hour" ? "font-medium text-ink" : "link"} aria-current={span === "hour" ? "true" : undefined}>
+                  1 hour
+                </Link>
+              </span>
+            }
+          >
+            <Throughput span={span} />
           </Card>
         </div>
         <div className="min-w-0 space-y-4">
-          <Card title="Queue">
-            <ul className="space-y-1">
-              {(
-                [
-                  ["Ready", "ready", depth.ready],
-                  ["Not yet", "waiting", depth.waiting],
-                  ["Claimed", "claimed", depth.claimed],
-                  ["Lost", "lost", depth.held],
-                ] as const
-              ).map(([name, tab, count]) => (
-                <li key={tab} className="flex justify-between">
-                  <Link to="/queue" search={{ tab }} className="quiet-link">
-                    {name}
-                  </Link>
-                  <span className={count > 0 && tab === "lost" ? "font-medium text-attention-ink" : ""}>{count.toLocaleString("en")}</span>
-                </li>
-              ))}
-            </ul>
-          </Card>
+          <QueueCard />
           <WorkersCard />
           <AuditCard />
         </div>
       </div>
     </>
   );
-}
-
-function depthOf(items: readonly Item[]): { ready: number; waiting: number; claimed: number; held: number } {
-  const depth = { ready: 0, waiting: 0, claimed: 0, held: 0 };
-  for (const item of items) {
-    if (item.status === "CLAIMED") depth.claimed += 1;
-    else if (isHeld(item)) depth.held += 1;
-    else if (item.status === "PENDING") depth[item.queue_state === "waiting" ? "waiting" : "ready"] += 1;
-  }
-  return depth;
 }
 
 /** One thing that a person has to look at. */
@@ -112,7 +99,7 @@ function NeedsYou({
         key: row.id,
         node: (
           <NeedRow
-            to={<Link to="/approvals" search={{ open: row.id }} className="quiet-link font-medium"><Line text={row.run_id} /></Link>}
+            to={<Link to="/approvals" search={{ open: row.id }} className="quiet-link font-medium"><Line text={row.task_id ?? row.run_id} /></Link>}
             what={<>{row.requester.principal} asks{row.needs > 1 ? `, ${row.has} of ${row.needs} agreed` : ""}</>}
             when={<>ends in <Countdown until={row.expires_at} /></>}
           />
@@ -219,8 +206,33 @@ function RunNeed({ run }: { run: RunRow }) {
   );
 }
 
+function QueueCard() {
+  const counts = useQuery(countsQuery);
+  return (
+    <Card title={<Link to="/queue" className="quiet-link">Queue</Link>}>
+      <Loaded query={counts} what="the queue">
+        {(data) => (
+          <ul className="space-y-1">
+            {VIEWS.filter(({ id }) => ["ready", "waiting", "claimed", "lost"].includes(id)).map(({ id, label }) => {
+              const count = countedIn(id, data);
+              return (
+                <li key={id} className="flex justify-between">
+                  <Link to="/queue" search={{ tab: id }} className="quiet-link">
+                    {label}
+                  </Link>
+                  <span className={count > 0 && id === "lost" ? "font-medium text-attention-ink" : ""}>{count.toLocaleString("en")}</span>
+                </li>
+              );
+            })}
+          </ul>
+        )}
+      </Loaded>
+    </Card>
+  );
+}
+
 function WorkersCard() {
-  const found = useQuery({ queryKey: ["workers"], queryFn: workers, refetchInterval: 10_000 });
+  const found = useQuery(workersQuery);
   return (
     <Card title={<Link to="/workers" className="quiet-link">Workers</Link>}>
       {found.data === undefined ? (
@@ -233,7 +245,7 @@ function WorkersCard() {
             <li key={worker.worker} className="flex justify-between gap-2">
               <Line text={worker.worker} />
               <span className="shrink-0 text-muted">
-                {worker.draining === true ? "draining" : `${worker.running?.length ?? 0} of ${worker.slots ?? 1}`}
+                {worker.draining ? "draining" : `${worker.running.length} of ${worker.slots}`}
               </span>
             </li>
           ))}
@@ -255,11 +267,32 @@ function AuditCard() {
           rows={[
             ["Ledger", standing.sound ? <span key="s" className="text-good-ink">✓ sound</span> : <span key="s" className="text-bad-ink">✕ refuses writes</span>],
             ["Lines", standing.queue.lines.toLocaleString("en")],
-            ["Signed up to", standing.queue.checkpoint ? counted(standing.queue.checkpoint.size, "line") : standing.signing === "no_key" ? "no audit key" : "nothing yet"],
+            ["Signed up to", standing.queue.checkpoint && standing.queue.checkpoint.size > 0 ? `line ${standing.queue.checkpoint.size.toLocaleString("en")}` : standing.signing === "no_key" ? "no audit key" : "nothing yet"],
+            ["Verified here", <VerifiedHere key="v" lines={standing.queue.lines} />],
             ["Last line", <Time key="t" at={standing.last_ts} />],
           ]}
         />
       )}
     </Card>
+  );
+}
+
+/** What this browser recomputed last, which is more than a server's word for itself. */
+function VerifiedHere({ lines }: { lines: number }) {
+  const last = verifiedOf(usePref("verified"));
+  const to = (
+    <Link to="/audit" search={{ tab: "verify" }} className="link">
+      {last === undefined ? "verify now" : "again"}
+    </Link>
+  );
+  if (last === undefined) return <>not yet: {to}</>;
+  // A ledger that has become shorter is another one, or was cut.
+  if (last.lines > lines) {
+    return <span className="text-attention-ink">! line 1 to {last.lines.toLocaleString("en")}, and there are fewer lines now: another ledger, or one that was cut. {to}</span>;
+  }
+  return (
+    <>
+      {last.holds ? `line 1 to ${last.lines.toLocaleString("en")}` : <span className="text-bad-ink">✕ does not hold</span>}, <Time at={last.at} /> {to}
+    </>
   );
 }

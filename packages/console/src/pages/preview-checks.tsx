@@ -5,7 +5,7 @@ import { GATES, type GateName, MARKS, counted } from "@cortexpilot/frontend-shar
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 
-import { HOW_TO_OPEN } from "../app/gate-menu.js";
+import { HOW_TO_OPEN } from "../app/gate-panel.js";
 import { Card, Copy, Foreign, cx } from "../ui/basic.js";
 
 /** What a person has said on this page so far. */

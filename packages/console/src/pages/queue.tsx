@@ -10,10 +10,10 @@ import { Title } from "../app/frame.js";
 import { useKeys } from "../app/keyboard.js";
 import type { Item } from "../data/client.js";
 import { ITEMS_MAX, queueStore, useQueue } from "../data/live.js";
-import { gateQuery, itemQuery, useSession } from "../data/queries.js";
+import { countsQuery, gateQuery, itemQuery, useSession } from "../data/queries.js";
 import { useNarrow } from "../lib/media.js";
 import { useSteady } from "../lib/steady.js";
-import { SORTS, VIEWS, type View, matches, sorted } from "../lib/views.js";
+import { SORTS, VIEWS, type View, countedIn, matches, sorted } from "../lib/views.js";
 import { Button, Foreign, Line, Notice, Time, cx } from "../ui/basic.js";
 import { CopyAs } from "../ui/command.js";
 import { RowLink, addressOf } from "../ui/row-link.js";
@@ -50,7 +50,13 @@ export function QueuePage() {
     () => picture.items.filter((item) => matches(item, wanted) && (search.workflow === undefined || item.workflow_id === search.workflow)),
     [picture.items, wanted, search.workflow],
   );
-  const counts = useMemo(() => new Map(VIEWS.map((each) => [each.id, found.reduce((sum, item) => sum + (each.has(item) ? 1 : 0), 0)])), [found]);
+  const filtered = wanted !== "" || search.workflow !== undefined;
+  // The server counts all there is; here is counted what is held, which is all that a filter can look at.
+  const server = useQuery(countsQuery).data;
+  const counts = useMemo(() => {
+    const whole = !filtered && server !== undefined && (picture.loading || picture.capped);
+    return new Map(VIEWS.map((each) => [each.id, whole ? countedIn(each.id, server) : found.reduce((sum, item) => sum + (each.has(item) ? 1 : 0), 0)]));
+  }, [found, filtered, server, picture.loading, picture.capped]);
   const rows = useMemo(() => sorted(found.filter(view.has), sort), [found, view, sort]);
   const byId = useMemo(() => new Map(picture.items.map((item) => [item.queue_id, item])), [picture.items]);
   const steady = useSteady(rows, (item) => item.queue_id, (id) => byId.get(id), `${view.id} ${sort} ${wanted} ${search.workflow ?? ""}`);
@@ -105,7 +111,7 @@ export function QueuePage() {
         tabs={VIEWS.filter((each) => each.always || (counts.get(each.id) ?? 0) > 0 || each.id === view.id).map((each) => ({
           id: each.id,
           label: each.label,
-          count: picture.loading && picture.items.length === 0 ? undefined : (counts.get(each.id) ?? 0),
+          count: picture.loading && (filtered || server === undefined) ? undefined : (counts.get(each.id) ?? 0),
           loud: each.loud === true && (counts.get(each.id) ?? 0) > 0,
         }))}
       />
@@ -113,8 +119,8 @@ export function QueuePage() {
         <input
           data-filter
           type="search"
-          aria-label="Filter by task, run, owner, case or id"
-          placeholder="Filter: task, run, owner, case, id"
+          aria-label="Filter by task, run, who asked, owner, case or id"
+          placeholder="Filter: task, run, who asked, case, id"
           className="field max-w-80"
           value={typed}
           onChange={(event) => setTyped(event.target.value)}
@@ -166,8 +172,8 @@ export function QueuePage() {
         <div className="mb-2">
           <Notice tone="attention">
             <p>
-              This queue is longer than {ITEMS_MAX.toLocaleString("en")} items; here are the oldest of them and whatever changed since this page was opened. Ask the command
-              line for the rest.
+              This history is longer than {ITEMS_MAX.toLocaleString("en")} items. Here are the newest of them and everything that is still open; the counts are of all. Older
+              ones are on the command line: <code className="font-mono">cortexpilot queue list</code>
             </p>
           </Notice>
         </div>
@@ -177,7 +183,7 @@ export function QueuePage() {
       ) : picture.loading && picture.items.length === 0 ? (
         <Loading what="the queue" />
       ) : shown.length === 0 ? (
-        <Nothing view={view} filtered={wanted !== "" || search.workflow !== undefined} clear={() => setTyped("")} />
+        <Nothing view={view} filtered={filtered} clear={() => setTyped("")} />
       ) : (
         <div {...steady.hands} className="card overflow-clip">
           {!narrow && (
@@ -189,7 +195,7 @@ export function QueuePage() {
               <span className="text-right">Priority</span>
               <span>Deadline</span>
               <span>Age</span>
-              <span>Owner</span>
+              <span>Asked by</span>
             </div>
           )}
           <VirtualList
@@ -271,7 +277,7 @@ const Row = memo(function Row({
       <span className="truncate text-muted">
         <Time at={item.created_at} />
       </span>
-      <Line text={item.owner} className="text-muted" />
+      <Line text={item.asked_by ?? "–"} className="text-muted" />
     </div>
   );
 });

@@ -7,10 +7,10 @@ import { Link } from "@tanstack/react-router";
 import { type ReactNode, useEffect, useRef, useState } from "react";
 
 import { useKeys } from "../app/keyboard.js";
-import { type Review, actingRole, client } from "../data/client.js";
-import { approvalQuery, useSession } from "../data/queries.js";
-import { AgentText, Badge, Button, Card, Countdown, Facts, Foreign, Id, Notice, Time } from "../ui/basic.js";
-import { CopyAs } from "../ui/command.js";
+import { type Review, client } from "../data/client.js";
+import { approvalQuery, useMayDecide } from "../data/queries.js";
+import { AgentText, Badge, Button, Card, Countdown, Facts, Foreign, Id, Long, Notice, Time, Told } from "../ui/basic.js";
+import { CopyAs, withReason } from "../ui/command.js";
 import { DiffTable } from "../ui/diff.js";
 import { EffectWords } from "../ui/effect.js";
 import { type Asked, ReasonDialog } from "../ui/reason.js";
@@ -30,10 +30,10 @@ export function ReviewPane({ id, onDecided }: { id: string; onDecided: () => voi
 }
 
 /** Why a yes of this person would not count; `undefined` where it would be heard. Facts first, the server judges. */
-function whyNot(review: Review, kind: string): string | undefined {
+function whyNot(review: Review, mayNot: string | undefined): string | undefined {
   if (review.status === "STALE") return "It is no longer what was asked for: nobody can approve it. Whoever asked has to ask again.";
   if (review.status !== "PENDING") return "It is decided.";
-  if (kind !== "operator") return "Only operators decide.";
+  if (mayNot !== undefined) return mayNot;
   if (review.you.asked) return "You asked for this yourself: somebody else has to agree.";
   if (review.you.sponsor && review.approval_policy === "two-person") return "You answer for the agent that asked: two other people have to agree.";
   if (review.you.approved) return "You have said yes. Another person has to as well.";
@@ -66,14 +66,14 @@ function stagesOf(review: Review): Stage[] {
 }
 
 function ReviewOf({ review, onDecided }: { review: Review; onDecided: () => void }) {
-  const session = useSession();
+  const mayNot = useMayDecide();
   const queries = useQueryClient();
   const [asked, ask] = useState<Asked>();
   const [looked, effect] = useLooked();
   const over = review.status !== "PENDING" && review.status !== "STALE";
-  const blocked = whyNot(review, session.kind);
+  const blocked = whyNot(review, mayNot);
   const why = blocked ?? (looked ? undefined : "Look at the effect first.");
-  const mayReject = over ? "It is decided." : session.kind === "operator" ? undefined : "Only operators decide.";
+  const mayReject = over ? "It is decided." : mayNot;
   const decided = async (): Promise<void> => {
     onDecided();
     await queries.invalidateQueries({ queryKey: ["approvals"] });
@@ -88,6 +88,7 @@ function ReviewOf({ review, onDecided }: { review: Review; onDecided: () => void
         : `${counted(review.needs - review.has - 1, "more person", "more people")} must agree after you. Nothing is queued yet.`,
       verb: last ? "Approve and queue it" : "Approve",
       optional: true,
+      elsewhere: withReason(["approval", "approve", review.id], `/api/approvals/${review.id}/approve`),
       act: async (reason) => {
         await approveRequest(client, review.id, reason === "" ? {} : { reason });
         await decided();
@@ -101,6 +102,7 @@ function ReviewOf({ review, onDecided }: { review: Review; onDecided: () => void
       about: "Nothing is queued. Whoever asked can read your reason.",
       verb: "Reject",
       danger: true,
+      elsewhere: withReason(["approval", "reject", review.id], `/api/approvals/${review.id}/reject`),
       act: async (reason) => {
         await rejectRequest(client, review.id, { reason });
         await decided();
@@ -226,10 +228,10 @@ function ReviewOf({ review, onDecided }: { review: Review; onDecided: () => void
       </div>
 
       <AgentText title={`Written by ${review.stated.written_by}, not by this system`}>
-        <Facts
-          rows={[
+        <Told
+          texts={[
             ["Asks", <Foreign key="a" text={review.stated.requested_by} />],
-            ["Reason", <Foreign key="r" text={review.stated.approval_reason} />],
+            ["Reason", <Long key="r" text={review.stated.approval_reason} />],
             ...review.stated.elicited.map(
               (each, at): readonly [string, ReactNode] => [
                 `Dialog ${at + 1}`,
@@ -278,9 +280,6 @@ function ReviewOf({ review, onDecided }: { review: Review; onDecided: () => void
           <Button kind="danger" onClick={reject} why={mayReject}>
             Reject…
           </Button>
-          <span className="ml-auto">
-            <CopyAs command={["approval", "approve", review.id]} http={{ method: "POST", path: `/api/approvals/${review.id}/approve`, body: {} }} role={actingRole()} />
-          </span>
         </div>
       )}
       <ReasonDialog asked={asked} close={() => ask(undefined)} />

@@ -6,6 +6,7 @@ import { useNavigate } from "@tanstack/react-router";
 import { useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
 
 import { client } from "../data/client.js";
+import { follow } from "../data/follow.js";
 import { json, record } from "../lib/text.js";
 import { Button, Foreign, Line, Time, cx } from "../ui/basic.js";
 import { Empty, Failed, Loading } from "../ui/states.js";
@@ -28,59 +29,69 @@ const VIEWS = [
   { id: "raw", label: "Raw" },
 ] as const;
 
-/** Silence after which all that is there has come. The stream itself has no word for it. */
-const QUIET_MS = 500;
+/** Most that the server gives in one answer. */
+const PAGE = 500;
 
 /**
- * All events of a run, from the first on, and those that are appended while somebody looks. They come as one stream: asked for page by
- * page, each page would cost the server the file's whole length.
+ * All events of a run from the first on: page by page where the run has ended, and as they are written while it goes on. What has ended
+ * needs no connection of its own, of which a browser has few.
  */
-function useEvents(runId: string): { rows: readonly Row[]; loading: boolean; error: unknown } {
+function useEvents(runId: string, running: boolean): { rows: readonly Row[]; loading: boolean; error: unknown } {
   const [state, setState] = useState<{ rows: readonly Row[]; loading: boolean; error: unknown }>({ rows: [], loading: true, error: undefined });
   useEffect(() => {
     const abort = new AbortController();
     const { signal } = abort;
     let rows: Row[] = [];
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    let quiet: ReturnType<typeof setTimeout> | undefined;
     let loading = true;
-    const show = (error?: unknown): void => {
+    let error: unknown;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const show = (): void => {
       clearTimeout(timer);
       timer = undefined;
-      setState({ rows: rows.slice(), loading, error });
+      if (!signal.aborted) setState({ rows: rows.slice(), loading, error });
     };
-    const waitForQuiet = (ms: number): void => {
-      clearTimeout(quiet);
-      quiet = setTimeout(() => {
+    // Events come faster than they need to be drawn.
+    const soon = (): void => {
+      timer ??= setTimeout(show, rows.length < 100 ? 20 : 200);
+    };
+    const add = (event: RunEvent): void => void rows.push(rowOf(event, rows.length));
+    const pages = async (): Promise<void> => {
+      for await (const page of client.runs.events(runId, { limit: PAGE }, { signal }).pages()) {
+        page.items.forEach(add);
+        soon();
+      }
+      loading = false;
+    };
+    const stream = (): Promise<void> =>
+      follow(
+        {
+          open: (options) => client.runs.watch(runId, { ...options, tail: false, limit: 5_000 }),
+          take: ({ event, data }) => {
+            if (event === "reset") rows = [];
+            else if (event === "caught_up") loading = false;
+            else add(data);
+            soon();
+          },
+          onEnd: (caught) => {
+            error = caught;
+            return caught === undefined;
+          },
+        },
+        signal,
+      );
+    void (running ? stream() : pages())
+      .catch((caught: unknown) => {
+        error = caught;
+      })
+      .finally(() => {
         loading = false;
         show();
-      }, ms);
-    };
-    const read = async (): Promise<void> => {
-      for await (const { event, data } of client.runs.watch(runId, { signal, tail: false, limit: 5_000 })) {
-        if (event === "reset") rows = [];
-        else rows.push(rowOf(data, rows.length));
-        // Events come faster than they need to be drawn.
-        timer ??= setTimeout(() => {
-          if (loading) waitForQuiet(QUIET_MS);
-          show();
-        }, rows.length < 100 ? 20 : 200);
-      }
-    };
-    // A run that wrote nothing says nothing at all.
-    waitForQuiet(3 * QUIET_MS);
-    read().catch((caught: unknown) => {
-      if (signal.aborted) return;
-      clearTimeout(quiet);
-      loading = false;
-      show(caught);
-    });
+      });
     return () => {
       abort.abort();
       clearTimeout(timer);
-      clearTimeout(quiet);
     };
-  }, [runId]);
+  }, [runId, running]);
   return state;
 }
 
@@ -99,7 +110,7 @@ function rowOf(event: RunEvent, at: number): Row {
 
 export function Events({ runId, running, view, q }: { runId: string; running: boolean; view: string | undefined; q: string | undefined }) {
   const navigate = useNavigate({ from: "/runs/$runId" });
-  const { rows, loading, error } = useEvents(runId);
+  const { rows, loading, error } = useEvents(runId, running);
   const shownAs = VIEWS.find(({ id }) => id === view)?.id ?? "list";
   const wanted = useDeferredValue(q ?? "");
   const [chosen, setChosen] = useState<number>();

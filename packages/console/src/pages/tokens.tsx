@@ -7,14 +7,15 @@ import { useState } from "react";
 
 import { Title } from "../app/frame.js";
 import { actingRole, client } from "../data/client.js";
-import { tokensQuery, useSession } from "../data/queries.js";
+import { tokensQuery, useMayDecide, useSession } from "../data/queries.js";
 import { Badge, Button, Card, Copy, Facts, Foreign, Time } from "../ui/basic.js";
-import { CopyAs, commandOf } from "../ui/command.js";
+import { CopyAs, commandOf, withReason } from "../ui/command.js";
 import { type Asked, ReasonDialog } from "../ui/reason.js";
 import { Empty, Loaded } from "../ui/states.js";
 
 export function Tokens() {
   const session = useSession();
+  const mayNot = useMayDecide();
   const tokens = useQuery(tokensQuery);
   const queries = useQueryClient();
   const [asked, ask] = useState<Asked>();
@@ -88,7 +89,7 @@ export function Tokens() {
                             <Button
                               small
                               kind="danger"
-                              why={session.kind === "operator" ? undefined : "Only operators."}
+                              why={mayNot}
                               hideWhy
                               onClick={() =>
                                 ask({
@@ -97,6 +98,7 @@ export function Tokens() {
                                   verb: "Take it back",
                                   danger: true,
                                   optional: true,
+                                  elsewhere: withReason(["token", "revoke", token.id], `/api/tokens/${token.id}/revoke`),
                                   act: async (reason) => {
                                     await revokeToken(client, token.id, reason === "" ? {} : { reason });
                                     await queries.invalidateQueries({ queryKey: ["tokens"] });

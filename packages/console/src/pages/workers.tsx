@@ -1,35 +1,32 @@
 /** Workers that said lately that they are there, what they hold, and what waits because they cannot take it. */
 
-import { isControlPlaneError } from "@cortexpilot/frontend-api-client";
+import { pauseClaims, resumeClaims } from "@cortexpilot/frontend-api-client/operator";
 import { counted } from "@cortexpilot/frontend-shared";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 
 import { Title } from "../app/frame.js";
-import { actingRole } from "../data/client.js";
+import { type Worker, client } from "../data/client.js";
 import { useQueue } from "../data/live.js";
-import { setPaused, workers } from "../data/operations.js";
-import { gateQuery, useSession } from "../data/queries.js";
+import { gateQuery, useMayDecide, workersQuery } from "../data/queries.js";
 import { Badge, Button, Card, Facts, Foreign, Line, Notice, Time } from "../ui/basic.js";
-import { CopyAs } from "../ui/command.js";
+import { CopyAs, withReason } from "../ui/command.js";
 import { type Asked, ReasonDialog } from "../ui/reason.js";
 import { Empty, Failed, Loading } from "../ui/states.js";
 
 export function Workers() {
-  const found = useQuery({ queryKey: ["workers"], queryFn: workers, refetchInterval: 5_000 });
+  const found = useQuery(workersQuery);
   const gate = useQuery(gateQuery);
   const queries = useQueryClient();
-  const session = useSession();
+  const mayNot = useMayDecide();
   const { items } = useQueue();
   const [asked, ask] = useState<Asked>();
   const claimed = items.filter((item) => item.status === "CLAIMED");
   const ready = items.filter((item) => item.status === "PENDING" && item.queue_state !== "waiting");
-  const held = new Set((found.data ?? []).flatMap((worker) => worker.running ?? []));
+  const held = new Set((found.data ?? []).flatMap((worker) => worker.running));
   const alone = claimed.filter((item) => !held.has(item.queue_id));
-  const older = isControlPlaneError(found.error, "NOT_FOUND");
-  const paused = (gate.data as { paused?: { since: string; by: string; reason?: string } | null } | undefined)?.paused;
-  const known = gate.data !== undefined && "paused" in gate.data;
+  const paused = gate.data?.paused;
   return (
     <>
       <Title
@@ -37,8 +34,7 @@ export function Workers() {
         aside={
           <>
             <Button
-              why={known ? (session.kind === "operator" ? undefined : "Only operators pause.") : "This server cannot pause claiming."}
-              hideWhy={!known}
+              why={mayNot}
               onClick={() =>
                 ask(
                   paused
@@ -46,8 +42,9 @@ export function Workers() {
                         title: "Let workers claim again?",
                         about: "What is ready can be claimed at once.",
                         verb: "Resume claiming",
+                        elsewhere: withReason(["queue", "resume"], "/api/gate/resume"),
                         act: async (reason) => {
-                          await setPaused(false, reason);
+                          await resumeClaims(client, { reason });
                           await queries.invalidateQueries({ queryKey: ["gate"] });
                         },
                       }
@@ -55,8 +52,9 @@ export function Workers() {
                         title: "Pause claiming?",
                         about: "No worker takes anything new, in any process. What is in work goes on, and queueing goes on.",
                         verb: "Pause claiming",
+                        elsewhere: withReason(["queue", "pause"], "/api/gate/pause"),
                         act: async (reason) => {
-                          await setPaused(true, reason);
+                          await pauseClaims(client, { reason });
                           await queries.invalidateQueries({ queryKey: ["gate"] });
                         },
                       },
@@ -65,7 +63,7 @@ export function Workers() {
             >
               {paused ? "Resume claiming…" : "Pause claiming…"}
             </Button>
-            <CopyAs command={["queue", paused ? "resume" : "pause", "--reason", "REASON"]} http={{ method: "POST", path: `/api/gate/${paused ? "resume" : "pause"}`, body: { reason: "REASON" } }} role={actingRole()} />
+            <CopyAs command={["workers", "list"]} http={{ method: "GET", path: "/api/workers" }} />
           </>
         }
       >
@@ -85,11 +83,7 @@ export function Workers() {
           </Notice>
         )}
         {found.data === undefined ? (
-          older ? (
-            <Empty title="This server does not tell which workers are there">
-              <p>It is of a version before workers said so. What they hold is in the queue all the same.</p>
-            </Empty>
-          ) : found.isError ? (
+          found.isError ? (
             <Failed error={found.error} again={() => void found.refetch()} />
           ) : (
             <Loading what="workers" />
@@ -105,42 +99,7 @@ export function Workers() {
           <ul className="grid gap-4 lg:grid-cols-2">
             {found.data.map((worker) => (
               <li key={worker.worker} className="min-w-0">
-                <Card
-                  title={<Foreign text={worker.worker} />}
-                  aside={
-                    worker.draining === true ? (
-                      <Badge plain look={{ label: "Draining", about: "It finishes what it holds and takes nothing new.", tone: "attention" }} />
-                    ) : (
-                      <Badge plain look={{ label: (worker.running?.length ?? 0) > 0 ? "Working" : "Idle", about: "", tone: (worker.running?.length ?? 0) > 0 ? "active" : "waiting" }} />
-                    )
-                  }
-                >
-                  <Facts
-                    rows={[
-                      ["Holds", (worker.running?.length ?? 0) === 0 ? `nothing, of ${counted(worker.slots ?? 1, "place")}` : <Holds key="h" ids={worker.running ?? []} />],
-                      ["On", <Foreign key="o" text={`${worker.host ?? "–"}${worker.pid === undefined ? "" : `, process ${worker.pid}`}`} />],
-                      ["Principal", <Foreign key="p" text={worker.principal ?? "–"} mono />],
-                      ["Version", worker.version ?? "–"],
-                      ["Since", <Time key="s" at={worker.started_at} />],
-                      ["Last heard", <Time key="l" at={worker.at} />],
-                    ]}
-                  />
-                  {(worker.cannot?.length ?? 0) > 0 && (
-                    <div className="mt-2 border-t border-line pt-2">
-                      <h3 className="text-attention-ink">! Cannot take</h3>
-                      <ul>
-                        {worker.cannot?.map((each) => (
-                          <li key={each.queue_id} className="flex gap-2">
-                            <Link to="/queue/$queueId" params={{ queueId: each.queue_id }} className="link shrink-0 font-mono text-sm">
-                              {each.queue_id.slice(0, 8)}
-                            </Link>
-                            <Foreign text={each.why} />
-                          </li>
-                        ))}
-                      </ul>
-                    </div>
-                  )}
-                </Card>
+                <WorkerCard worker={worker} />
               </li>
             ))}
           </ul>
@@ -164,6 +123,51 @@ export function Workers() {
       </div>
       <ReasonDialog asked={asked} close={() => ask(undefined)} />
     </>
+  );
+}
+
+function WorkerCard({ worker }: { worker: Worker }) {
+  const { running, cannot } = worker;
+  return (
+    <Card
+      title={<Foreign text={worker.worker} />}
+      aside={
+        worker.draining ? (
+          <Badge plain look={{ label: "Draining", about: "It finishes what it holds and takes nothing new.", tone: "attention" }} />
+        ) : running.length > 0 ? (
+          <Badge plain look={{ label: "Working", about: "It carries out what it holds.", tone: "active" }} />
+        ) : (
+          <Badge plain look={{ label: "Idle", about: "It waits for something that it can take.", tone: "waiting" }} />
+        )
+      }
+    >
+      <Facts
+        rows={[
+          ["Holds", running.length === 0 ? `nothing, of ${counted(worker.slots, "place")}` : <Holds key="h" ids={running} />],
+          ["On", <Foreign key="o" text={`${worker.host || "–"}${worker.pid === 0 ? "" : `, process ${worker.pid}`}`} />],
+          ["Principal", <Foreign key="p" text={worker.principal} mono />],
+          ["Through", worker.surface === "cli" ? "the ledger on this machine" : "HTTP"],
+          ["Version", worker.version || "–"],
+          ["Since", <Time key="s" at={worker.started_at} />],
+          ["Last heard", <Time key="l" at={worker.at} />],
+        ]}
+      />
+      {cannot.length > 0 && (
+        <div className="mt-2 border-t border-line pt-2">
+          <h3 className="text-attention-ink">! Cannot take</h3>
+          <ul>
+            {cannot.map((each) => (
+              <li key={each.queue_id} className="flex gap-2">
+                <Link to="/queue/$queueId" params={{ queueId: each.queue_id }} className="link shrink-0 font-mono text-sm">
+                  {each.queue_id.slice(0, 8)}
+                </Link>
+                <Foreign text={each.why} />
+              </li>
+            ))}
+          </ul>
+        </div>
+      )}
+    </Card>
   );
 }
 

@@ -193,6 +193,20 @@ export function AgentText({ title = "Written by the agent", children }: { title?
   );
 }
 
+/** Texts of others, each below its name: in full width, because they may be long. */
+export function Told({ texts }: { texts: readonly (readonly [name: string, text: ReactNode])[] }) {
+  return (
+    <dl className="space-y-1.5">
+      {texts.map(([name, text]) => (
+        <div key={name}>
+          <dt className="text-sm text-muted">{name}</dt>
+          <dd className="min-w-0">{text}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
 /** A digest or an id: its ends, the whole on hover, and copied whole. */
 export function Id({ id, ends = 8, whole = false }: { id: string; ends?: number; whole?: boolean }) {
   return (
@@ -205,21 +219,26 @@ export function Id({ id, ends = 8, whole = false }: { id: string; ends?: number;
   );
 }
 
-/** Copies, and says that it did. */
-export function Copy({ text, label, quiet = false, children }: { text: string; label: string; quiet?: boolean; children?: ReactNode }) {
+/** Copies a text, and for a moment says whether that worked; an empty word where there is nothing to say. */
+export function useCopy(): [said: "" | "Copied" | "Not copied", copy: (text: string) => Promise<void>] {
   const [said, say] = useState<"" | "Copied" | "Not copied">("");
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
   useEffect(() => () => clearTimeout(timer.current), []);
-  const copy = async (): Promise<void> => {
-    const worked = await copied(text);
-    say(worked ? "Copied" : "Not copied");
+  const copy = async (text: string): Promise<void> => {
+    say((await copied(text)) ? "Copied" : "Not copied");
     clearTimeout(timer.current);
     timer.current = setTimeout(() => say(""), 1_500);
   };
+  return [said, copy];
+}
+
+/** Copies, and says that it did. */
+export function Copy({ text, label, quiet = false, children }: { text: string; label: string; quiet?: boolean; children?: ReactNode }) {
+  const [said, copy] = useCopy();
   return (
     <button
       type="button"
-      onClick={() => void copy()}
+      onClick={() => void copy(text)}
       aria-label={quiet ? `${label} ${text.length > 40 ? "this" : text}` : undefined}
       className={cx(
         "shrink-0 rounded text-sm",

@@ -1,17 +1,19 @@
 /** "Copy as command" and "copy as curl": whatever is done here can be done without this page. */
 
 import { Menu } from "@base-ui/react/menu";
-import { useState } from "react";
 
 import { quoted } from "../lib/text.js";
+import { useCopy } from "./basic.js";
 import { useNear } from "./near.js";
 
 /** How something is done elsewhere. */
 export interface Elsewhere {
-  /** The command line's arguments, without the program's name; left out where it has no such command. */
-  command?: readonly string[];
+  /** The command line's arguments, without the program's name. */
+  command: readonly string[];
+  /** What has to be done before it, likewise. */
+  first?: readonly string[];
   /** What is sent. */
-  http?: { method: "GET" | "POST"; path: string; body?: object };
+  http: { method: "GET" | "POST"; path: string; body?: object };
 }
 
 /** As a line for a shell. */
@@ -20,7 +22,7 @@ export function commandOf(args: readonly string[]): string {
 }
 
 /** As a line for a shell, without the token: it is named, so that it stands in no history. */
-export function curlOf({ method, path, body }: NonNullable<Elsewhere["http"]>, role: string | undefined): string {
+export function curlOf({ method, path, body }: Elsewhere["http"], role: string | undefined): string {
   const parts = ["curl", "-sS", ...(method === "POST" ? ["-X", "POST"] : []), quoted(location.origin + path)];
   parts.push("-H", '"Authorization: Bearer $CORTEXPILOT_TOKEN"');
   if (method === "POST") {
@@ -30,17 +32,22 @@ export function curlOf({ method, path, body }: NonNullable<Elsewhere["http"]>, r
   return parts.join(" ");
 }
 
-export function CopyAs({ command, http, role }: Elsewhere & { role?: string | undefined }) {
-  const [said, say] = useState("");
+/** An option and its value; one that begins like an option stands behind an equals sign. */
+export function option(name: string, value: string): string[] {
+  return value.startsWith("-") ? [`--${name}=${value}`] : [`--${name}`, value];
+}
+
+/** How a decision with a reason is made elsewhere; an empty reason is left out. */
+export function withReason(command: readonly string[], path: string): (reason: string) => Elsewhere {
+  return (reason) => ({
+    command: reason === "" ? command : [...command, ...option("reason", reason)],
+    http: { method: "POST", path, body: reason === "" ? {} : { reason } },
+  });
+}
+
+export function CopyAs({ command, first, http, role }: Elsewhere & { role?: string | undefined }) {
+  const [said, copy] = useCopy();
   const [near, trigger] = useNear();
-  const copy = (text: string): void => {
-    void navigator.clipboard.writeText(text).then(
-      () => say("Copied"),
-      () => say("Not copied"),
-    );
-    setTimeout(() => say(""), 1_500);
-  };
-  const api = http === undefined ? undefined : apiOf(http, role);
   return (
     <Menu.Root>
       <Menu.Trigger ref={trigger} className="rounded border border-line px-2 py-0.5 text-sm text-muted hover:border-strong hover:text-ink">
@@ -49,27 +56,13 @@ export function CopyAs({ command, http, role }: Elsewhere & { role?: string | un
       <Menu.Portal container={near}>
         <Menu.Positioner sideOffset={4} className="z-50">
           <Menu.Popup className="rounded-md border border-line bg-page p-1 shadow-float outline-none">
-            {command !== undefined && (
-              <Choice onClick={() => copy(commandOf(command))}>Copy as command</Choice>
-            )}
-            {command === undefined && api !== undefined && <Choice onClick={() => copy(api)}>Copy as command</Choice>}
-            {http !== undefined && <Choice onClick={() => copy(curlOf(http, role))}>Copy as curl</Choice>}
+            <Choice onClick={() => void copy([...(first === undefined ? [] : [first]), command].map(commandOf).join(" && "))}>Copy as command</Choice>
+            <Choice onClick={() => void copy(curlOf(http, role))}>Copy as curl</Choice>
           </Menu.Popup>
         </Menu.Positioner>
       </Menu.Portal>
     </Menu.Root>
   );
-}
-
-/** Every operation has a command: `cortexpilot api`. */
-function apiOf({ method, path, body }: NonNullable<Elsewhere["http"]>, role: string | undefined): string {
-  const fields = Object.entries(body ?? {}).flatMap(([name, value]) => [
-    typeof value === "string" ? "-f" : "-F",
-    `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`,
-  ]);
-  const as = method === "POST" && role !== undefined ? ["--role", role] : [];
-  const server = method === "POST" ? ["--server", location.origin] : [];
-  return commandOf(["api", method, path, ...fields, ...as, ...server]);
 }
 
 function Choice({ children, onClick }: { children: string; onClick: () => void }) {

@@ -3,8 +3,10 @@
 import { Dialog } from "@base-ui/react/dialog";
 import { type ReactNode, useId, useState } from "react";
 
+import { actingRole } from "../data/client.js";
 import { problemOfStated } from "../lib/text.js";
 import { Button } from "./basic.js";
+import { CopyAs, type Elsewhere } from "./command.js";
 import { Failed } from "./states.js";
 
 const REASON_MAX = 2_000;
@@ -19,8 +21,8 @@ export interface Asked {
   danger?: boolean;
   /** A reason may be left out. */
   optional?: boolean;
-  /** Something beside the reason. */
-  extra?: ReactNode;
+  /** How the same is done elsewhere, with the reason as it stands; left out where many things are done at once. */
+  elsewhere?: (reason: string) => Elsewhere;
   act: (reason: string) => Promise<unknown>;
 }
 
@@ -71,7 +73,6 @@ function Form({ asked, close }: { asked: Asked; close: () => void }) {
       <Dialog.Description render={<div />} className="text-muted">
         {asked.about}
       </Dialog.Description>
-      {asked.extra}
       <div>
         <label htmlFor={id} className="mb-1 flex items-baseline justify-between gap-2">
           <span className="font-medium">
@@ -104,7 +105,12 @@ function Form({ asked, close }: { asked: Asked; close: () => void }) {
         </p>
       </div>
       {error !== undefined && <Failed error={error} />}
-      <div className="flex flex-wrap justify-end gap-2">
+      <div className="flex flex-wrap items-center justify-end gap-2">
+        {asked.elsewhere !== undefined && (
+          <span className="mr-auto">
+            <CopyAs {...asked.elsewhere(reason === "" && asked.optional !== true ? "REASON" : reason)} role={actingRole()} />
+          </span>
+        )}
         <Button onClick={close}>Back</Button>
         <Button type="submit" kind={asked.danger === true ? "danger" : "main"} busy={busy}>
           {asked.verb}

@@ -1,22 +1,12 @@
-/** The words of an item's state. Those of `frontend-shared` go first; the rest are states that a newer server has. */
+/** The words of an item's state, those of `frontend-shared`, and of what was done about it. */
 
 import { type Look, QUEUE_STATE, QUEUE_STATUS, SLA_STATE, lookOf } from "@cortexpilot/frontend-shared";
 
 import type { Item } from "../data/client.js";
 import { Badge } from "./basic.js";
 
-/** Until `frontend-shared` here is of the version that knows them; its rows take their place then. */
-const NEWER: Readonly<Record<string, Look>> = {
-  STOPPED: { label: "Stopped", about: "An operator asked for its end, and its worker stopped. What it had done is done: this is no rollback.", tone: "neutral" },
-  LOST: { label: "Lost", about: "Its worker fell silent, gave up or was cut off. It is held until an operator requeues or fails it.", tone: "attention" },
-  DEAD_LETTER: { label: "Out of tries", about: "Every try that its contract allows was lost. It is held until an operator requeues or fails it.", tone: "bad" },
-  EXPIRED: { label: "Expired", about: "Its deadline passed before any worker took it.", tone: "neutral" },
-  held: { label: "Held", about: "Its worker was lost; an operator decides what becomes of it.", tone: "attention" },
-};
-
 export function statusLook(status: string): Look {
-  if (Object.hasOwn(QUEUE_STATUS, status)) return lookOf(QUEUE_STATUS, status);
-  return (Object.hasOwn(NEWER, status) ? NEWER[status] : undefined) ?? lookOf(QUEUE_STATUS, status);
+  return lookOf(QUEUE_STATUS, status);
 }
 
 export function Status({ item, plain = false }: { item: Pick<Item, "status" | "stop">; plain?: boolean }) {
@@ -36,7 +26,7 @@ export function Sla({ item }: { item: Pick<Item, "sla_state" | "deadline_at"> })
 export function whyWaits(item: Item): string | undefined {
   if (item.queue_state === "eligible") return "Ready for the next worker";
   if (item.waiting_reason === "scheduled_for_future") return "Not before its time";
-  if ((item.waiting_reason as string) === "backing_off") return "Rests before another try";
+  if (item.waiting_reason === "backing_off") return "Rests before another try";
   if (isHeld(item)) return item.held?.reason ?? "Held: an operator decides";
   if (item.queue_state === "waiting") return lookOf(QUEUE_STATE, "waiting").label;
   return undefined;
@@ -76,4 +66,11 @@ const EVENTS: Readonly<Record<string, string>> = {
 /** What was done, in a word or two; the event itself where there is no word for it. */
 export function eventWord(event: string): string {
   return (Object.hasOwn(EVENTS, event) ? EVENTS[event] : undefined) ?? event;
+}
+
+/** Who or what made a setting what it is, in words. */
+export function setBy(by: string): string {
+  if (by === "default") return "as it is by default";
+  if (by === "environment") return "by how this server was started";
+  return `by ${by}`;
 }

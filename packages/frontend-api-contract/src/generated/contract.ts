@@ -607,6 +607,8 @@ export type OperationId =
   | "queue_enqueue"
   | "queue_cancel"
   | "queue_list"
+  | "queue_counts"
+  | "queue_throughput"
   | "queue_get"
   | "queue_stream"
   | "queue_history"
@@ -615,6 +617,7 @@ export type OperationId =
   | "ledger_entries"
   | "checkpoints_list"
   | "checkpoint_get"
+  | "decisions_stream"
   | "queue_next"
   | "queue_claim"
   | "queue_contract"
@@ -640,6 +643,9 @@ export type OperationId =
   | "gate_resume"
   | "tokens_list"
   | "token_revoke"
+  | "session_get"
+  | "session_create"
+  | "session_end"
   | "runs_list"
   | "run_get"
   | "run_events"
@@ -659,13 +665,14 @@ export type OperationId =
   | "events_list"
   | "workflows_list"
   | "workflow_get"
+  | "config_get"
+  | "config_clients"
   | "health"
   | "api_health"
   | "readyz"
   | "metrics"
   | "openapi"
-  | "docs"
-  | "page";
+  | "docs";
 
 /** Every {@link OperationId}, in the product's order. */
 export const OPERATION_IDS: readonly OperationId[] = [
@@ -673,6 +680,8 @@ export const OPERATION_IDS: readonly OperationId[] = [
   "queue_enqueue",
   "queue_cancel",
   "queue_list",
+  "queue_counts",
+  "queue_throughput",
   "queue_get",
   "queue_stream",
   "queue_history",
@@ -681,6 +690,7 @@ export const OPERATION_IDS: readonly OperationId[] = [
   "ledger_entries",
   "checkpoints_list",
   "checkpoint_get",
+  "decisions_stream",
   "queue_next",
   "queue_claim",
   "queue_contract",
@@ -706,6 +716,9 @@ export const OPERATION_IDS: readonly OperationId[] = [
   "gate_resume",
   "tokens_list",
   "token_revoke",
+  "session_get",
+  "session_create",
+  "session_end",
   "runs_list",
   "run_get",
   "run_events",
@@ -725,18 +738,19 @@ export const OPERATION_IDS: readonly OperationId[] = [
   "events_list",
   "workflows_list",
   "workflow_get",
+  "config_get",
+  "config_clients",
   "health",
   "api_health",
   "readyz",
   "metrics",
   "openapi",
   "docs",
-  "page",
 ];
 
 /** What an operation is. */
 export interface OperationRow {
-  method: "GET" | "POST";
+  method: "GET" | "POST" | "DELETE";
   /** `{name}` stands for one percent-encoded segment. */
   path: string;
   /** `write`: it may change something. */
@@ -780,7 +794,23 @@ export const OPERATIONS: Readonly<Record<OperationId, OperationRow>> = {
     path: "/api/queue",
     effect: "read",
     access: "token",
-    summary: "Lists queue items in enqueue order.",
+    summary: "Lists queue items in enqueue order, or the newest first.",
+    codes: ["AUTH_MISSING_BEARER","AUTH_INVALID_TOKEN","RATE_LIMITED","REQUEST_VALIDATION_ERROR","HOST_NOT_ALLOWED","STORE_UNAVAILABLE","INTERNAL"],
+  },
+  queue_counts: {
+    method: "GET",
+    path: "/api/queue/counts",
+    effect: "read",
+    access: "token",
+    summary: "Counts queue items by where they stand now. It costs the same however long the history is.",
+    codes: ["AUTH_MISSING_BEARER","AUTH_INVALID_TOKEN","RATE_LIMITED","REQUEST_VALIDATION_ERROR","HOST_NOT_ALLOWED","STORE_UNAVAILABLE","INTERNAL"],
+  },
+  queue_throughput: {
+    method: "GET",
+    path: "/api/queue/throughput",
+    effect: "read",
+    access: "token",
+    summary: "Shows how much was queued, ended and lost lately, step by step. It costs the same however long the history is.",
     codes: ["AUTH_MISSING_BEARER","AUTH_INVALID_TOKEN","RATE_LIMITED","REQUEST_VALIDATION_ERROR","HOST_NOT_ALLOWED","STORE_UNAVAILABLE","INTERNAL"],
   },
   queue_get: {
@@ -828,7 +858,7 @@ export const OPERATIONS: Readonly<Record<OperationId, OperationRow>> = {
     path: "/api/ledger/entries",
     effect: "read",
     access: "token",
-    summary: "Lists the ledger's lines, as facts and as they stand, for whoever verifies the chain. Operators only.",
+    summary: "Lists the ledger's lines, as facts and as they stand, for whoever verifies a chain or keeps evidence. Operators only.",
     codes: ["AUTH_MISSING_BEARER","AUTH_INVALID_TOKEN","RATE_LIMITED","SCOPE_FORBIDDEN","REQUEST_VALIDATION_ERROR","HOST_NOT_ALLOWED","LEDGER_CORRUPT","STORE_UNAVAILABLE","INTERNAL"],
   },
   checkpoints_list: {
@@ -846,6 +876,14 @@ export const OPERATIONS: Readonly<Record<OperationId, OperationRow>> = {
     access: "token",
     summary: "Shows the signed checkpoint that covers so many lines, if it is the last: earlier ones are not kept here.",
     codes: ["AUTH_MISSING_BEARER","AUTH_INVALID_TOKEN","RATE_LIMITED","RECEIPT_NOT_FOUND","REQUEST_VALIDATION_ERROR","NOT_FOUND","HOST_NOT_ALLOWED","STORE_UNAVAILABLE","INTERNAL"],
+  },
+  decisions_stream: {
+    method: "GET",
+    path: "/api/decisions/stream",
+    effect: "read",
+    access: "token",
+    summary: "Follows refusals and what operators decided: one event for each line of that record. Operators only.",
+    codes: ["AUTH_MISSING_BEARER","AUTH_INVALID_TOKEN","RATE_LIMITED","SCOPE_FORBIDDEN","REQUEST_VALIDATION_ERROR","HOST_NOT_ALLOWED","LEDGER_CORRUPT","STORE_UNAVAILABLE","INTERNAL"],
   },
   queue_next: {
     method: "GET",
@@ -996,7 +1034,7 @@ export const OPERATIONS: Readonly<Record<OperationId, OperationRow>> = {
     path: "/api/gate",
     effect: "read",
     access: "token",
-    summary: "Shows whether agents may queue here, who says yes, the policy floor and a freeze.",
+    summary: "Shows whether agents may queue here, since when and by whom, who says yes, the policy floor and a freeze.",
     codes: ["AUTH_MISSING_BEARER","AUTH_INVALID_TOKEN","RATE_LIMITED","SCOPE_FORBIDDEN","REQUEST_VALIDATION_ERROR","HOST_NOT_ALLOWED","STORE_UNAVAILABLE","INTERNAL"],
   },
   gate_freeze: {
@@ -1046,6 +1084,30 @@ export const OPERATIONS: Readonly<Record<OperationId, OperationRow>> = {
     access: "token",
     summary: "Takes a personal token back, in every process from its next request on. Operators only.",
     codes: ["UNAUTHENTICATED","AUTH_MISSING_BEARER","AUTH_INVALID_TOKEN","ROLE_REQUIRED","ROLE_FORBIDDEN","ROLE_MISMATCH","METADATA_REQUIRED","METADATA_REJECTED","RATE_LIMITED","SCOPE_FORBIDDEN","APPROVER_UNVERIFIED","TOKEN_NOT_FOUND","REQUEST_VALIDATION_ERROR","NOT_FOUND","UNSUPPORTED_MEDIA_TYPE","BODY_TOO_LARGE","REQUEST_TIMEOUT","HOST_NOT_ALLOWED","ORIGIN_NOT_ALLOWED","LEDGER_CORRUPT","LEDGER_NEWER","STORE_UNAVAILABLE","STORE_FULL","OUTCOME_UNKNOWN","INTERNAL"],
+  },
+  session_get: {
+    method: "GET",
+    path: "/api/session",
+    effect: "read",
+    access: "token",
+    summary: "Says who asks: whom the session, the token, or the missing authentication stands for.",
+    codes: ["AUTH_MISSING_BEARER","AUTH_INVALID_TOKEN","RATE_LIMITED","REQUEST_VALIDATION_ERROR","HOST_NOT_ALLOWED","STORE_UNAVAILABLE","INTERNAL"],
+  },
+  session_create: {
+    method: "POST",
+    path: "/api/session",
+    effect: "write",
+    access: "open",
+    summary: "Signs in: exchanges a token, or the secret of a one-time address, for a session, which the answer sets as a cookie.",
+    codes: ["AUTH_INVALID_TOKEN","REQUEST_VALIDATION_ERROR","UNSUPPORTED_MEDIA_TYPE","BODY_TOO_LARGE","REQUEST_TIMEOUT","HOST_NOT_ALLOWED","ORIGIN_NOT_ALLOWED","STORE_UNAVAILABLE","OUTCOME_UNKNOWN","INTERNAL"],
+  },
+  session_end: {
+    method: "DELETE",
+    path: "/api/session",
+    effect: "write",
+    access: "token",
+    summary: "Signs out: ends this session, or with `everywhere` all sessions of whoever asks, and takes the cookie away.",
+    codes: ["AUTH_MISSING_BEARER","AUTH_INVALID_TOKEN","RATE_LIMITED","REQUEST_VALIDATION_ERROR","HOST_NOT_ALLOWED","ORIGIN_NOT_ALLOWED","STORE_UNAVAILABLE","OUTCOME_UNKNOWN","INTERNAL"],
   },
   runs_list: {
     method: "GET",
@@ -1199,6 +1261,22 @@ export const OPERATIONS: Readonly<Record<OperationId, OperationRow>> = {
     summary: "Shows one workflow case with its runs and events.",
     codes: ["AUTH_MISSING_BEARER","AUTH_INVALID_TOKEN","RATE_LIMITED","WORKFLOW_NOT_FOUND","REQUEST_VALIDATION_ERROR","NOT_FOUND","HOST_NOT_ALLOWED","STORE_UNAVAILABLE","INTERNAL"],
   },
+  config_get: {
+    method: "GET",
+    path: "/api/config",
+    effect: "read",
+    access: "token",
+    summary: "Shows every setting of this server with where it comes from; of secrets, whether they are set. Operators only.",
+    codes: ["AUTH_MISSING_BEARER","AUTH_INVALID_TOKEN","RATE_LIMITED","SCOPE_FORBIDDEN","REQUEST_VALIDATION_ERROR","HOST_NOT_ALLOWED","STORE_UNAVAILABLE","INTERNAL"],
+  },
+  config_clients: {
+    method: "GET",
+    path: "/api/config/clients",
+    effect: "read",
+    access: "token",
+    summary: "Shows what MCP clients are told to start the read-only server here, as `cortexpilot mcp install` does. Operators only.",
+    codes: ["AUTH_MISSING_BEARER","AUTH_INVALID_TOKEN","RATE_LIMITED","SCOPE_FORBIDDEN","REQUEST_VALIDATION_ERROR","HOST_NOT_ALLOWED","STORE_UNAVAILABLE","INTERNAL"],
+  },
   health: {
     method: "GET",
     path: "/health",
@@ -1245,14 +1323,6 @@ export const OPERATIONS: Readonly<Record<OperationId, OperationRow>> = {
     effect: "read",
     access: "open",
     summary: "The same as a page for people. It loads nothing and runs no script.",
-    codes: ["REQUEST_VALIDATION_ERROR","HOST_NOT_ALLOWED","STORE_UNAVAILABLE","INTERNAL"],
-  },
-  page: {
-    method: "GET",
-    path: "/",
-    effect: "read",
-    access: "open",
-    summary: "A page for people: what this is and how to call it.",
     codes: ["REQUEST_VALIDATION_ERROR","HOST_NOT_ALLOWED","STORE_UNAVAILABLE","INTERNAL"],
   },
 };

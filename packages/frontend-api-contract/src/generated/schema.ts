@@ -1,6 +1,6 @@
 // Made from openapi.json by openapi-typescript 7.13.0. Change the code, then run `cargo xtask gen`.
-// document sha256: 026b041ca392509aa2658022e4042d5f743a03434482588421ee686edf62fe58
-// text sha256: 888a684a1824d98f07aff6b7547e640721b7cc94d06707977241308266510988
+// document sha256: 89d6c3568ce1d1fde15f22d6362efb6cc8b783e4b27f09b2b50c4820ed0db440
+// text sha256: 5d10bc27db12d959180efb6780d72bbba5e1bd695941b4e85b9de2bcf5f0f0ac
 export interface paths {
     "/api/queue/from-run/{run_id}/preview": {
         parameters: {
@@ -97,8 +97,59 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists queue items in enqueue order. */
+        /** Lists queue items in enqueue order, or the newest first. */
         get: operations["queue_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/queue/counts": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Under which name the caller knows this request. It is echoed, and stands in the server's log; without it, or where it is not 1 to 128 visible ASCII characters, the server makes one. */
+                "x-request-id"?: components["parameters"]["RequestId"];
+                /** @description Under which name the caller knows what this request is part of. Echoed likewise. */
+                "x-trace-id"?: components["parameters"]["TraceId"];
+                /** @description W3C Trace Context. Its trace id counts where `x-trace-id` was not sent. */
+                traceparent?: components["parameters"]["TraceParent"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** Counts queue items by where they stand now. It costs the same however long the history is. */
+        get: operations["queue_counts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/queue/throughput": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Under which name the caller knows this request. It is echoed, and stands in the server's log; without it, or where it is not 1 to 128 visible ASCII characters, the server makes one. */
+                "x-request-id"?: components["parameters"]["RequestId"];
+                /** @description Under which name the caller knows what this request is part of. Echoed likewise. */
+                "x-trace-id"?: components["parameters"]["TraceId"];
+                /** @description W3C Trace Context. Its trace id counts where `x-trace-id` was not sent. */
+                traceparent?: components["parameters"]["TraceParent"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Shows how much was queued, ended and lost lately, step by step. It costs the same however long the history is.
+         * @description Steps begin at whole hours, or at multiples of five minutes, in UTC; the last one is the one that is not over.
+         */
+        get: operations["queue_throughput"];
         put?: never;
         post?: never;
         delete?: never;
@@ -251,8 +302,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Lists the ledger's lines, as facts and as they stand, for whoever verifies the chain. Operators only.
-         * @description Always a page, which ends before one MiB of lines. Each line was held against the one before it when it was read.
+         * Lists the ledger's lines, as facts and as they stand, for whoever verifies a chain or keeps evidence. Operators only.
+         * @description Of the queue, or with `file=decisions` of what was refused and decided. Always a page, which ends before one MiB of lines. Each line was held against the one before it when it was read.
          */
         get: operations["ledger_entries"];
         put?: never;
@@ -306,6 +357,33 @@ export interface paths {
          * @description Whoever needs earlier ones keeps them elsewhere, which is the point of a checkpoint; `cortexpilot audit verify` holds the ledger against them.
          */
         get: operations["checkpoint_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/decisions/stream": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Under which name the caller knows this request. It is echoed, and stands in the server's log; without it, or where it is not 1 to 128 visible ASCII characters, the server makes one. */
+                "x-request-id"?: components["parameters"]["RequestId"];
+                /** @description Under which name the caller knows what this request is part of. Echoed likewise. */
+                "x-trace-id"?: components["parameters"]["TraceId"];
+                /** @description W3C Trace Context. Its trace id counts where `x-trace-id` was not sent. */
+                traceparent?: components["parameters"]["TraceParent"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follows refusals and what operators decided: one event for each line of that record. Operators only.
+         * @description The stream begins with a block `decisions_head`, which names the line that it begins behind. Each block `decision` is what `/api/decisions` says of a line; each `id`, sent back as `Last-Event-ID`, resumes behind its line. A block `caught_up` says that everything that was there has come; `reset`, that the record is another one and everything begins anew; `end`, which is the last, why the stream ends and whether it is worth opening again.
+         */
+        get: operations["decisions_stream"];
         put?: never;
         post?: never;
         delete?: never;
@@ -787,7 +865,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Shows whether agents may queue here, who says yes, the policy floor and a freeze. */
+        /** Shows whether agents may queue here, since when and by whom, who says yes, the policy floor and a freeze. */
         get: operations["gate_get"];
         put?: never;
         post?: never;
@@ -941,6 +1019,32 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/session": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Under which name the caller knows this request. It is echoed, and stands in the server's log; without it, or where it is not 1 to 128 visible ASCII characters, the server makes one. */
+                "x-request-id"?: components["parameters"]["RequestId"];
+                /** @description Under which name the caller knows what this request is part of. Echoed likewise. */
+                "x-trace-id"?: components["parameters"]["TraceId"];
+                /** @description W3C Trace Context. Its trace id counts where `x-trace-id` was not sent. */
+                traceparent?: components["parameters"]["TraceParent"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** Says who asks: whom the session, the token, or the missing authentication stands for. */
+        get: operations["session_get"];
+        put?: never;
+        /** Signs in: exchanges a token, or the secret of a one-time address, for a session, which the answer sets as a cookie. */
+        post: operations["session_create"];
+        /** Signs out: ends this session, or with `everywhere` all sessions of whoever asks, and takes the cookie away. */
+        delete: operations["session_end"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/runs": {
         parameters: {
             query?: never;
@@ -1062,7 +1166,7 @@ export interface paths {
         };
         /**
          * Follows a run's events as they are appended, as server-sent events.
-         * @description Each event is a block `run_event`, whose data is the event as the list of events has it. Its `id` names the place behind it: sent back as `Last-Event-ID`, the stream goes on there, without a loss and without a repetition. With `follow=false` and without such a place, each `id` is the event's time. A block `reset` says that the file is another one and everything begins anew; a block `end`, which is the last, why the stream ends and whether it is worth opening again.
+         * @description Each event is a block `run_event`, whose data is the event as the list of events has it. Its `id` names the place behind it: sent back as `Last-Event-ID`, the stream goes on there, without a loss and without a repetition. With `follow=false` and without such a place, each `id` is the event's time. While it follows, a block `caught_up` says once that every event that was there has come, and how many that were. A block `reset` says that the file is another one and everything begins anew; a block `end`, which is the last, why the stream ends and whether it is worth opening again.
          */
         get: operations["run_events_stream"];
         put?: never;
@@ -1421,6 +1525,60 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/config": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Under which name the caller knows this request. It is echoed, and stands in the server's log; without it, or where it is not 1 to 128 visible ASCII characters, the server makes one. */
+                "x-request-id"?: components["parameters"]["RequestId"];
+                /** @description Under which name the caller knows what this request is part of. Echoed likewise. */
+                "x-trace-id"?: components["parameters"]["TraceId"];
+                /** @description W3C Trace Context. Its trace id counts where `x-trace-id` was not sent. */
+                traceparent?: components["parameters"]["TraceParent"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Shows every setting of this server with where it comes from; of secrets, whether they are set. Operators only.
+         * @description As it was read when the server started, like `cortexpilot config show --origin`. What each means stands in docs/reference/environment.md.
+         */
+        get: operations["config_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/config/clients": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Under which name the caller knows this request. It is echoed, and stands in the server's log; without it, or where it is not 1 to 128 visible ASCII characters, the server makes one. */
+                "x-request-id"?: components["parameters"]["RequestId"];
+                /** @description Under which name the caller knows what this request is part of. Echoed likewise. */
+                "x-trace-id"?: components["parameters"]["TraceId"];
+                /** @description W3C Trace Context. Its trace id counts where `x-trace-id` was not sent. */
+                traceparent?: components["parameters"]["TraceParent"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Shows what MCP clients are told to start the read-only server here, as `cortexpilot mcp install` does. Operators only.
+         * @description The paths are those of this server's machine. Nothing is written, and no token is in it: the queue pilot is installed on the command line, which makes one.
+         */
+        get: operations["config_clients"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/health": {
         parameters: {
             query?: never;
@@ -1565,30 +1723,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/": {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description Under which name the caller knows this request. It is echoed, and stands in the server's log; without it, or where it is not 1 to 128 visible ASCII characters, the server makes one. */
-                "x-request-id"?: components["parameters"]["RequestId"];
-                /** @description Under which name the caller knows what this request is part of. Echoed likewise. */
-                "x-trace-id"?: components["parameters"]["TraceId"];
-                /** @description W3C Trace Context. Its trace id counts where `x-trace-id` was not sent. */
-                traceparent?: components["parameters"]["TraceParent"];
-            };
-            path?: never;
-            cookie?: never;
-        };
-        /** A page for people: what this is and how to call it. */
-        get: operations["page"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1694,6 +1828,10 @@ export interface components {
             approval_policy: components["schemas"]["Policy"];
             /** @description The run that it is about. */
             run_id: string;
+            /** @description The task that its item would repeat; `null` on a request of an earlier version, which does not say. */
+            task_id: string | null;
+            /** @description Digest of the task contract that its effect comes from (paths, commands, permissions): requests with the same one would do the same. */
+            contract_sha256: string;
             /**
              * Format: int64
              * @description −100 to 100, higher first.
@@ -1801,6 +1939,11 @@ export interface components {
              */
             has: number;
         };
+        /**
+         * @description Whether a server asks who somebody is.
+         * @enum {string}
+         */
+        AuthenticationIs: "on" | "off";
         /** @description The narrow path's own label. */
         BoundaryView: {
             /** @description Always `queue-enqueue-from-run-only`. */
@@ -1809,6 +1952,36 @@ export interface components {
             execution_authority: string;
             /** @description Always `manual-owner-default-off`. */
             approval_mode: string;
+        };
+        /** @description What was done within one step. An item that was queued and ended in it is counted as both. */
+        BucketView: {
+            /** @description When it begins. */
+            from: string;
+            /**
+             * Format: int64
+             * @description Items that were queued.
+             */
+            queued: number;
+            /**
+             * Format: int64
+             * @description Items that ended as `SUCCESS`.
+             */
+            succeeded: number;
+            /**
+             * Format: int64
+             * @description Items that ended as anything else, such as `FAILURE` or `STOPPED`.
+             */
+            failed: number;
+            /**
+             * Format: int64
+             * @description Items that were cancelled, or expired, before a worker had them.
+             */
+            cancelled: number;
+            /**
+             * Format: int64
+             * @description Items whose worker was lost with them, and that wait for an operator since.
+             */
+            lost: number;
         };
         /** @description The body of a cancel. */
         CancelArgs: {
@@ -2019,6 +2192,20 @@ export interface components {
          * @enum {string}
          */
         ContractEvidenceState: "verified" | "absent" | "altered";
+        /** @description How many items there are, by where they stand. */
+        CountsView: {
+            /**
+             * Format: int64
+             * @description All of them.
+             */
+            total: number;
+            /** @description By `queue_state`. */
+            by_state: components["schemas"]["StatesView"];
+            /** @description By `status`: `PENDING`, `CLAIMED`, `LOST` and `DEAD_LETTER` always, of the closed ones those that there are. `OTHER` stands for what the original wrote that is no word. */
+            by_status: {
+                [key: string]: number;
+            };
+        };
         /** @description The body of every decision: why. */
         DecisionArgs: {
             /** @description Why. */
@@ -2242,6 +2429,15 @@ export interface components {
          * @enum {string}
          */
         GateName: "authenticated" | "mutation_gate" | "confirm" | "role" | "metadata" | "run" | "preview" | "limits" | "approval_policy";
+        /** @description How the gate stands in a server, and since when and by whom it does. */
+        GateStandingView: components["schemas"]["StandingView"] & {
+            /** @description Since when `agents_may_queue` is what it is, and by whom: an operator in its role, or where this server's own settings make it so, what `gate_set` or `policy_set` names, since its start. */
+            since: components["schemas"]["SetView"];
+            /** @description Who set this server's own switch, which it reads when it starts: `default`, `environment`, `command line` or `cortexpilot.toml`. */
+            gate_set: components["schemas"]["SetView"];
+            /** @description Who set the policy that holds: whoever set the floor, where that is the stricter one; else as `gate_set`. */
+            policy_set: components["schemas"]["SetView"];
+        };
         /** @description One check. */
         GateView: {
             /** @description Its name. */
@@ -2306,6 +2502,25 @@ export interface components {
          * @enum {string}
          */
         IdleReason: "queue empty" | "paused" | "at capacity";
+        /** @description What one MCP client is told, to start the read-only server on this server's machine. */
+        InstallView: {
+            /** @description The client, as `cortexpilot mcp install` names it. */
+            client: string;
+            /** @description As people name it. */
+            title: string;
+            /** @description For whom the entry counts: `user` or `project`. */
+            scope: string;
+            /** @description The client's file, on this server's machine. */
+            file: string;
+            /** @description The entry as it would stand in an empty file. */
+            text: string;
+            /** @description The client's own command that adds the same; `null` where it has none. */
+            client_command: string | null;
+            /** @description The command that shows it, and with `--write` writes it where `written` is true. */
+            command: string;
+            /** @description Whether that command writes the file; otherwise it prints what is to be put there. */
+            written: boolean;
+        };
         /** @description A queue item as every surface shows it: the original's nineteen members in its order, then what only some items have, each left out where there is nothing to say. Of the nineteen, texts are empty then. */
         ItemView: {
             /** @description The item's id; empty in a preview. */
@@ -2353,6 +2568,8 @@ export interface components {
             reason?: string;
             /** @description Who cancelled it, in which role. */
             cancelled_by?: string;
+            /** @description The principal that queued it, where its line says so. */
+            asked_by?: string;
             /** @description The operator, in which role, that closed it when it was held. */
             ended_by?: string;
             /**
@@ -3096,12 +3313,40 @@ export interface components {
             /** @description There is more than is shown here. */
             truncated: boolean;
         };
+        /** @description Who asks, as this server knows it. */
+        SessionView: {
+            /** @description Such as `operator:alice`. */
+            principal: string;
+            /** @description `operator`, `agent`, `worker` or `anonymous`. */
+            kind: components["schemas"]["Kind"];
+            /** @description The roles it holds, sorted. */
+            roles: string[];
+            /** @description `off`: this server asks nobody who they are, and everybody on its machine is the same principal. */
+            authentication: components["schemas"]["AuthenticationIs"];
+            /** @description When the session ends by itself; `null` where a request is signed in by no session. */
+            expires_at: string | null;
+            /** @description The version of the server. */
+            version: string;
+        };
         /** @description Who set something, and when. */
         SetView: {
             /** @description The principal in its role. */
             by: string;
             /** @description When. */
             at: string;
+        };
+        /** @description One setting as it holds. */
+        SettingView: {
+            /** @description Its name in the environment. */
+            variable: string;
+            /** @description Its key in `cortexpilot.toml`; `null` for what cannot stand there. */
+            key: string | null;
+            /** @description Its value; of a secret, whether it is set: `set` or empty. */
+            value: string;
+            /** @description Whether its value is never shown. */
+            secret: boolean;
+            /** @description Where it comes from: `default`, `environment`, `command line`, or the path of the file. */
+            origin: string;
         };
         /** @description What executing the task contract would do: text of the run, cut and escaped. */
         ShownEffectView: {
@@ -3122,6 +3367,23 @@ export interface components {
             timeout_s: number | null;
             /** @description There is more than is shown here: read the task contract before you say yes. */
             truncated: boolean;
+        };
+        /** @description The body of signing in: one of its two members. It is never printed, so it cannot end up in a log. */
+        SignInArgs: {
+            /** @description A personal token, or the one operator token that the server was started with. */
+            token?: string | null;
+            /** @description The secret of a one-time address (`/#login=…`): worth one session, once, for five minutes. */
+            login?: string | null;
+        };
+        /** @description An answer to signing out. */
+        SignedOutView: {
+            /** @description Always true: no session that was asked about is one any more. */
+            signed_out: boolean;
+            /**
+             * Format: int64
+             * @description How many sessions ended now, one-time logins that nobody came with included.
+             */
+            ended: number;
         };
         /**
          * @description How an item stands against its schedule and deadline.
@@ -3144,6 +3406,8 @@ export interface components {
             lowering: components["schemas"]["LoweringView"] | null;
             frozen: components["schemas"]["FrozenView"] | null;
             paused: components["schemas"]["FrozenView"] | null;
+            unfrozen: components["schemas"]["SetView"] | null;
+            resumed: components["schemas"]["SetView"] | null;
         };
         /** @description What the caller wrote, apart from everything that this server says. */
         StatedView: {
@@ -3160,6 +3424,34 @@ export interface components {
             /** @description There is more than is shown here. */
             truncated: boolean;
         };
+        /** @description How many items are in each state now. */
+        StatesView: {
+            /**
+             * Format: int64
+             * @description A worker may claim them now.
+             */
+            eligible: number;
+            /**
+             * Format: int64
+             * @description Their time has not come.
+             */
+            waiting: number;
+            /**
+             * Format: int64
+             * @description A worker has them.
+             */
+            claimed: number;
+            /**
+             * Format: int64
+             * @description An operator is to settle them.
+             */
+            held: number;
+            /**
+             * Format: int64
+             * @description Nothing becomes of them any more.
+             */
+            closed: number;
+        };
         /** @description An operator's request that the work on a claimed item end. */
         StopView: {
             /** @description The principal in its role. */
@@ -3173,7 +3465,7 @@ export interface components {
         StreamBlock: {
             /** @description The place behind the block: sent back as `Last-Event-ID`, the stream goes on there. */
             id?: string;
-            /** @description What the block tells: `run_event`, or `queue_head` and `queue_event`; `reset` and `end` are the server's own. */
+            /** @description What the block tells: `run_event`; `queue_head` and `queue_event`; `decisions_head` and `decision`. `caught_up`, `reset` and `end` are the server's own. */
             event?: string;
             /** @description One line of JSON. */
             data?: string;
@@ -3188,6 +3480,22 @@ export interface components {
          * @enum {string}
          */
         SurfaceName: "mcp" | "http" | "cli";
+        /** @description What was done lately, in steps of equal length, oldest first. The times are those of the ledger's lines. */
+        ThroughputView: {
+            /** @description `hour` or `day`. */
+            span: string;
+            /**
+             * Format: int64
+             * @description How long a step is.
+             */
+            bucket_seconds: number;
+            /** @description When the first begins. */
+            from: string;
+            /** @description When the last ends, which is not over yet. */
+            until: string;
+            /** @description The steps, those in which nothing was done included. */
+            buckets: components["schemas"]["BucketView"][];
+        };
         /** @description What a requester asked for within 24 hours. */
         TodayView: {
             /** @description Requests. */
@@ -4343,7 +4651,8 @@ export interface operations {
                      *       "created_at": "2026-11-22T08:30:52.000000+00:00",
                      *       "cancelled_at": "2026-11-22T08:30:52.000000+00:00",
                      *       "reason": "The nightly run is quarantined.",
-                     *       "cancelled_by": "token:api (OPS)"
+                     *       "cancelled_by": "token:api (OPS)",
+                     *       "asked_by": "token:api"
                      *     }
                      */
                     "application/json": components["schemas"]["ItemView"] & components["schemas"]["ReceiptMembers"];
@@ -4389,6 +4698,8 @@ export interface operations {
                 workflow_id?: string;
                 /** @description Only items in this state now. */
                 queue_state?: "claimed" | "closed" | "eligible" | "waiting" | "held";
+                /** @description The oldest first, unless it is said otherwise. A cursor is a place between items: it goes on from there in the order that is asked for with it. */
+                order?: "newest" | "oldest";
                 /** @description At most so many entries. Sent alone or with `cursor` it asks for a page. */
                 limit?: number;
                 /** @description `next_cursor` of the page before; blank asks for the first page. */
@@ -4440,11 +4751,309 @@ export interface operations {
                      *         "eligible": true,
                      *         "waiting_reason": "",
                      *         "created_at": "2026-11-22T08:30:52.000000+00:00",
-                     *         "cancelled_at": ""
+                     *         "cancelled_at": "",
+                     *         "asked_by": "token:api"
                      *       }
                      *     ]
                      */
                     "application/json": components["schemas"]["ItemViewList"];
+                };
+            };
+            401: components["responses"]["AuthMissingBearerOrAuthInvalidToken"];
+            421: components["responses"]["HostNotAllowed"];
+            422: components["responses"]["RequestValidation"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["StoreUnavailable"];
+        };
+    };
+    queue_counts: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Under which name the caller knows this request. It is echoed, and stands in the server's log; without it, or where it is not 1 to 128 visible ASCII characters, the server makes one. */
+                "x-request-id"?: components["parameters"]["RequestId"];
+                /** @description Under which name the caller knows what this request is part of. Echoed likewise. */
+                "x-trace-id"?: components["parameters"]["TraceId"];
+                /** @description W3C Trace Context. Its trace id counts where `x-trace-id` was not sent. */
+                traceparent?: components["parameters"]["TraceParent"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How many there are. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "x-trace-id": components["headers"]["TraceId"];
+                    "x-cortexpilot-redacted": components["headers"]["Redacted"];
+                    "x-cortexpilot-truncated": components["headers"]["Truncated"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "total": 1,
+                     *       "by_state": {
+                     *         "eligible": 1,
+                     *         "waiting": 0,
+                     *         "claimed": 0,
+                     *         "held": 0,
+                     *         "closed": 0
+                     *       },
+                     *       "by_status": {
+                     *         "CLAIMED": 0,
+                     *         "DEAD_LETTER": 0,
+                     *         "LOST": 0,
+                     *         "PENDING": 1
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["CountsView"];
+                };
+            };
+            401: components["responses"]["AuthMissingBearerOrAuthInvalidToken"];
+            421: components["responses"]["HostNotAllowed"];
+            422: components["responses"]["RequestValidation"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["StoreUnavailable"];
+        };
+    };
+    queue_throughput: {
+        parameters: {
+            query?: {
+                /** @description The last hour in steps of five minutes, or the last day in hours, which is shown unless it is said. */
+                span?: "hour" | "day";
+            };
+            header?: {
+                /** @description Under which name the caller knows this request. It is echoed, and stands in the server's log; without it, or where it is not 1 to 128 visible ASCII characters, the server makes one. */
+                "x-request-id"?: components["parameters"]["RequestId"];
+                /** @description Under which name the caller knows what this request is part of. Echoed likewise. */
+                "x-trace-id"?: components["parameters"]["TraceId"];
+                /** @description W3C Trace Context. Its trace id counts where `x-trace-id` was not sent. */
+                traceparent?: components["parameters"]["TraceParent"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was done. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "x-trace-id": components["headers"]["TraceId"];
+                    "x-cortexpilot-redacted": components["headers"]["Redacted"];
+                    "x-cortexpilot-truncated": components["headers"]["Truncated"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "span": "day",
+                     *       "bucket_seconds": 3600,
+                     *       "from": "2026-11-21T09:00:00.000000+00:00",
+                     *       "until": "2026-11-22T09:00:00.000000+00:00",
+                     *       "buckets": [
+                     *         {
+                     *           "from": "2026-11-21T09:00:00.000000+00:00",
+                     *           "queued": 0,
+                     *           "succeeded": 0,
+                     *           "failed": 0,
+                     *           "cancelled": 0,
+                     *           "lost": 0
+                     *         },
+                     *         {
+                     *           "from": "2026-11-21T10:00:00.000000+00:00",
+                     *           "queued": 0,
+                     *           "succeeded": 0,
+                     *           "failed": 0,
+                     *           "cancelled": 0,
+                     *           "lost": 0
+                     *         },
+                     *         {
+                     *           "from": "2026-11-21T11:00:00.000000+00:00",
+                     *           "queued": 0,
+                     *           "succeeded": 0,
+                     *           "failed": 0,
+                     *           "cancelled": 0,
+                     *           "lost": 0
+                     *         },
+                     *         {
+                     *           "from": "2026-11-21T12:00:00.000000+00:00",
+                     *           "queued": 0,
+                     *           "succeeded": 0,
+                     *           "failed": 0,
+                     *           "cancelled": 0,
+                     *           "lost": 0
+                     *         },
+                     *         {
+                     *           "from": "2026-11-21T13:00:00.000000+00:00",
+                     *           "queued": 0,
+                     *           "succeeded": 0,
+                     *           "failed": 0,
+                     *           "cancelled": 0,
+                     *           "lost": 0
+                     *         },
+                     *         {
+                     *           "from": "2026-11-21T14:00:00.000000+00:00",
+                     *           "queued": 0,
+                     *           "succeeded": 0,
+                     *           "failed": 0,
+                     *           "cancelled": 0,
+                     *           "lost": 0
+                     *         },
+                     *         {
+                     *           "from": "2026-11-21T15:00:00.000000+00:00",
+                     *           "queued": 0,
+                     *           "succeeded": 0,
+                     *           "failed": 0,
+                     *           "cancelled": 0,
+                     *           "lost": 0
+                     *         },
+                     *         {
+                     *           "from": "2026-11-21T16:00:00.000000+00:00",
+                     *           "queued": 0,
+                     *           "succeeded": 0,
+                     *           "failed": 0,
+                     *           "cancelled": 0,
+                     *           "lost": 0
+                     *         },
+                     *         {
+                     *           "from": "2026-11-21T17:00:00.000000+00:00",
+                     *           "queued": 0,
+                     *           "succeeded": 0,
+                     *           "failed": 0,
+                     *           "cancelled": 0,
+                     *           "lost": 0
+                     *         },
+                     *         {
+                     *           "from": "2026-11-21T18:00:00.000000+00:00",
+                     *           "queued": 0,
+                     *           "succeeded": 0,
+                     *           "failed": 0,
+                     *           "cancelled": 0,
+                     *           "lost": 0
+                     *         },
+                     *         {
+                     *           "from": "2026-11-21T19:00:00.000000+00:00",
+                     *           "queued": 0,
+                     *           "succeeded": 0,
+                     *           "failed": 0,
+                     *           "cancelled": 0,
+                     *           "lost": 0
+                     *         },
+                     *         {
+                     *           "from": "2026-11-21T20:00:00.000000+00:00",
+                     *           "queued": 0,
+                     *           "succeeded": 0,
+                     *           "failed": 0,
+                     *           "cancelled": 0,
+                     *           "lost": 0
+                     *         },
+                     *         {
+                     *           "from": "2026-11-21T21:00:00.000000+00:00",
+                     *           "queued": 0,
+                     *           "succeeded": 0,
+                     *           "failed": 0,
+                     *           "cancelled": 0,
+                     *           "lost": 0
+                     *         },
+                     *         {
+                     *           "from": "2026-11-21T22:00:00.000000+00:00",
+                     *           "queued": 0,
+                     *           "succeeded": 0,
+                     *           "failed": 0,
+                     *           "cancelled": 0,
+                     *           "lost": 0
+                     *         },
+                     *         {
+                     *           "from": "2026-11-21T23:00:00.000000+00:00",
+                     *           "queued": 0,
+                     *           "succeeded": 0,
+                     *           "failed": 0,
+                     *           "cancelled": 0,
+                     *           "lost": 0
+                     *         },
+                     *         {
+                     *           "from": "2026-11-22T00:00:00.000000+00:00",
+                     *           "queued": 0,
+                     *           "succeeded": 0,
+                     *           "failed": 0,
+                     *           "cancelled": 0,
+                     *           "lost": 0
+                     *         },
+                     *         {
+                     *           "from": "2026-11-22T01:00:00.000000+00:00",
+                     *           "queued": 0,
+                     *           "succeeded": 0,
+                     *           "failed": 0,
+                     *           "cancelled": 0,
+                     *           "lost": 0
+                     *         },
+                     *         {
+                     *           "from": "2026-11-22T02:00:00.000000+00:00",
+                     *           "queued": 0,
+                     *           "succeeded": 0,
+                     *           "failed": 0,
+                     *           "cancelled": 0,
+                     *           "lost": 0
+                     *         },
+                     *         {
+                     *           "from": "2026-11-22T03:00:00.000000+00:00",
+                     *           "queued": 0,
+                     *           "succeeded": 0,
+                     *           "failed": 0,
+                     *           "cancelled": 0,
+                     *           "lost": 0
+                     *         },
+                     *         {
+                     *           "from": "2026-11-22T04:00:00.000000+00:00",
+                     *           "queued": 0,
+                     *           "succeeded": 0,
+                     *           "failed": 0,
+                     *           "cancelled": 0,
+                     *           "lost": 0
+                     *         },
+                     *         {
+                     *           "from": "2026-11-22T05:00:00.000000+00:00",
+                     *           "queued": 0,
+                     *           "succeeded": 0,
+                     *           "failed": 0,
+                     *           "cancelled": 0,
+                     *           "lost": 0
+                     *         },
+                     *         {
+                     *           "from": "2026-11-22T06:00:00.000000+00:00",
+                     *           "queued": 0,
+                     *           "succeeded": 0,
+                     *           "failed": 0,
+                     *           "cancelled": 0,
+                     *           "lost": 0
+                     *         },
+                     *         {
+                     *           "from": "2026-11-22T07:00:00.000000+00:00",
+                     *           "queued": 0,
+                     *           "succeeded": 0,
+                     *           "failed": 0,
+                     *           "cancelled": 0,
+                     *           "lost": 0
+                     *         },
+                     *         {
+                     *           "from": "2026-11-22T08:00:00.000000+00:00",
+                     *           "queued": 1,
+                     *           "succeeded": 0,
+                     *           "failed": 0,
+                     *           "cancelled": 0,
+                     *           "lost": 0
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ThroughputView"];
                 };
             };
             401: components["responses"]["AuthMissingBearerOrAuthInvalidToken"];
@@ -4507,7 +5116,8 @@ export interface operations {
                      *       "eligible": true,
                      *       "waiting_reason": "",
                      *       "created_at": "2026-11-22T08:30:52.000000+00:00",
-                     *       "cancelled_at": ""
+                     *       "cancelled_at": "",
+                     *       "asked_by": "token:api"
                      *     }
                      */
                     "application/json": components["schemas"]["ItemView"];
@@ -4617,7 +5227,8 @@ export interface operations {
                      *         "eligible": true,
                      *         "waiting_reason": "",
                      *         "created_at": "2026-11-22T08:30:52.000000+00:00",
-                     *         "cancelled_at": ""
+                     *         "cancelled_at": "",
+                     *         "asked_by": "token:api"
                      *       },
                      *       "lines": [
                      *         {
@@ -4777,9 +5388,11 @@ export interface operations {
     ledger_entries: {
         parameters: {
             query?: {
-                /** @description Only this event: `QUEUE_ENQUEUE`, `QUEUE_CANCEL`, `QUEUE_CLAIM`, `QUEUE_DONE` … */
+                /** @description Of which file; the queue's unless it is said. */
+                file?: "queue" | "decisions";
+                /** @description Only this event: `QUEUE_ENQUEUE`, `QUEUE_CANCEL`, `QUEUE_CLAIM`, `QUEUE_DONE` …; `DENIED`, `FROZEN` … of decisions. */
                 event?: string;
-                /** @description Only the lines of this item. */
+                /** @description Only the lines of this item; it has none among the decisions. */
                 queue_id?: string;
                 /** @description From the newest line on, or from the oldest. */
                 order?: "newest" | "oldest";
@@ -4968,6 +5581,49 @@ export interface operations {
             503: components["responses"]["StoreUnavailable"];
         };
     };
+    decisions_stream: {
+        parameters: {
+            query?: {
+                /** @description Go on with lines as they are written; otherwise the stream ends after those that are there. */
+                follow?: boolean;
+                /** @description Go on behind this `id`, or behind the line of this number; the header `Last-Event-ID` stands before it. 0 begins with the first line. */
+                last_event_id?: string;
+            };
+            header?: {
+                /** @description Under which name the caller knows this request. It is echoed, and stands in the server's log; without it, or where it is not 1 to 128 visible ASCII characters, the server makes one. */
+                "x-request-id"?: components["parameters"]["RequestId"];
+                /** @description Under which name the caller knows what this request is part of. Echoed likewise. */
+                "x-trace-id"?: components["parameters"]["TraceId"];
+                /** @description W3C Trace Context. Its trace id counts where `x-trace-id` was not sent. */
+                traceparent?: components["parameters"]["TraceParent"];
+                /** @description The last `id` that was received. */
+                "last-event-id"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The stream. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "x-trace-id": components["headers"]["TraceId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["StreamBlock"];
+                };
+            };
+            401: components["responses"]["AuthMissingBearerOrAuthInvalidToken"];
+            403: components["responses"]["ScopeForbidden"];
+            421: components["responses"]["HostNotAllowed"];
+            422: components["responses"]["RequestValidation"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["LedgerCorruptOrStoreUnavailable"];
+        };
+    };
     queue_next: {
         parameters: {
             query?: {
@@ -5019,7 +5675,8 @@ export interface operations {
                      *           "eligible": true,
                      *           "waiting_reason": "",
                      *           "created_at": "2026-11-22T08:30:52.000000+00:00",
-                     *           "cancelled_at": ""
+                     *           "cancelled_at": "",
+                     *           "asked_by": "token:api"
                      *         }
                      *       ]
                      *     }
@@ -5102,6 +5759,7 @@ export interface operations {
                      *         "waiting_reason": "",
                      *         "created_at": "2026-11-22T08:30:52.000000+00:00",
                      *         "cancelled_at": "",
+                     *         "asked_by": "token:api",
                      *         "attempts": 1,
                      *         "worker": "worker-1",
                      *         "lease_expires_at": "2026-11-22T08:45:52.000000+00:00"
@@ -5399,6 +6057,7 @@ export interface operations {
                      *       "created_at": "2026-11-22T08:30:52.000000+00:00",
                      *       "cancelled_at": "",
                      *       "reason": "All 40 tests pass.",
+                     *       "asked_by": "token:api",
                      *       "attempts": 1,
                      *       "worker": "box-7"
                      *     }
@@ -5514,6 +6173,7 @@ export interface operations {
                      *       "waiting_reason": "backing_off",
                      *       "created_at": "2026-11-22T08:30:52.000000+00:00",
                      *       "cancelled_at": "",
+                     *       "asked_by": "token:api",
                      *       "attempts": 1,
                      *       "not_before": "2026-11-22T08:31:02.000000+00:00"
                      *     }
@@ -5625,6 +6285,7 @@ export interface operations {
                      *       "waiting_reason": "",
                      *       "created_at": "2026-11-22T08:30:52.000000+00:00",
                      *       "cancelled_at": "",
+                     *       "asked_by": "token:api",
                      *       "attempts": 1,
                      *       "worker": "box-7",
                      *       "lease_expires_at": "2026-11-22T08:31:52.000000+00:00",
@@ -5738,6 +6399,7 @@ export interface operations {
                      *       "waiting_reason": "",
                      *       "created_at": "2026-11-22T08:30:52.000000+00:00",
                      *       "cancelled_at": "",
+                     *       "asked_by": "token:api",
                      *       "attempts": 1,
                      *       "worker": "box-7",
                      *       "held": {
@@ -5851,6 +6513,7 @@ export interface operations {
                      *       "waiting_reason": "",
                      *       "created_at": "2026-11-22T08:30:52.000000+00:00",
                      *       "cancelled_at": "",
+                     *       "asked_by": "token:api",
                      *       "attempts": 1
                      *     }
                      */
@@ -5958,6 +6621,7 @@ export interface operations {
                      *       "created_at": "2026-11-22T08:30:52.000000+00:00",
                      *       "cancelled_at": "",
                      *       "reason": "The nightly run is quarantined.",
+                     *       "asked_by": "token:api",
                      *       "ended_by": "token:api (OPS)",
                      *       "attempts": 1,
                      *       "worker": "box-7"
@@ -6388,6 +7052,8 @@ export interface operations {
                      *         "has": 0,
                      *         "approval_policy": "operator",
                      *         "run_id": "run_ok",
+                     *         "task_id": "task_of_run_ok",
+                     *         "contract_sha256": "e603fd132135f0c40591416975bcbd52b76665a0818f4ec3d7d61317d28a26e8",
                      *         "priority": 0,
                      *         "requester": {
                      *           "principal": "agent:bot",
@@ -6831,6 +7497,8 @@ export interface operations {
                      *       "has": 0,
                      *       "approval_policy": "operator",
                      *       "run_id": "run_ok",
+                     *       "task_id": "task_of_run_ok",
+                     *       "contract_sha256": "e603fd132135f0c40591416975bcbd52b76665a0818f4ec3d7d61317d28a26e8",
                      *       "priority": 0,
                      *       "requester": {
                      *         "principal": "agent:bot",
@@ -6951,10 +7619,24 @@ export interface operations {
                      *       "floor_set": null,
                      *       "lowering": null,
                      *       "frozen": null,
-                     *       "paused": null
+                     *       "paused": null,
+                     *       "unfrozen": null,
+                     *       "resumed": null,
+                     *       "since": {
+                     *         "by": "default",
+                     *         "at": "2026-11-22T08:30:52.000000+00:00"
+                     *       },
+                     *       "gate_set": {
+                     *         "by": "default",
+                     *         "at": "2026-11-22T08:30:52.000000+00:00"
+                     *       },
+                     *       "policy_set": {
+                     *         "by": "default",
+                     *         "at": "2026-11-22T08:30:52.000000+00:00"
+                     *       }
                      *     }
                      */
-                    "application/json": components["schemas"]["StandingView"];
+                    "application/json": components["schemas"]["GateStandingView"];
                 };
             };
             401: components["responses"]["AuthMissingBearerOrAuthInvalidToken"];
@@ -7022,10 +7704,24 @@ export interface operations {
                      *         "by": "token:api (OPS)",
                      *         "reason": "The nightly run is quarantined."
                      *       },
-                     *       "paused": null
+                     *       "paused": null,
+                     *       "unfrozen": null,
+                     *       "resumed": null,
+                     *       "since": {
+                     *         "by": "token:api (OPS)",
+                     *         "at": "2026-11-22T08:30:52.000000+00:00"
+                     *       },
+                     *       "gate_set": {
+                     *         "by": "default",
+                     *         "at": "2026-11-22T08:30:52.000000+00:00"
+                     *       },
+                     *       "policy_set": {
+                     *         "by": "default",
+                     *         "at": "2026-11-22T08:30:52.000000+00:00"
+                     *       }
                      *     }
                      */
-                    "application/json": components["schemas"]["StandingView"] & components["schemas"]["ReceiptMembers"];
+                    "application/json": components["schemas"]["GateStandingView"] & components["schemas"]["ReceiptMembers"];
                 };
             };
             401: components["responses"]["UnauthenticatedOrAuthMissingBearerOrAuthInvalidToken"];
@@ -7093,10 +7789,27 @@ export interface operations {
                      *       "floor_set": null,
                      *       "lowering": null,
                      *       "frozen": null,
-                     *       "paused": null
+                     *       "paused": null,
+                     *       "unfrozen": {
+                     *         "by": "token:api (OPS)",
+                     *         "at": "2026-11-22T08:30:52.000000+00:00"
+                     *       },
+                     *       "resumed": null,
+                     *       "since": {
+                     *         "by": "token:api (OPS)",
+                     *         "at": "2026-11-22T08:30:52.000000+00:00"
+                     *       },
+                     *       "gate_set": {
+                     *         "by": "default",
+                     *         "at": "2026-11-22T08:30:52.000000+00:00"
+                     *       },
+                     *       "policy_set": {
+                     *         "by": "default",
+                     *         "at": "2026-11-22T08:30:52.000000+00:00"
+                     *       }
                      *     }
                      */
-                    "application/json": components["schemas"]["StandingView"] & components["schemas"]["ReceiptMembers"];
+                    "application/json": components["schemas"]["GateStandingView"] & components["schemas"]["ReceiptMembers"];
                 };
             };
             401: components["responses"]["UnauthenticatedOrAuthMissingBearerOrAuthInvalidToken"];
@@ -7168,10 +7881,24 @@ export interface operations {
                      *         "since": "2026-11-22T08:30:52.000000+00:00",
                      *         "by": "token:api (OPS)",
                      *         "reason": "The nightly run is quarantined."
+                     *       },
+                     *       "unfrozen": null,
+                     *       "resumed": null,
+                     *       "since": {
+                     *         "by": "default",
+                     *         "at": "2026-11-22T08:30:52.000000+00:00"
+                     *       },
+                     *       "gate_set": {
+                     *         "by": "default",
+                     *         "at": "2026-11-22T08:30:52.000000+00:00"
+                     *       },
+                     *       "policy_set": {
+                     *         "by": "default",
+                     *         "at": "2026-11-22T08:30:52.000000+00:00"
                      *       }
                      *     }
                      */
-                    "application/json": components["schemas"]["StandingView"] & components["schemas"]["ReceiptMembers"];
+                    "application/json": components["schemas"]["GateStandingView"] & components["schemas"]["ReceiptMembers"];
                 };
             };
             401: components["responses"]["UnauthenticatedOrAuthMissingBearerOrAuthInvalidToken"];
@@ -7239,10 +7966,27 @@ export interface operations {
                      *       "floor_set": null,
                      *       "lowering": null,
                      *       "frozen": null,
-                     *       "paused": null
+                     *       "paused": null,
+                     *       "unfrozen": null,
+                     *       "resumed": {
+                     *         "by": "token:api (OPS)",
+                     *         "at": "2026-11-22T08:30:52.000000+00:00"
+                     *       },
+                     *       "since": {
+                     *         "by": "default",
+                     *         "at": "2026-11-22T08:30:52.000000+00:00"
+                     *       },
+                     *       "gate_set": {
+                     *         "by": "default",
+                     *         "at": "2026-11-22T08:30:52.000000+00:00"
+                     *       },
+                     *       "policy_set": {
+                     *         "by": "default",
+                     *         "at": "2026-11-22T08:30:52.000000+00:00"
+                     *       }
                      *     }
                      */
-                    "application/json": components["schemas"]["StandingView"] & components["schemas"]["ReceiptMembers"];
+                    "application/json": components["schemas"]["GateStandingView"] & components["schemas"]["ReceiptMembers"];
                 };
             };
             401: components["responses"]["UnauthenticatedOrAuthMissingBearerOrAuthInvalidToken"];
@@ -7422,6 +8166,257 @@ export interface operations {
             500: components["responses"]["Internal"];
             503: components["responses"]["LedgerCorruptOrLedgerNewerOrStoreUnavailableOrOutcomeUnknown"];
             507: components["responses"]["StoreFull"];
+        };
+    };
+    session_get: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Under which name the caller knows this request. It is echoed, and stands in the server's log; without it, or where it is not 1 to 128 visible ASCII characters, the server makes one. */
+                "x-request-id"?: components["parameters"]["RequestId"];
+                /** @description Under which name the caller knows what this request is part of. Echoed likewise. */
+                "x-trace-id"?: components["parameters"]["TraceId"];
+                /** @description W3C Trace Context. Its trace id counts where `x-trace-id` was not sent. */
+                traceparent?: components["parameters"]["TraceParent"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Who asks. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "x-trace-id": components["headers"]["TraceId"];
+                    "x-cortexpilot-redacted": components["headers"]["Redacted"];
+                    "x-cortexpilot-truncated": components["headers"]["Truncated"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "principal": "token:api",
+                     *       "kind": "operator",
+                     *       "roles": [
+                     *         "ARCHITECT",
+                     *         "OPS",
+                     *         "OWNER",
+                     *         "TECH_LEAD"
+                     *       ],
+                     *       "authentication": "on",
+                     *       "expires_at": null,
+                     *       "version": "1.2.3-test"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SessionView"];
+                };
+            };
+            401: components["responses"]["AuthMissingBearerOrAuthInvalidToken"];
+            421: components["responses"]["HostNotAllowed"];
+            422: components["responses"]["RequestValidation"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["StoreUnavailable"];
+        };
+    };
+    session_create: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Under which name the caller knows this request. It is echoed, and stands in the server's log; without it, or where it is not 1 to 128 visible ASCII characters, the server makes one. */
+                "x-request-id"?: components["parameters"]["RequestId"];
+                /** @description Under which name the caller knows what this request is part of. Echoed likewise. */
+                "x-trace-id"?: components["parameters"]["TraceId"];
+                /** @description W3C Trace Context. Its trace id counts where `x-trace-id` was not sent. */
+                traceparent?: components["parameters"]["TraceParent"];
+                /** @description Anything, where the request is signed in by session cookie: another site's page cannot send it. Not needed with a bearer token. */
+                "x-cortexpilot-csrf"?: components["parameters"]["Csrf"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "token": "operator-token"
+                 *     }
+                 */
+                "application/json": components["schemas"]["SignInArgs"];
+            };
+        };
+        responses: {
+            /** @description Who is signed in now; the session is in `set-cookie`. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "x-trace-id": components["headers"]["TraceId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "principal": "token:api",
+                     *       "kind": "operator",
+                     *       "roles": [
+                     *         "ARCHITECT",
+                     *         "OPS",
+                     *         "OWNER",
+                     *         "TECH_LEAD"
+                     *       ],
+                     *       "authentication": "on",
+                     *       "expires_at": "2026-11-22T20:30:52.000000+00:00",
+                     *       "version": "1.2.3-test"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SessionView"];
+                };
+            };
+            /** @description `AUTH_INVALID_TOKEN`: The token is not one this server knows. */
+            401: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "x-trace-id": components["headers"]["TraceId"];
+                    "www-authenticate": components["headers"]["Challenge"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"] & {
+                        detail?: components["schemas"]["RefusalDetail"] & {
+                            /** @enum {unknown} */
+                            code?: "AUTH_INVALID_TOKEN";
+                        };
+                    };
+                };
+            };
+            /** @description `ORIGIN_NOT_ALLOWED`: A page of another origin may not change anything here. */
+            403: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "x-trace-id": components["headers"]["TraceId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"] & {
+                        detail?: components["schemas"]["RefusalDetail"] & {
+                            /** @enum {unknown} */
+                            code?: "ORIGIN_NOT_ALLOWED";
+                        };
+                    };
+                };
+            };
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            421: components["responses"]["HostNotAllowed"];
+            422: components["responses"]["RequestValidation"];
+            500: components["responses"]["Internal"];
+            /**
+             * @description `STORE_UNAVAILABLE`: The store cannot be reached or written; nothing was changed.
+             *
+             *     `OUTCOME_UNKNOWN`: The store failed while writing: whether the change is durable is not known.
+             */
+            503: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "x-trace-id": components["headers"]["TraceId"];
+                    "retry-after": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"] & {
+                        detail?: components["schemas"]["RefusalDetail"] & {
+                            /** @enum {unknown} */
+                            code?: "STORE_UNAVAILABLE" | "OUTCOME_UNKNOWN";
+                        };
+                    };
+                };
+            };
+        };
+    };
+    session_end: {
+        parameters: {
+            query?: {
+                /** @description `true`: every session of this principal, in every browser, and its one-time addresses that nobody has opened. */
+                everywhere?: boolean;
+            };
+            header?: {
+                /** @description Under which name the caller knows this request. It is echoed, and stands in the server's log; without it, or where it is not 1 to 128 visible ASCII characters, the server makes one. */
+                "x-request-id"?: components["parameters"]["RequestId"];
+                /** @description Under which name the caller knows what this request is part of. Echoed likewise. */
+                "x-trace-id"?: components["parameters"]["TraceId"];
+                /** @description W3C Trace Context. Its trace id counts where `x-trace-id` was not sent. */
+                traceparent?: components["parameters"]["TraceParent"];
+                /** @description Anything, where the request is signed in by session cookie: another site's page cannot send it. Not needed with a bearer token. */
+                "x-cortexpilot-csrf"?: components["parameters"]["Csrf"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It has ended. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "x-trace-id": components["headers"]["TraceId"];
+                    "x-cortexpilot-redacted": components["headers"]["Redacted"];
+                    "x-cortexpilot-truncated": components["headers"]["Truncated"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "signed_out": true,
+                     *       "ended": 0
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SignedOutView"];
+                };
+            };
+            401: components["responses"]["AuthMissingBearerOrAuthInvalidToken"];
+            /** @description `ORIGIN_NOT_ALLOWED`: A page of another origin may not change anything here. */
+            403: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "x-trace-id": components["headers"]["TraceId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"] & {
+                        detail?: components["schemas"]["RefusalDetail"] & {
+                            /** @enum {unknown} */
+                            code?: "ORIGIN_NOT_ALLOWED";
+                        };
+                    };
+                };
+            };
+            421: components["responses"]["HostNotAllowed"];
+            422: components["responses"]["RequestValidation"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            /**
+             * @description `STORE_UNAVAILABLE`: The store cannot be reached or written; nothing was changed.
+             *
+             *     `OUTCOME_UNKNOWN`: The store failed while writing: whether the change is durable is not known.
+             */
+            503: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "x-trace-id": components["headers"]["TraceId"];
+                    "retry-after": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"] & {
+                        detail?: components["schemas"]["RefusalDetail"] & {
+                            /** @enum {unknown} */
+                            code?: "STORE_UNAVAILABLE" | "OUTCOME_UNKNOWN";
+                        };
+                    };
+                };
+            };
         };
     };
     runs_list: {
@@ -8861,6 +9856,84 @@ export interface operations {
             503: components["responses"]["StoreUnavailable"];
         };
     };
+    config_get: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Under which name the caller knows this request. It is echoed, and stands in the server's log; without it, or where it is not 1 to 128 visible ASCII characters, the server makes one. */
+                "x-request-id"?: components["parameters"]["RequestId"];
+                /** @description Under which name the caller knows what this request is part of. Echoed likewise. */
+                "x-trace-id"?: components["parameters"]["TraceId"];
+                /** @description W3C Trace Context. Its trace id counts where `x-trace-id` was not sent. */
+                traceparent?: components["parameters"]["TraceParent"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Every setting, in the order of the documentation. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "x-trace-id": components["headers"]["TraceId"];
+                    "x-cortexpilot-redacted": components["headers"]["Redacted"];
+                    "x-cortexpilot-truncated": components["headers"]["Truncated"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example [] */
+                    "application/json": components["schemas"]["SettingView"][];
+                };
+            };
+            401: components["responses"]["AuthMissingBearerOrAuthInvalidToken"];
+            403: components["responses"]["ScopeForbidden"];
+            421: components["responses"]["HostNotAllowed"];
+            422: components["responses"]["RequestValidation"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["StoreUnavailable"];
+        };
+    };
+    config_clients: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Under which name the caller knows this request. It is echoed, and stands in the server's log; without it, or where it is not 1 to 128 visible ASCII characters, the server makes one. */
+                "x-request-id"?: components["parameters"]["RequestId"];
+                /** @description Under which name the caller knows what this request is part of. Echoed likewise. */
+                "x-trace-id"?: components["parameters"]["TraceId"];
+                /** @description W3C Trace Context. Its trace id counts where `x-trace-id` was not sent. */
+                traceparent?: components["parameters"]["TraceParent"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One entry for each client and scope. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "x-trace-id": components["headers"]["TraceId"];
+                    "x-cortexpilot-redacted": components["headers"]["Redacted"];
+                    "x-cortexpilot-truncated": components["headers"]["Truncated"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example [] */
+                    "application/json": components["schemas"]["InstallView"][];
+                };
+            };
+            401: components["responses"]["AuthMissingBearerOrAuthInvalidToken"];
+            403: components["responses"]["ScopeForbidden"];
+            421: components["responses"]["HostNotAllowed"];
+            422: components["responses"]["RequestValidation"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["StoreUnavailable"];
+        };
+    };
     health: {
         parameters: {
             query?: never;
@@ -9084,39 +10157,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
-            };
-            421: components["responses"]["HostNotAllowed"];
-            422: components["responses"]["RequestValidation"];
-            500: components["responses"]["Internal"];
-            503: components["responses"]["StoreUnavailable"];
-        };
-    };
-    page: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description Under which name the caller knows this request. It is echoed, and stands in the server's log; without it, or where it is not 1 to 128 visible ASCII characters, the server makes one. */
-                "x-request-id"?: components["parameters"]["RequestId"];
-                /** @description Under which name the caller knows what this request is part of. Echoed likewise. */
-                "x-trace-id"?: components["parameters"]["TraceId"];
-                /** @description W3C Trace Context. Its trace id counts where `x-trace-id` was not sent. */
-                traceparent?: components["parameters"]["TraceParent"];
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The page. */
-            200: {
-                headers: {
-                    "x-request-id": components["headers"]["RequestId"];
-                    "x-trace-id": components["headers"]["TraceId"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
             };
             421: components["responses"]["HostNotAllowed"];
             422: components["responses"]["RequestValidation"];

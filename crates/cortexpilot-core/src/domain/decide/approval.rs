@@ -51,6 +51,7 @@ pub(super) fn ask(
         parameters: request.parameters.clone(),
         preview_digest: digest,
         contract_sha256: wish.basis.basis().contract_sha256,
+        task_id: Some(wish.basis.basis().derived.task_id.clone()),
         requester,
         surface: request.caller.surface,
         actor_role: wish.role.clone(),

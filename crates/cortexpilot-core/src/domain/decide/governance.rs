@@ -91,7 +91,7 @@ fn freeze(govern: &Govern, standing: &Standing, last: Last) -> Result<Decision, 
     }
     let act = act(govern, by, last);
     let frozen = Some(Freeze { since: act.at, by: act.by.to_string(), reason: act.reason.clone() });
-    Ok(record(DecisionEvent::Frozen(act), Recorded::Standing(Standing { frozen, ..standing.clone() })))
+    Ok(record(DecisionEvent::Frozen(act), Recorded::Standing(Standing { frozen, unfrozen: None, ..standing.clone() })))
 }
 
 fn unfreeze(govern: &Govern, standing: &Standing, last: Last) -> Result<Decision, Denial> {
@@ -100,8 +100,10 @@ fn unfreeze(govern: &Govern, standing: &Standing, last: Last) -> Result<Decision
     if standing.frozen.is_none() {
         return Ok(stands(standing));
     }
-    let after = Standing { frozen: None, ..standing.clone() };
-    Ok(record(DecisionEvent::Unfrozen(act(govern, by, last)), Recorded::Standing(after)))
+    let act = act(govern, by, last);
+    let unfrozen = Some((act.by.to_string(), act.at));
+    let after = Standing { frozen: None, unfrozen, ..standing.clone() };
+    Ok(record(DecisionEvent::Unfrozen(act), Recorded::Standing(after)))
 }
 
 fn pause(govern: &Govern, standing: &Standing, last: Last) -> Result<Decision, Denial> {
@@ -112,7 +114,7 @@ fn pause(govern: &Govern, standing: &Standing, last: Last) -> Result<Decision, D
     }
     let act = act(govern, by, last);
     let paused = Some(Freeze { since: act.at, by: act.by.to_string(), reason: act.reason.clone() });
-    Ok(record(DecisionEvent::Paused(act), Recorded::Standing(Standing { paused, ..standing.clone() })))
+    Ok(record(DecisionEvent::Paused(act), Recorded::Standing(Standing { paused, resumed: None, ..standing.clone() })))
 }
 
 fn resume(govern: &Govern, standing: &Standing, last: Last) -> Result<Decision, Denial> {
@@ -121,8 +123,10 @@ fn resume(govern: &Govern, standing: &Standing, last: Last) -> Result<Decision, 
     if standing.paused.is_none() {
         return Ok(stands(standing));
     }
-    let after = Standing { paused: None, ..standing.clone() };
-    Ok(record(DecisionEvent::Resumed(act(govern, by, last)), Recorded::Standing(after)))
+    let act = act(govern, by, last);
+    let resumed = Some((act.by.to_string(), act.at));
+    let after = Standing { paused: None, resumed, ..standing.clone() };
+    Ok(record(DecisionEvent::Resumed(act), Recorded::Standing(after)))
 }
 
 /// Raising takes an operator; lowering takes an operator who says why, and two where two people had to agree.

@@ -4,7 +4,7 @@ use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use super::super::id::{QueueItemId, Sha256Digest};
-use super::super::lease::{Held, StopRequest};
+use super::super::lease::{Held, HeldKind, StopRequest};
 use super::super::queue::{
     Cancelled, Claim, Claimed, Done, Enqueued, Expired, Hold, ItemState, QueueItem, Requeued, StopRequested,
 };
@@ -125,6 +125,7 @@ impl Queue {
         let seq = self.claimed_as(&event.queue_id, event.attempt)?;
         self.leave_claimed(seq);
         self.to_settle += 1;
+        self.dead_letters += usize::from(event.kind == HeldKind::DeadLetter);
         let slot = self.slot(seq);
         slot.lines.others.push(OtherLine { at, run: None });
         if let ItemState::Claimed(claim) = std::mem::replace(&mut slot.item.state, ItemState::Pending) {
@@ -215,10 +216,13 @@ impl Queue {
 
     /// Whatever the item was filed under, it is not any more.
     fn leave(&mut self, seq: u64) {
-        match self.item(seq).state {
+        match &self.item(seq).state {
             ItemState::Pending => self.leave_pending(seq),
             ItemState::Claimed(_) => self.leave_claimed(seq),
-            ItemState::Held(_) => self.to_settle -= 1,
+            ItemState::Held(held) => {
+                self.dead_letters -= usize::from(held.kind == HeldKind::DeadLetter);
+                self.to_settle -= 1;
+            }
             ItemState::Closed { .. } | ItemState::Cancelled { .. } | ItemState::Expired { .. } => {}
         }
     }

@@ -25,6 +25,14 @@ impl Claimable {
         self.ready.len() + self.waiting.len() + self.backing_off.len()
     }
 
+    /// How many may not be claimed yet at this moment. What was ready once is not looked at again: a clock that is set back
+    /// makes it wait in no count.
+    fn waiting(&self, now: Timestamp) -> usize {
+        let later = self.waiting.iter().rev().take_while(|(at, _)| *at > now).count();
+        let back = self.backing_off.len() - due_back(&self.backing_off, now).count();
+        later + back
+    }
+
     pub(super) fn insert(&mut self, item: &QueueItem) {
         let key = item.claim_key();
         match key.from() {
@@ -131,6 +139,11 @@ fn due_back(
 }
 
 impl Queue {
+    /// How many pending items may not be claimed yet at this moment.
+    pub(super) fn waiting(&self, now: Timestamp) -> usize {
+        self.claimable.waiting(now)
+    }
+
     /// The item to claim next, and nothing changes.
     pub fn next_eligible(&self, now: Timestamp) -> Option<&QueueItem> {
         let next = self.claimable.next(now)?;

@@ -1,12 +1,14 @@
 //! What reads answer.
 
 use super::scene::{all, cancel, claimed, complete, execute, head, lease, runs};
-use super::{Ask, Subject, agent, operator, soon};
+use super::{Ask, Subject, agent, operator, soon, start};
 use crate::Verdict;
+use crate::domain::command::Command;
 use crate::domain::gate::EnqueueQuery;
 use crate::domain::id::{QueueItemId, Sha256Digest};
 use crate::domain::ledger;
-use crate::domain::listing::{QueueFilter, QueueState};
+use crate::domain::listing::{DoneCounts, QueueCounts, QueueFilter, QueueOrder, QueueState, SLICE_S, Slice};
+use crate::domain::queue::{FinalStatus, QueueItem};
 use crate::port::Store;
 use crate::port::lines::{LedgerFile, LedgerLine, LineFilter, LinesFrom, LinesPage, LinesQuery, Said, item_behind};
 
@@ -35,6 +37,96 @@ pub async fn lists_are_in_enqueue_order_and_page_without_gaps(subject: &dyn Subj
     let filter = QueueFilter { limit: Some(0), ..QueueFilter::default() };
     let none = store.items(&filter).await.expect("the store can be read");
     assert_eq!((none.items.len(), none.more), (0, true));
+}
+
+/// The newest first as well, and a position leads on in either direction.
+pub async fn lists_go_in_both_directions(subject: &dyn Subject) {
+    let store = subject.store();
+    let ids = [
+        Ask::of("run_0").enqueue(store).await,
+        Ask::of("run_1").enqueue(store).await,
+        Ask::of("run_2").enqueue(store).await,
+        Ask::of("run_3").enqueue(store).await,
+    ];
+    execute(store, cancel(ids[1].queue_id(), soon(1))).await;
+    let newest = QueueFilter { order: QueueOrder::Newest, ..QueueFilter::default() };
+    let listed = async |filter: QueueFilter| {
+        let page = store.items(&filter).await.expect("the store can be read");
+        (runs(&page.items).join(" "), page.more)
+    };
+    assert_eq!(listed(newest.clone()).await, ("run_3 run_2 run_1 run_0".into(), false));
+    assert_eq!(listed(QueueFilter { limit: Some(3), ..newest.clone() }).await, ("run_3 run_2 run_1".into(), true));
+    let behind = |item: &QueueItem, order| QueueFilter { after_seq: Some(item.seq), order, ..QueueFilter::default() };
+    assert_eq!(listed(behind(&ids[2], QueueOrder::Newest)).await, ("run_1 run_0".into(), false));
+    assert_eq!(listed(behind(&ids[2], QueueOrder::Oldest)).await, ("run_3".into(), false));
+    assert_eq!(listed(behind(&ids[0], QueueOrder::Newest)).await, (String::new(), false));
+    let beyond = QueueFilter { after_seq: Some(u64::MAX), ..newest.clone() };
+    assert_eq!(listed(beyond).await.0, "run_3 run_2 run_1 run_0");
+    let pending = QueueFilter { status: Some("PENDING".into()), limit: Some(2), ..newest };
+    assert_eq!(listed(pending).await, ("run_3 run_2".into(), true));
+}
+
+async fn end(store: &dyn Store, item: &QueueItem, status: FinalStatus, now: jiff::Timestamp) {
+    let mut command = complete(item.queue_id(), &lease(item), now);
+    if let Command::Complete(complete) = &mut command {
+        complete.status = status;
+    }
+    let verdict = execute(store, command).await;
+    assert!(matches!(verdict, Verdict::Completed(_)), "{verdict:?}");
+}
+
+/// As the lists have them, and whoever opens the store later.
+pub async fn items_are_counted_by_where_they_stand(subject: &dyn Subject) {
+    let store = subject.store();
+    assert_eq!(store.counts(soon(0)).await, Ok(QueueCounts::default()));
+    for n in 0..5 {
+        Ask::of(&format!("run_{n}")).at(n).enqueue(store).await;
+    }
+    Ask::of("run_later").with(0, Some("2026-03-01T13:00:00Z")).at(5).enqueue(store).await;
+    let first = claimed(store, soon(6)).await;
+    end(store, &first, FinalStatus::Success, soon(7)).await;
+    let second = claimed(store, soon(8)).await;
+    end(store, &second, FinalStatus::Failure, soon(9)).await;
+    claimed(store, soon(10)).await;
+    let last = all(store).await.into_iter().find(|item| item.enqueued.source_run_id == "run_4").expect("run_4");
+    execute(store, cancel(last.queue_id(), soon(11))).await;
+    let closed = [("CANCELLED", 1), ("FAILURE", 1), ("SUCCESS", 1)];
+    let closed = closed.into_iter().map(|(status, count)| (status.to_owned(), count)).collect();
+    let counts = QueueCounts { eligible: 1, waiting: 1, claimed: 1, closed, ..QueueCounts::default() };
+    assert_eq!(store.counts(soon(12)).await, Ok(counts.clone()));
+    assert_eq!(counts.total(), 6);
+    let later = store.counts(soon(3600)).await.expect("the store can be read");
+    assert_eq!((later.eligible, later.waiting), (2, 0));
+    if let Some(another) = subject.another() {
+        assert_eq!(another.counts(soon(12)).await, Ok(counts));
+    }
+}
+
+/// Within a day, in steps of five minutes.
+pub async fn what_was_done_lately_is_counted(subject: &dyn Subject) {
+    let store = subject.store();
+    assert_eq!(store.done_since(soon(0)).await, Ok(vec![]));
+    for n in 0..3 {
+        Ask::of(&format!("run_{n}")).at(n).enqueue(store).await;
+    }
+    let item = claimed(store, soon(SLICE_S)).await;
+    end(store, &item, FinalStatus::Success, soon(SLICE_S)).await;
+    let item = claimed(store, soon(SLICE_S + 1)).await;
+    end(store, &item, FinalStatus::Failure, soon(SLICE_S + 2)).await;
+    let left = all(store).await.pop().expect("three items");
+    execute(store, cancel(left.queue_id(), soon(SLICE_S * 3 - 1))).await;
+    let slice = |n: i64, done| Slice { from_s: start().as_second() + n * SLICE_S, done };
+    let wanted = vec![
+        slice(0, DoneCounts { queued: 3, ..DoneCounts::default() }),
+        slice(1, DoneCounts { succeeded: 1, failed: 1, ..DoneCounts::default() }),
+        slice(2, DoneCounts { cancelled: 1, ..DoneCounts::default() }),
+    ];
+    assert_eq!(store.done_since(soon(0)).await, Ok(wanted.clone()));
+    assert_eq!(store.done_since(soon(SLICE_S * 2 - 1)).await, Ok(wanted[1..].to_vec()), "its slice is whole");
+    assert_eq!(store.done_since(soon(SLICE_S * 3)).await, Ok(vec![]));
+    if let Some(another) = subject.another() {
+        assert_eq!(another.done_since(soon(0)).await, Ok(wanted));
+    }
 }
 
 /// And say whether more follows.

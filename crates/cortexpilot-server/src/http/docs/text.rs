@@ -2,7 +2,27 @@
 
 use std::fmt::Write as _;
 
-pub(super) use crate::http::page::html;
+use cortexpilot_core::domain::text::escape;
+
+/// Text as HTML text: what would be markup is shown, what would be invisible is named.
+pub(super) fn html(raw: &str) -> String {
+    let mut out = String::with_capacity(raw.len());
+    for line in raw.split_inclusive('\n') {
+        let (text, end) = line.strip_suffix('\n').map_or((line, ""), |text| (text, "\n"));
+        for c in escape(text).chars() {
+            match c {
+                '&' => out.push_str("&amp;"),
+                '<' => out.push_str("&lt;"),
+                '>' => out.push_str("&gt;"),
+                '"' => out.push_str("&quot;"),
+                '\'' => out.push_str("&#39;"),
+                _ => out.push(c),
+            }
+        }
+        out.push_str(end);
+    }
+    out
+}
 
 /// One word or value as code.
 pub(super) fn code(text: &str) -> String {
@@ -38,6 +58,11 @@ pub(super) fn line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn text_cannot_become_markup() {
+        assert_eq!(html("<a href='x'>&\"\u{202e}</a>\n"), "&lt;a href=&#39;x&#39;&gt;&amp;&quot;\\u{202E}&lt;/a&gt;\n");
+    }
 
     #[test]
     fn prose_knows_code_emphasis_and_paragraphs_and_no_markup() {

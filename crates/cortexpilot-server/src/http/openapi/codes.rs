@@ -3,7 +3,7 @@
 
 use cortexpilot_core::error::ErrorCode::{self, *};
 
-use crate::http::table::{Access, Effect, Operation, Verb};
+use crate::http::table::{Access, Operation, Verb};
 
 /// Any request: the Host rule, the query, a fault of ours, no answer in time.
 const EVERY: &[ErrorCode] = &[HostNotAllowed, RequestValidation, Internal, StoreUnavailable];
@@ -36,7 +36,7 @@ pub(crate) fn of_kind(operation: &Operation) -> Vec<ErrorCode> {
         (true, EVERY),
         (operation.access == Access::Token, SIGNED_IN),
         (operation.verb == Verb::Post, WITH_BODY),
-        (operation.effect == Effect::Write, WRITING),
+        (operation.commands(), WRITING),
         // A variable segment that is empty or no UTF-8 names no path.
         (operation.path.contains('{'), &[NotFound]),
     ];

@@ -4,7 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{examples, head, headers, refusals};
-use crate::http::table::{self, Access, Effect, Operation, Verb};
+use crate::http::table::{self, Access, Operation, Verb};
 
 /// The whole document, always in the same order.
 pub(super) fn finished() -> Value {
@@ -50,7 +50,7 @@ fn finish(operation: &Operation, described: &mut Value, shared: &refusals::Times
     let success = &mut described["responses"]["200"];
     success["headers"] = headers::of_success(operation, success);
     let json = &mut success["content"]["application/json"];
-    if operation.effect == Effect::Write {
+    if operation.commands() {
         let answer = json["schema"].take();
         json["schema"] = json!({"allOf": [answer, reference("schemas", "ReceiptMembers")]});
     }

@@ -7,7 +7,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{InfoBuilder, LicenseBuilder, OpenApi, RefOr, ServerBuilder};
 
-use crate::auth::SESSION_COOKIES;
+use crate::auth::PLAIN_SESSION_COOKIE;
 use crate::http::error::{Coded, Plain};
 use crate::http::openapi::shapes::{ProblemShape, ReceiptMembers};
 
@@ -31,6 +31,7 @@ pub(super) const TAGS: &[(&str, &str)] = &[
     ("receipts", "Proofs that a line of the ledger is signed."),
     ("ledger", "The ledger and the record of decisions: heads, checkpoints, lines as facts."),
     ("governance", "What holds for everybody: the gate, the policy floor, a freeze, personal tokens."),
+    ("session", "Signing in to the console and out of it, and who asks."),
     ("runs", "Runs of agents, as their directories tell. Read only; what cannot be read is named as a problem."),
     ("workflows", "Workflow cases: runs that belong together. Read only."),
     ("server", "The server itself: health, counters, this document, pages for people."),
@@ -76,9 +77,11 @@ impl Modify for Schemes {
             "A personal token (`cortexpilot token create`), or the one operator token that the server was started with.",
         ));
         let cookie = ApiKeyValue::with_description(
-            SESSION_COOKIES[0],
-            "A browser's session: the token as a cookie. A mutation must then show that a page of this server, or one that is \
-             allowed, sent it: by `Sec-Fetch-Site`, `Origin` or `x-cortexpilot-csrf`.",
+            PLAIN_SESSION_COOKIE,
+            "A browser's session (`POST /api/session`); over TLS its cookie is called `__Host-cortexpilot_session`. A mutation must \
+             then show that a page of this server, or one that is allowed, sent it: by `Sec-Fetch-Site`, `Origin` or \
+             `x-cortexpilot-csrf`. The cookies `cortexpilot_api_token` and `api_token`, which carry a token itself, are read where no \
+             session is.",
         );
         components.security_schemes.insert(BEARER.into(), RefOr::T(SecurityScheme::Http(bearer.build())));
         components.security_schemes.insert(SESSION.into(), RefOr::T(SecurityScheme::ApiKey(ApiKey::Cookie(cookie))));

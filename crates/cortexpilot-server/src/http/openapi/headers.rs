@@ -17,9 +17,10 @@ pub(super) fn of_every_request() -> Value {
 /// What requests of this operation may carry beside that.
 pub(super) fn of_requests(operation: &Operation) -> Vec<&'static str> {
     let all = [
-        (operation.verb == Verb::Post, "Role"),
-        (operation.verb == Verb::Post, "Csrf"),
-        (operation.effect == Effect::Write, "Prefer"),
+        // A preview over HTTP, which only looks, is asked for in a role, too.
+        (operation.commands() || operation.effect == Effect::Read && operation.verb == Verb::Post, "Role"),
+        (operation.verb != Verb::Get, "Csrf"),
+        (operation.commands(), "Prefer"),
     ];
     all.into_iter().filter(|(applies, _)| *applies).map(|(_, name)| name).collect()
 }
@@ -56,7 +57,7 @@ pub(super) fn of_success(operation: &Operation, success: &Value) -> Value {
         (list, "x-cortexpilot-problem-count", "ProblemCount"),
         (for_agents, "x-cortexpilot-redacted", "Redacted"),
         (for_agents, "x-cortexpilot-truncated", "Truncated"),
-        (operation.effect == Effect::Write, "preference-applied", "PreferenceApplied"),
+        (operation.commands(), "preference-applied", "PreferenceApplied"),
     ];
     let mut headers = success.get("headers").cloned().unwrap_or_else(|| json!({}));
     for (_, header, name) in all.into_iter().filter(|(applies, _, _)| *applies) {

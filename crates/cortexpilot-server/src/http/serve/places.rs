@@ -106,7 +106,7 @@ impl Places {
 }
 
 impl Seat {
-    /// A request came whole in its head; it is under way until this is dropped.
+    /// A request came whole in its head; it is under way until this is dropped, and then its answer is to be written.
     pub(super) fn begin(self: &Arc<Self>) -> UnderWay {
         self.under_way.fetch_add(1, Ordering::Relaxed);
         self.asked.store(true, Ordering::Relaxed);
@@ -118,15 +118,16 @@ impl Seat {
         self.under_way.load(Ordering::Relaxed) > 0 || self.writing.load(Ordering::Relaxed)
     }
 
-    /// Says whether bytes of an answer wait for the client.
+    /// Says whether bytes of an answer wait for the client. Only its connection does.
     pub(super) fn writes(&self, writing: bool) {
-        if self.writing.swap(writing, Ordering::Relaxed) && !writing {
-            self.waits_from_now();
+        // Said several times with each answer, and news once.
+        if self.writing.load(Ordering::Relaxed) == writing {
+            return;
         }
-    }
-
-    fn waits_from_now(&self) {
-        self.since.store(millis(self.started), Ordering::Relaxed);
+        if !writing {
+            self.since.store(millis(self.started), Ordering::Relaxed);
+        }
+        self.writing.store(writing, Ordering::Relaxed);
     }
 
     /// Whether a whole head ever came.
@@ -154,12 +155,12 @@ impl Seat {
     }
 }
 
-/// A request under way.
+/// A request under way. What it leaves is an answer that is still to be written out: then the connection waits.
 pub(super) struct UnderWay(Arc<Seat>);
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        self.0.waits_from_now();
+        self.0.writes(true);
         self.0.under_way.fetch_sub(1, Ordering::Relaxed);
     }
 }
@@ -178,14 +179,20 @@ mod tests {
         place.seat.told.load(Ordering::Relaxed)
     }
 
+    /// A request came, and its answer went out.
+    fn was_answered(place: &Place) {
+        drop(place.seat.begin());
+        place.seat.writes(false);
+    }
+
     #[tokio::test(start_paused = true)]
     async fn who_never_asked_goes_first_then_who_is_idle_longest_and_never_who_is_served() {
         let places = Places::new(4);
         let idle = places.take().await;
-        drop(idle.seat.begin());
+        was_answered(&idle);
         tokio::time::advance(Duration::from_secs(1)).await;
         let idle_later = places.take().await;
-        drop(idle_later.seat.begin());
+        was_answered(&idle_later);
         let served = places.take().await;
         let _under_way = served.seat.begin();
         let silent = places.take().await;
@@ -216,6 +223,9 @@ mod tests {
         tokio::time::sleep(Duration::from_secs(100)).await;
         assert!(!waits.is_finished(), "an answer may take longer");
         drop(under_way);
+        tokio::time::sleep(Duration::from_secs(100)).await;
+        assert!(!waits.is_finished(), "and so may writing it out: that has a limit of its own");
+        place.seat.writes(false);
         let ended = began.elapsed();
         waits.await.unwrap();
         assert!(began.elapsed() >= ended + limit && began.elapsed() <= ended + limit * 2, "{:?}", began.elapsed());
@@ -231,6 +241,9 @@ mod tests {
         tokio::time::sleep(Duration::from_secs(5)).await;
         assert!(!told(&place) && !waits.is_finished());
         drop(under_way);
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        assert!(!told(&place) && !waits.is_finished(), "its answer is not written out yet");
+        place.seat.writes(false);
         place.seat.must_leave().await;
         drop(place);
         assert!(!waits.await.unwrap().seat.asked());

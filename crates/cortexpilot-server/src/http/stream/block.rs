@@ -86,6 +86,11 @@ pub(super) fn opening() -> Vec<u8> {
     format!("retry: {RETRY_MS}\n\n").into_bytes()
 }
 
+/// Says that everything that was there has come: what follows is new. Sent so many events on this connection.
+pub(super) fn caught_up(id: &str, given: u64) -> Vec<u8> {
+    written(id, "caught_up", &json!({"events": given})).into()
+}
+
 /// Says that what the client has does not lead here: the stream begins anew.
 pub(super) fn reset(reason: ResetReason) -> Bytes {
     let reason = match reason {

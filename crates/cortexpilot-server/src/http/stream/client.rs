@@ -65,6 +65,10 @@ pub(super) struct Client<S: Source> {
     position: S::Position,
     shown: Shown,
     first: Option<Bytes>,
+    /// How many events it was sent.
+    given: u64,
+    /// It was not told yet that it has everything.
+    behind: bool,
     ends: Ends,
     /// When the last chunk was handed over; none while nothing is on its way.
     handed: Option<Instant>,
@@ -73,12 +77,18 @@ pub(super) struct Client<S: Source> {
 }
 
 impl<S: Source> Client<S> {
-    /// Begins with `first`, behind which the position stands.
-    pub(super) fn new(feed: Arc<Feed<S>>, position: S::Position, shown: Shown, first: Vec<u8>, ends: Ends) -> Self {
+    /// Begins with `first`, which holds so many events, and behind which the position stands.
+    pub(super) fn new(
+        feed: Arc<Feed<S>>,
+        position: S::Position,
+        shown: Shown,
+        (given, first): (u64, Vec<u8>),
+        ends: Ends,
+    ) -> Self {
         let moved = feed.moved();
         let first = Some(first).filter(|first| !first.is_empty()).map(Bytes::from);
         let beat = Instant::now() + HEARTBEAT;
-        Self { feed, moved, position, shown, first, ends, handed: None, beat, ended: false }
+        Self { feed, moved, position, shown, first, given, behind: true, ends, handed: None, beat, ended: false }
     }
 
     /// Its chunks, each made when the connection asks for it.
@@ -113,8 +123,15 @@ impl<S: Source> Client<S> {
                 Err(reason) => return Some(self.end(reason)),
                 Ok(read) => {
                     self.position = read.next.clone();
-                    if let Some(chunk) = chunk(&read, self.shown) {
-                        return Some(chunk);
+                    let mut chunk = chunk(&read, self.shown);
+                    self.given += read.blocks.len() as u64;
+                    self.behind |= read.replaced;
+                    if self.behind && !read.more {
+                        self.behind = false;
+                        chunk.extend(S::caught_up(&self.position, self.given).into_iter().flatten());
+                    }
+                    if !chunk.is_empty() {
+                        return Some(chunk.into());
                     }
                     if read.more {
                         continue;
@@ -138,7 +155,7 @@ impl<S: Source> Client<S> {
     }
 }
 
-fn chunk<P>(read: &Read<P>, shown: Shown) -> Option<Bytes> {
+fn chunk<P>(read: &Read<P>, shown: Shown) -> Vec<u8> {
     let mut chunk = Vec::new();
     if read.replaced {
         chunk.extend_from_slice(&reset(ResetReason::FileReplaced));
@@ -146,5 +163,5 @@ fn chunk<P>(read: &Read<P>, shown: Shown) -> Option<Bytes> {
     for block in &read.blocks {
         chunk.extend_from_slice(block.bytes(shown));
     }
-    (!chunk.is_empty()).then(|| chunk.into())
+    chunk
 }

@@ -28,6 +28,9 @@ pub(super) trait Source: Send + Sync + 'static {
 
     /// What comes behind the position; nothing where there is nothing new.
     fn read<'a>(&'a self, after: &'a Self::Position) -> BoxFuture<'a, Result<Read<Self::Position>, EndReason>>;
+
+    /// The block that tells a client at this position, which was sent so many events, that it has everything that was there.
+    fn caught_up(position: &Self::Position, given: u64) -> Option<Vec<u8>>;
 }
 
 /// What a source gave.

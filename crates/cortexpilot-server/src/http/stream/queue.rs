@@ -1,103 +1,35 @@
 //! The queue's changes, live: one event for each line of the ledger that is about an item.
 
-use cortexpilot_core::app::Reader;
-use cortexpilot_core::domain::id::Sha256Digest;
 use cortexpilot_core::domain::time::ledger_text;
 use cortexpilot_core::error::ErrorCode::LedgerCorrupt;
 use cortexpilot_core::port::StoreError;
-use cortexpilot_core::port::lines::{
-    LedgerFile, LedgerLine, LineFilter, LinesFrom, LinesPage, LinesQuery, Said, item_behind,
-};
+use cortexpilot_core::port::lines::{LedgerFile, LedgerLine, Said, item_behind};
 use futures_util::future::BoxFuture;
 use serde_json::json;
 
 use super::block::{Block, EndReason, ResetReason, Untrusted, opening, reset};
 use super::feed::{Read, Source};
+use super::lines::{Behind, Lines, Rest};
 use super::{StreamBlock, follow, last_event_id, on_unless_off, shown_to, whole};
 use crate::http::call::Call;
 use crate::http::table::{Answer, Operation, operation};
 use crate::watch::Subject;
 use crate::wire::ItemView;
 
-/// How many lines are read at once.
-const READ_AT_ONCE: usize = 100;
-
-/// How much of a line's hash its id carries, in hexadecimal digits.
-const HASH_SHOWN: usize = 12;
-
 pub(in crate::http) fn operations() -> Vec<Operation> {
     vec![operation!(stream, Read, Token).codes(&[&[LedgerCorrupt]]).cleaned_by_handler()]
 }
 
-/// A place behind a line, by its number and hash. Behind line 0, and behind a line of the original, there is no hash.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Behind {
-    seq: u64,
-    hash: Option<Sha256Digest>,
-}
-
-impl Behind {
-    fn of(line: &LedgerLine) -> Self {
-        Self { seq: line.number, hash: line.hash }
-    }
-
-    fn id(&self) -> String {
-        match self.hash {
-            Some(hash) => format!("{}-{}", self.seq, &hash.to_string()[..HASH_SHOWN]),
-            None => self.seq.to_string(),
-        }
-    }
-}
-
 /// The lines of the queue's ledger.
 pub(crate) struct QueueLines {
-    reader: Reader,
+    lines: Lines,
 }
 
 impl QueueLines {
-    async fn lines(&self, from: LinesFrom, limit: usize) -> Result<LinesPage, StoreError> {
-        let query = LinesQuery { file: LedgerFile::Queue, from, filter: LineFilter::default(), limit };
-        self.reader.queue().lines(&query).await
-    }
-
-    /// The place behind the last line.
-    async fn head(&self) -> Result<Behind, StoreError> {
-        let last = self.lines(LinesFrom::Before(None), 1).await?;
-        Ok(last.lines.first().map_or(Behind { seq: 0, hash: None }, Behind::of))
-    }
-
-    /// The place that this id names; `None` where it is no place of this ledger.
-    async fn place(&self, id: &str) -> Result<Option<Behind>, StoreError> {
-        let (seq, digits) = id.split_once('-').map_or((id, None), |(seq, digits)| (seq, Some(digits)));
-        let plain = !seq.is_empty() && seq.bytes().all(|byte| byte.is_ascii_digit());
-        let Some(seq) = seq.parse::<u64>().ok().filter(|_| plain) else { return Ok(None) };
-        if seq == 0 {
-            return Ok(digits.is_none().then_some(Behind { seq, hash: None }));
-        }
-        let page = self.lines(LinesFrom::After(seq - 1), 1).await?;
-        let Some(line) = page.lines.first().filter(|line| line.number == seq) else { return Ok(None) };
-        let same = digits.is_none_or(|digits| line.hash.is_some_and(|hash| hash.to_string()[..HASH_SHOWN] == *digits));
-        Ok(same.then(|| Behind::of(line)))
-    }
-
-    /// The lines behind a place, or from the first line on where the place is not there any more.
-    async fn behind(&self, after: Behind) -> Result<(LinesPage, bool), StoreError> {
-        let Some(before) = after.seq.checked_sub(1) else {
-            return Ok((self.lines(LinesFrom::After(0), READ_AT_ONCE).await?, false));
-        };
-        // The line before is read once more: it shows that this is the ledger it was.
-        let mut page = self.lines(LinesFrom::After(before), READ_AT_ONCE + 1).await?;
-        if page.lines.first().is_some_and(|line| Behind::of(line) == after) {
-            page.lines.remove(0);
-            return Ok((page, false));
-        }
-        Ok((self.lines(LinesFrom::After(0), READ_AT_ONCE).await?, true))
-    }
-
     async fn block(&self, line: &LedgerLine) -> Result<Option<Block>, StoreError> {
         let said = line.said();
         let Said::Queue(event) = &said else { return Ok(None) };
-        let item = self.reader.queue().item(event.queue_id()).await?;
+        let item = self.lines.reader.queue().item(event.queue_id()).await?;
         let item = item.and_then(|item| item_behind(&item, event));
         let data = json!({
             "seq": line.number,
@@ -105,19 +37,18 @@ impl QueueLines {
             "ts": said.ts().map(ledger_text),
             "queue_id": event.queue_id().as_str(),
             "h": line.hash.map(|hash| hash.to_string()),
-            "item": item.map(|item| ItemView::of(&item, self.reader.now())),
+            "item": item.map(|item| ItemView::of(&item, self.lines.reader.now())),
         });
         Ok(Some(Block::new(Behind::of(line).id(), "queue_event", data, Untrusted::Item)))
     }
 
     async fn read_on(&self, after: Behind) -> Result<Read<Behind>, StoreError> {
-        let (page, replaced) = self.behind(after).await?;
-        let next = page.lines.last().map_or(if replaced { Behind { seq: 0, hash: None } } else { after }, Behind::of);
+        let Rest { page, replaced, next, more } = self.lines.behind(after).await?;
         let mut blocks = Vec::with_capacity(page.lines.len());
         for line in &page.lines {
             blocks.extend(self.block(line).await?);
         }
-        Ok(Read { blocks, replaced, next, more: next.seq < page.total && !page.lines.is_empty() })
+        Ok(Read { blocks, replaced, next, more })
     }
 }
 
@@ -138,6 +69,11 @@ impl Source for QueueLines {
                 EndReason::Unavailable
             })
         })
+    }
+
+    // It begins behind everything, and who comes back lists the queue.
+    fn caught_up(_: &Behind, _: u64) -> Option<Vec<u8>> {
+        None
     }
 }
 
@@ -174,12 +110,12 @@ pub(crate) fn stream(call: Call) -> Answer {
     Box::pin(async move {
         let follows = on_unless_off(&call, "follow")?;
         let reader = call.state.app.reader();
-        let source = QueueLines { reader: reader.clone() };
+        let source = QueueLines { lines: Lines { reader: reader.clone(), file: LedgerFile::Queue } };
         let (position, known) = match last_event_id(&call) {
-            None => (source.head().await?, true),
-            Some(id) => match source.place(&id).await? {
+            None => (source.lines.head().await?, true),
+            Some(id) => match source.lines.place(&id).await? {
                 Some(place) => (place, true),
-                None => (source.head().await?, false),
+                None => (source.lines.head().await?, false),
             },
         };
         let mut first = if follows { opening() } else { Vec::new() };
@@ -199,7 +135,7 @@ pub(crate) fn stream(call: Call) -> Answer {
         let shown = shown_to(&call);
         first.extend_from_slice(head.bytes(shown));
         if follows {
-            return follow(&call, &call.state.live.queue, source, position, first).await;
+            return follow(&call, &call.state.live.queue, source, position, 0, first).await;
         }
         let read = source.read_on(position).await?;
         for block in &read.blocks {

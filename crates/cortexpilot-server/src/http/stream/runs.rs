@@ -6,7 +6,7 @@ use cortexpilot_core::domain::id::RunId;
 use cortexpilot_core::port::runs::{EventsBegin, EventsFrom, EventsPosition, EventsSlice, FollowedEvent, ReadProblem};
 use futures_util::future::BoxFuture;
 
-use super::block::{Block, EndReason, ResetReason, Shown, Untrusted, named, opening, reset};
+use super::block::{Block, EndReason, ResetReason, Shown, Untrusted, caught_up, named, opening, reset};
 use super::feed::{Read, Source};
 use super::{StreamBlock, follow, last_event_id, on_unless_off, shown_to, whole};
 use crate::http::call::Call;
@@ -67,6 +67,10 @@ impl Source for RunEvents {
             }
         })
     }
+
+    fn caught_up(position: &EventsPosition, given: u64) -> Option<Vec<u8>> {
+        Some(caught_up(&position.to_string(), given))
+    }
 }
 
 fn block(event: FollowedEvent) -> Block {
@@ -99,7 +103,8 @@ struct Wanted {
 ///
 /// Each event is a block `run_event`, whose data is the event as the list of events has it. Its `id` names the place behind
 /// it: sent back as `Last-Event-ID`, the stream goes on there, without a loss and without a repetition. With `follow=false`
-/// and without such a place, each `id` is the event's time. A block `reset` says that the file is another one and everything
+/// and without such a place, each `id` is the event's time. While it follows, a block `caught_up` says once that every event that
+/// was there has come, and how many that were. A block `reset` says that the file is another one and everything
 /// begins anew; a block `end`, which is the last, why the stream ends and whether it is worth opening again.
 #[utoipa::path(
     get,
@@ -132,10 +137,10 @@ pub(crate) fn stream(call: Call) -> Answer {
             return Ok(whole(written(&stands, first, shown)));
         }
         let mut opening = opening();
-        let position = first.end;
+        let (position, given) = (first.end, first.events.len() as u64);
         opening.extend(written_to_be_followed(&stands, first, shown));
         let source = RunEvents { reader: reader.clone(), run, since };
-        follow(&call, &call.state.live.runs, source, position, opening).await
+        follow(&call, &call.state.live.runs, source, position, given, opening).await
     })
 }
 

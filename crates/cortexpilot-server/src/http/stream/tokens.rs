@@ -71,7 +71,13 @@ async fn keep_looking(auth: Auth, known: Known, key: Sha256Digest, sent: HeaderM
             Ok(Err(Unidentified::Unread(_))) | Err(_) => EndReason::Unavailable,
             Ok(
                 Ok(_)
-                | Err(Unidentified::Missing | Unidentified::Unknown | Unidentified::Expired | Unidentified::Revoked),
+                | Err(
+                    Unidentified::Missing
+                    | Unidentified::Unknown
+                    | Unidentified::Expired
+                    | Unidentified::Revoked
+                    | Unidentified::SessionOver,
+                ),
             ) => EndReason::Token,
         };
         let sender = lock(&known).remove(&key);

@@ -3,7 +3,7 @@
 use cortexpilot_core::app::{Failure, Reader};
 use cortexpilot_core::domain::gate::Denial;
 use cortexpilot_core::domain::id::RunId;
-use cortexpilot_core::domain::listing::QueueFilter;
+use cortexpilot_core::domain::listing::{QueueFilter, QueueOrder};
 use cortexpilot_core::error::ErrorCode;
 use cortexpilot_core::port::BoxFuture;
 use cortexpilot_core::port::runs::{
@@ -316,6 +316,7 @@ async fn queue(reader: &Reader, args: QueueArgs) -> Result<Body, Refused> {
             state: None,
             after_seq,
             limit: Some(limit),
+            order: QueueOrder::Oldest,
         };
         let listing = reader.queue().items(&filter).await.map_err(Failure::from)?;
         looked_at += listing.items.len();

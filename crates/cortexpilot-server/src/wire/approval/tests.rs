@@ -20,6 +20,7 @@ fn request(text: &str) -> ApprovalRequest {
         parameters: Parameters::default(),
         preview_digest: Sha256Digest::of(b"preview"),
         contract_sha256: Sha256Digest::of(b"contract"),
+        task_id: Some("task_a".into()),
         requester: Requester { principal: "agent:bot".into(), kind: PrincipalKind::Agent, sponsor: None, token: None },
         surface: Surface::Mcp,
         actor_role: Role::parse("OPS").unwrap(),

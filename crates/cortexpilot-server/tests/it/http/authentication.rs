@@ -61,7 +61,7 @@ async fn what_is_open_needs_no_token_and_everything_else_does() {
         assert_eq!(world.send(Ask::get(path).nobody()).await.verdict(), "401 AUTH_MISSING_BEARER", "{path}");
     }
     // A path outside the API is public knowledge, so its absence is as well.
-    assert_eq!(world.send(Ask::get("/nothing").nobody()).await.json(), json!({"detail": "Not Found"}));
+    assert_eq!(world.send(Ask::get("/nothing.txt").nobody()).await.json(), json!({"detail": "Not Found"}));
 }
 
 #[tokio::test]

@@ -31,7 +31,6 @@ async fn the_page_is_open_and_its_policy_allows_its_style_alone() {
     let tag = told.header("etag").to_owned();
     let again = world.send(Ask::get("/api/docs").nobody().header("if-none-match", &tag)).await;
     assert_eq!((again.status.as_u16(), again.header("content-security-policy")), (304, policy));
-    assert!(world.send(Ask::get("/").nobody()).await.text().contains("href=\"/api/docs\""));
 }
 
 #[tokio::test]

@@ -11,9 +11,10 @@ use cortexpilot_core::domain::gate::{EnqueueFacts, EnqueueQuery};
 use cortexpilot_core::domain::governance::{ApprovalFilter, GovernanceFacts, GovernanceQuery};
 use cortexpilot_core::domain::id::{QueueItemId, RunId, Sha256Digest};
 use cortexpilot_core::domain::lease::{Beat, ClaimQuery, ClaimStanding, HeartbeatAnswer, WorkerPresence};
-use cortexpilot_core::domain::listing::{FileProblem as StoreProblem, QueueFilter, QueueListing};
+use cortexpilot_core::domain::listing::{FileProblem as StoreProblem, QueueCounts, QueueFilter, QueueListing, Slice};
 use cortexpilot_core::domain::queue::QueueItem;
 use cortexpilot_core::domain::run::{RunFacts, RunProblem};
+use cortexpilot_core::domain::session::{EndSessions, SessionKey, SessionRecord};
 use cortexpilot_core::domain::token::TokenRecord;
 use cortexpilot_core::port::fake::{FakeRuns, MemStore};
 use cortexpilot_core::port::lines::{LedgerFile, LedgerLine, LinesPage, LinesQuery};
@@ -180,6 +181,20 @@ impl StoreRead for Ledger {
         })
     }
 
+    fn counts(&self, now: Timestamp) -> BoxFuture<'_, Result<QueueCounts, StoreError>> {
+        Box::pin(async move {
+            self.readable()?;
+            self.memory.counts(now).await
+        })
+    }
+
+    fn done_since(&self, since: Timestamp) -> BoxFuture<'_, Result<Vec<Slice>, StoreError>> {
+        Box::pin(async move {
+            self.readable()?;
+            self.memory.done_since(since).await
+        })
+    }
+
     fn governance<'a>(&'a self, query: &'a GovernanceQuery) -> BoxFuture<'a, Result<GovernanceFacts, StoreError>> {
         Box::pin(async move {
             self.readable()?;
@@ -271,6 +286,13 @@ impl StoreRead for Ledger {
             self.memory.workers().await
         })
     }
+
+    fn session<'a>(&'a self, key: &'a SessionKey) -> BoxFuture<'a, Result<Option<SessionRecord>, StoreError>> {
+        Box::pin(async move {
+            self.readable()?;
+            self.memory.session(key).await
+        })
+    }
 }
 
 impl Store for Ledger {
@@ -292,6 +314,27 @@ impl Store for Ledger {
         Box::pin(async move {
             self.sound()?;
             self.memory.remove_presence(worker).await
+        })
+    }
+
+    fn write_session(&self, key: SessionKey, record: SessionRecord) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            self.readable()?;
+            self.memory.write_session(key, record).await
+        })
+    }
+
+    fn take_login<'a>(&'a self, key: &'a SessionKey) -> BoxFuture<'a, Result<Option<SessionRecord>, StoreError>> {
+        Box::pin(async move {
+            self.readable()?;
+            self.memory.take_login(key).await
+        })
+    }
+
+    fn end_sessions(&self, which: EndSessions) -> BoxFuture<'_, Result<u64, StoreError>> {
+        Box::pin(async move {
+            self.readable()?;
+            self.memory.end_sessions(which).await
         })
     }
 

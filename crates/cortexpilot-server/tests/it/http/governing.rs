@@ -4,6 +4,7 @@ use cortexpilot_core::domain::command::{ApprovalPolicy, MutationGate};
 use cortexpilot_core::domain::principal::PrincipalKind;
 use cortexpilot_core::domain::token::TokenText;
 use cortexpilot_server::auth::Auth;
+use cortexpilot_server::wire::config::SettingView;
 use serde_json::{Value, json};
 
 use super::harness::{
@@ -57,6 +58,66 @@ async fn a_freeze_stops_applies_approvals_and_claims_and_lets_the_rollback_throu
     assert_eq!((&told["frozen"], &told["agents_may_queue"]), (&Value::Null, &json!("after a person agrees")));
     let claim = Ask::post("/api/queue/claim", json!({})).token(WORKER).no_role();
     assert_eq!(world.send(claim).await.json()["ok"], false);
+}
+
+#[tokio::test]
+async fn the_gate_says_since_when_and_by_whom_it_stands_as_it_does() {
+    let mut options = options();
+    let setting = |variable, origin: &str| SettingView {
+        variable,
+        key: None,
+        value: "x".into(),
+        secret: false,
+        origin: origin.into(),
+    };
+    options.configuration.settings = vec![
+        setting("CORTEXPILOT_MCP_QUEUE_PILOT_ENABLE_APPLY", "environment"),
+        setting("CORTEXPILOT_MCP_QUEUE_PILOT_APPROVAL", "/srv/p/cortexpilot.toml"),
+    ];
+    let world = World::with(MutationGate::Open, Auth::tokens(tokens()), options);
+    let start = "2026-11-22T08:30:52.000000+00:00";
+    let by = |by: &str, at: &str| json!({"by": by, "at": at});
+    let told = gate(&world).await;
+    assert_eq!(told["since"], by("environment", start), "the process was started so");
+    assert_eq!((&told["gate_set"], &told["policy_set"]), (&told["since"], &by("cortexpilot.toml", start)));
+    assert_eq!((&told["unfrozen"], &told["resumed"]), (&Value::Null, &Value::Null));
+    world.clock.advance(jiff::SignedDuration::from_secs(60));
+    let frozen = world.send(freeze("freeze", json!({}))).await.json();
+    let at = "2026-11-22T08:31:52.000000+00:00";
+    assert_eq!((&frozen["since"], &frozen["gate_set"]), (&by("token:api (OPS)", at), &told["gate_set"]));
+    world.clock.advance(jiff::SignedDuration::from_secs(60));
+    let thawed = world.send(freeze("unfreeze", json!({"reason": "looked into it"}))).await.json();
+    let at = "2026-11-22T08:32:52.000000+00:00";
+    assert_eq!((&thawed["since"], &thawed["unfrozen"]), (&by("token:api (OPS)", at), &thawed["since"]));
+    assert_eq!(gate(&world).await, thawed);
+    world.send(freeze("pause", json!({}))).await;
+    let resumed = world.send(freeze("resume", json!({}))).await.json();
+    assert_eq!(resumed["resumed"], by("token:api (OPS)", at));
+    assert_eq!(resumed["since"], thawed["since"], "a pause changes nothing of what agents may queue");
+}
+
+#[tokio::test]
+async fn the_configuration_is_for_operators() {
+    let mut options = options();
+    options.configuration.settings = vec![SettingView {
+        variable: "CORTEXPILOT_API_TOKEN",
+        key: Some("api_token"),
+        value: "(set)".into(),
+        secret: true,
+        origin: "environment".into(),
+    }];
+    let world = World::with(MutationGate::Shut, Auth::tokens(tokens()), options);
+    let told = world.send(Ask::get("/api/config")).await.json();
+    let setting = json!({
+        "variable": "CORTEXPILOT_API_TOKEN", "key": "api_token", "value": "(set)", "secret": true, "origin": "environment"
+    });
+    assert_eq!(told, json!([setting]));
+    assert_eq!(world.send(Ask::get("/api/config/clients")).await.json(), json!([]));
+    for path in ["/api/config", "/api/config/clients"] {
+        for token in [AGENT, WORKER] {
+            assert_eq!(world.send(Ask::get(path).token(token).no_role()).await.verdict(), "403 SCOPE_FORBIDDEN");
+        }
+    }
 }
 
 #[tokio::test]

@@ -457,9 +457,19 @@ impl Live {
         there
     }
 
-    /// The next block but comments and the hint when to come back; `None` at the end. Waits for it: time that stands still
-    /// goes on meanwhile.
+    /// The next block but comments, the hint when to come back and the word that all has come; `None` at the end. Waits for it:
+    /// time that stands still goes on meanwhile.
     pub(crate) async fn next(&mut self) -> Option<Block> {
+        loop {
+            match self.next_of_all().await {
+                Some(block) if block.event == "caught_up" => {}
+                block => return block,
+            }
+        }
+    }
+
+    /// The next block but comments and the hint when to come back.
+    pub(crate) async fn next_of_all(&mut self) -> Option<Block> {
         loop {
             while let Some((block, rest)) = self.held.split_once("\n\n") {
                 let (block, rest) = (block.to_owned(), rest.to_owned());

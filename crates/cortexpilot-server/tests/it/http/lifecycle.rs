@@ -85,14 +85,16 @@ async fn an_item_is_previewed_applied_listed_and_cancelled() {
     assert_eq!(world.lines(), (1, 0), "a retry appends nothing");
 
     let listed = world.send(Ask::get("/api/queue")).await.json();
-    assert_eq!(members(&listed[0]), KEPT_MEMBERS);
+    assert_eq!(members(&listed[0])[..19], KEPT_MEMBERS);
+    assert_eq!(members(&listed[0])[19..], ["asked_by"]);
+    assert_eq!(listed[0]["asked_by"], "token:api");
     assert_eq!(world.send(Ask::get(&format!("/api/queue/{id}"))).await.json(), listed[0]);
 
     let cancel = |reason: &str| Ask::post(&format!("/api/queue/{id}/cancel"), json!({"reason": reason}));
     let told = world.send(cancel("  changed my mind ")).await;
     assert_eq!(told.status, 200);
     let item = told.json();
-    assert_eq!(members(&item)[19..], ["reason", "cancelled_by"]);
+    assert_eq!(members(&item)[19..], ["reason", "cancelled_by", "asked_by"]);
     assert_eq!((&item["status"], &item["sla_state"]), (&json!("CANCELLED"), &json!("ended")));
     assert_eq!((&item["reason"], &item["cancelled_by"]), (&json!("changed my mind"), &json!("token:api (OPS)")));
 

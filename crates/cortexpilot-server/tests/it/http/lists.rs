@@ -4,7 +4,7 @@ use cortexpilot_core::domain::listing::FileProblem;
 use cortexpilot_core::port::runs::RootState;
 use serde_json::{Value, json};
 
-use super::harness::{Ask, World};
+use super::harness::{AGENT, Ask, OPERATOR, WORKER, World};
 
 fn ids(list: &Value) -> Vec<&str> {
     list.as_array().expect("an array").iter().map(|item| item["queue_id"].as_str().expect("an id")).collect()
@@ -49,6 +49,55 @@ async fn pages_of_the_queue_hold_every_item_once() {
     assert_eq!((seen, pages), (all, 2));
     let all_in_one = world.send(Ask::get("/api/queue?limit=500")).await.json();
     assert_eq!((all_in_one["items"].as_array().unwrap().len(), &all_in_one["next_cursor"]), (3, &Value::Null));
+}
+
+#[tokio::test]
+async fn the_newest_items_come_first_where_that_is_asked_for_and_a_cursor_leads_both_ways() {
+    let world = World::new();
+    let mut all = Vec::new();
+    for run in ["run_ok", "run_two", "run_three"] {
+        all.push(world.enqueue(run).await);
+    }
+    let page = async |query: &str| world.send(Ask::get(&format!("/api/queue?limit=1&{query}"))).await.json();
+    let newest = page("order=newest").await;
+    assert_eq!(ids(&newest["items"]), [&all[2]]);
+    let cursor = newest["next_cursor"].as_str().unwrap().to_owned();
+    let second = page(&format!("order=newest&cursor={cursor}")).await;
+    assert_eq!(ids(&second["items"]), [&all[1]]);
+    let place = second["next_cursor"].as_str().unwrap();
+    assert_eq!(ids(&page(&format!("order=newest&cursor={place}")).await["items"]), [&all[0]]);
+    assert_eq!(ids(&page(&format!("order=oldest&cursor={place}")).await["items"]), [&all[2]]);
+    let plain = world.send(Ask::get("/api/queue?order=newest")).await.json();
+    assert_eq!(ids(&plain), [&all[2], &all[1], &all[0]]);
+    let told = world.send(Ask::get("/api/queue?order=random")).await;
+    assert_eq!(told.verdict(), "422 REQUEST_VALIDATION_ERROR");
+}
+
+#[tokio::test]
+async fn items_are_counted_by_where_they_stand_and_by_what_was_done_lately() {
+    let world = World::new();
+    let gone = world.enqueue("run_ok").await;
+    assert_eq!(world.send(Ask::post(&format!("/api/queue/{gone}/cancel"), json!({}))).await.status, 200);
+    world.held("run_two").await;
+    world.enqueue("run_three").await;
+    for token in [OPERATOR, AGENT, WORKER] {
+        let counts = world.send(Ask::get("/api/queue/counts").token(token).no_role()).await.json();
+        assert_eq!(counts["total"], 3);
+        assert_eq!(counts["by_state"], json!({"eligible": 1, "waiting": 0, "claimed": 0, "held": 1, "closed": 1}));
+        let by_status = json!({"PENDING": 1, "CLAIMED": 0, "LOST": 1, "DEAD_LETTER": 0, "CANCELLED": 1});
+        assert_eq!(counts["by_status"], by_status);
+    }
+    for (span, steps, long) in [("hour", 12, 300), ("day", 24, 3600), ("", 24, 3600)] {
+        let done = world.send(Ask::get(&format!("/api/queue/throughput?span={span}"))).await.json();
+        let buckets = done["buckets"].as_array().unwrap();
+        assert_eq!((buckets.len(), &done["bucket_seconds"]), (steps, &json!(long)));
+        let mut last = buckets.last().unwrap().clone();
+        last.as_object_mut().unwrap().remove("from");
+        assert_eq!(last, json!({"queued": 3, "succeeded": 0, "failed": 0, "cancelled": 1, "lost": 1}));
+        assert!(buckets[..steps - 1].iter().all(|bucket| bucket["queued"] == 0));
+    }
+    let told = world.send(Ask::get("/api/queue/throughput?span=week")).await;
+    assert_eq!(told.verdict(), "422 REQUEST_VALIDATION_ERROR");
 }
 
 #[tokio::test]

@@ -74,7 +74,7 @@ async fn a_listed_page_is_told_what_it_may_send_and_may_then_send_it() {
         assert_eq!((told.status.as_u16(), told.body.len()), (204, 0), "{path}");
         assert_eq!(told.header("access-control-allow-origin"), PAGE);
         assert_eq!(told.header("access-control-allow-credentials"), "true");
-        assert_eq!(told.header("access-control-allow-methods"), "GET, HEAD, POST");
+        assert_eq!(told.header("access-control-allow-methods"), "GET, HEAD, POST, DELETE");
         let headers = told.header("access-control-allow-headers");
         for name in ["authorization", "content-type", "x-cortexpilot-role", "x-cortexpilot-csrf", "last-event-id"] {
             assert!(headers.split(", ").any(|known| known == name), "{name}: {headers}");
@@ -231,7 +231,7 @@ async fn every_answer_forbids_a_browser_what_it_need_not_do() {
             Ask::get("/api/queue").nobody(),
             Ask::get("/api/queue").header("host", "evil.example"),
             Ask::new("DELETE", "/api/queue"),
-            Ask::get("/"),
+            Ask::get("/nothing.txt"),
             Ask::post("/api/queue/claim", json!({"unknown": 1})),
             preflight("/api/queue", PAGE),
         ] {

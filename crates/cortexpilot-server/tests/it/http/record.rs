@@ -166,6 +166,31 @@ async fn the_ledgers_lines_verify_in_either_direction() {
 }
 
 #[tokio::test]
+async fn the_lines_of_refusals_and_decisions_verify_as_they_stand() {
+    let world = World::new();
+    assert_eq!(world.send(Ask::post("/api/queue/from-run/run_ok", json!({}))).await.status, 403);
+    assert_eq!(world.send(Ask::post("/api/gate/freeze", json!({}))).await.status, 200);
+    let (oldest, _) = page(&world, "/api/ledger/entries?file=decisions&order=oldest").await;
+    assert_eq!(seqs(&oldest), [1, 2]);
+    let mut prev = Sha256Digest::ZERO;
+    for (entry, stored) in oldest.iter().zip(world.ledger.memory.decisions()) {
+        assert_eq!(entry["line"], stored);
+        prev = ledger::verify(&prev, stored.as_bytes()).expect("it continues the line before");
+        assert_eq!(entry["h"], prev.to_string());
+    }
+    let (frozen, _) = page(&world, "/api/ledger/entries?file=decisions&event=frozen").await;
+    assert_eq!(seqs(&frozen), [2]);
+    assert_eq!(page(&world, "/api/ledger/entries?file=queue").await.0, [] as [Value; 0]);
+    for (query, verdict) in
+        [("file=other", "422 REQUEST_VALIDATION_ERROR"), ("file=decisions&queue_id=x", "422 REQUEST_VALIDATION_ERROR")]
+    {
+        assert_eq!(world.send(Ask::get(&format!("/api/ledger/entries?{query}"))).await.verdict(), verdict);
+    }
+    let told = world.send(Ask::get("/api/ledger/entries?file=decisions").token(AGENT)).await;
+    assert_eq!(told.verdict(), "403 SCOPE_FORBIDDEN");
+}
+
+#[tokio::test]
 async fn the_ledgers_head_says_how_it_stands() {
     let world = World::new();
     let empty = world.send(Ask::get("/api/ledger")).await.json();

@@ -65,7 +65,7 @@ async fn from_every_position_the_rest_follows_once() {
             let rest = all.len() - at - 1;
             let seen: Vec<Block> = if rest == 0 { Vec::new() } else { stream.take(rest).await };
             assert_eq!(seen, all[at + 1..], "behind {at}");
-            assert!(!stream.there().await.contains("data:"));
+            assert_eq!(stream.there().await.matches("data:").count(), 1, "the word that this is all");
         }
     }
 }
@@ -94,10 +94,78 @@ async fn a_stream_cut_between_any_two_blocks_goes_on_without_loss_or_repetition(
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_word_says_that_all_that_was_there_has_come_once_for_each_file() {
+    // More than are read at once.
+    let world = world_with(700);
+    let mut stream = world.open(Ask::get(&format!("{RUN}?tail=false&limit=1"))).await;
+    for n in 0..700 {
+        assert_eq!(stream.next_of_all().await.unwrap().data["event"], format!("E{n}"));
+    }
+    let word = stream.next_of_all().await.unwrap();
+    assert_eq!((word.event.as_str(), &word.data), ("caught_up", &json!({"events": 700})));
+    world.runs.append("run_live", &event(700));
+    let new = stream.next_of_all().await.unwrap();
+    assert_eq!(new.data["event"], "E700", "what follows is new");
+    world.runs.take_away("run_live");
+    world.runs.append("run_live", &event(1));
+    let events: Vec<String> = [stream.next_of_all().await, stream.next_of_all().await, stream.next_of_all().await]
+        .map(|block| block.unwrap().event)
+        .into();
+    assert_eq!(events, ["reset", "run_event", "caught_up"]);
+    // Whoever comes back is told where it stands, with an id that it can come back with again.
+    let mut stream = world.open(Ask::get(RUN).header("last-event-id", &word.id)).await;
+    assert_eq!(stream.next_of_all().await.unwrap().event, "reset", "that was another file");
+    let mut stream = world.open(Ask::get("/api/runs/run_ok/events/stream")).await;
+    let mut last = stream.next_of_all().await.unwrap();
+    while last.event != "caught_up" {
+        last = stream.next_of_all().await.unwrap();
+    }
+    let mut again = world.open(Ask::get("/api/runs/run_ok/events/stream").header("last-event-id", &last.id)).await;
+    assert_eq!(again.next_of_all().await.unwrap().data, json!({"events": 0}));
+}
+
+#[tokio::test(start_paused = true)]
+async fn decisions_are_followed_line_by_line_by_operators_alone() {
+    const DECISIONS: &str = "/api/decisions/stream";
+    let world = World::new();
+    let refused = Ask::post("/api/queue/from-run/run_ok", json!({}));
+    assert_eq!(world.send(refused).await.status, 403);
+    let mut stream = world.open(Ask::get(DECISIONS)).await;
+    let head = stream.next_of_all().await.unwrap();
+    assert_eq!((head.event.as_str(), &head.data["seq"]), ("decisions_head", &json!(1)));
+    assert_eq!(stream.next_of_all().await.unwrap().event, "caught_up");
+    let freeze = |verb: &str| Ask::post(&format!("/api/gate/{verb}"), json!({"reason": "Look at this first."}));
+    assert_eq!(world.send(freeze("freeze")).await.status, 200);
+    assert_eq!(world.send(freeze("unfreeze")).await.status, 200);
+    let seen = stream.take(2).await;
+    assert!(seen.iter().all(|block| block.event == "decision"));
+    assert_eq!((&seen[0].data["event"], &seen[0].data["seq"]), (&json!("FROZEN"), &json!(2)));
+    assert_eq!((&seen[1].data["event"], &seen[1].data["reason"]), (&json!("UNFROZEN"), &json!("Look at this first.")));
+    // As the list has them, and from every line the rest follows once.
+    let listed = world.send(Ask::get("/api/decisions")).await.json();
+    assert_eq!((&listed["items"][1], &listed["items"][0]), (&seen[0].data, &seen[1].data));
+    for (id, rest) in [("0", 3), ("1", 2), (seen[0].id.as_str(), 1), (seen[1].id.as_str(), 0)] {
+        let told = world.send(Ask::get(&format!("{DECISIONS}?follow=false&last_event_id={id}"))).await;
+        assert_eq!(told.text().matches("event: decision\n").count(), rest, "{id}");
+        let mut stream = world.open(Ask::get(DECISIONS).header("last-event-id", id)).await;
+        assert_eq!(stream.next_of_all().await.unwrap().event, "decisions_head");
+        assert_eq!(stream.take(rest).await.len(), rest);
+        assert_eq!(stream.next_of_all().await.unwrap().data, json!({"events": rest}));
+    }
+    let mut stream = world.open(Ask::get(DECISIONS).header("last-event-id", "3-000000000000")).await;
+    assert_eq!(stream.next_of_all().await.unwrap().event, "reset");
+    for token in [AGENT, WORKER] {
+        let told = world.send(Ask::get(DECISIONS).token(token).no_role()).await;
+        assert_eq!(told.verdict(), "403 SCOPE_FORBIDDEN");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_line_is_not_sent_before_its_newline_is_there() {
     let world = world_with(1);
     let mut stream = world.open(Ask::get(RUN)).await;
     assert_eq!(names(&stream.take(1).await), ["E0"]);
+    assert!(stream.there().await.contains("event: caught_up"));
     let line = event(1);
     let (begin, end) = line.split_at(line.len() - 1);
     world.runs.append("run_live", begin);
@@ -176,6 +244,7 @@ async fn a_quiet_stream_shows_that_it_lives_and_a_first_answer_says_when_to_come
     let mut stream = world.open(Ask::get(RUN)).await;
     let begin = stream.there().await;
     assert!(begin.starts_with("retry: 2000\n\nid: "), "{begin}");
+    assert!(begin.ends_with("event: caught_up\ndata: {\"events\": 1}\n\n"), "{begin}");
     tokio::time::sleep(Duration::from_millis(15_001)).await;
     assert_eq!(stream.there().await, ": keep-alive\n\n");
     tokio::time::sleep(Duration::from_millis(15_001)).await;

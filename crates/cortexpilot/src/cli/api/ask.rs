@@ -37,11 +37,11 @@ impl Asked {
     /// When it does not make a request.
     pub(super) fn of(api: &Api, cwd: &Path) -> Result<Self, Stopped> {
         let method = Method::from_bytes(api.method.trim().to_ascii_uppercase().as_bytes())
-            .map_err(|_| usage(format!("METHOD {} is no method: GET, HEAD or POST", quoted(&api.method))))?;
+            .map_err(|_| usage(format!("METHOD {} is no method: GET, HEAD, POST or DELETE", quoted(&api.method))))?;
         let (path, mut query) = target(api)?;
         let fields = fields(api)?;
         let input = api.input.as_deref().map(|from| read(from, cwd)).transpose()?;
-        let takes_body = !matches!(method, Method::GET | Method::HEAD | Method::OPTIONS);
+        let takes_body = !matches!(method, Method::GET | Method::HEAD | Method::OPTIONS | Method::DELETE);
         let body = match (input, takes_body) {
             (Some(_), false) => return Err(usage(format!("--input: a {method} has no body"))),
             (None, true) => {

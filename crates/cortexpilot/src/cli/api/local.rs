@@ -21,6 +21,7 @@ use tower::ServiceExt as _;
 use super::Reply;
 use super::ask::Asked;
 use crate::cli::Context;
+use crate::cli::config;
 use crate::cli::failure::Stopped;
 use crate::cli::session;
 use crate::os::OsIds;
@@ -60,7 +61,8 @@ impl Local {
         let token = hex(&(&OsIds as &dyn Ids).bytes::<32>());
         let bearer = format!("Bearer {token}");
         let known = caller.principal.into_iter().map(|principal| StaticToken { token: token.clone(), principal });
-        let options = HttpOptions::new(NOWHERE, env!("CARGO_PKG_VERSION"));
+        let mut options = HttpOptions::new(NOWHERE, env!("CARGO_PKG_VERSION"));
+        options.configuration = config::configuration(context);
         Ok(Self { router: router(Arc::new(app), Auth::tokens(known.collect()), options), bearer })
     }
 

@@ -232,6 +232,7 @@ mod tests {
             principal: "local:alice".into(),
             since: Timestamp::UNIX_EPOCH,
             version: "0".into(),
+            url: None,
         }
     }
 

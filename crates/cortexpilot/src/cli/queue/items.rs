@@ -1,7 +1,7 @@
 //! `queue list`, `queue show` and `queue cancel`.
 
 use cortexpilot_core::domain::id::QueueItemId;
-use cortexpilot_core::domain::listing::QueueFilter;
+use cortexpilot_core::domain::listing::{QueueFilter, QueueOrder};
 use cortexpilot_core::domain::principal::StatedRole;
 use cortexpilot_core::domain::queue::{Provenance, QueueItem};
 use cortexpilot_core::domain::text::{Stated, escape};
@@ -38,6 +38,7 @@ impl List {
             after_seq: self.cursor.as_deref().map(cursor).transpose()?,
             limit: Some(self.limit.into()),
             state: None,
+            order: QueueOrder::Oldest,
         };
         let reader = session::reader(&context.settings)?;
         let listing = reader.queue().items(&filter).await.map_err(|error| Stopped::store(error, &OsIds))?;

@@ -19,7 +19,7 @@ const LENGTH_MIN: usize = 16;
 /// # Errors
 /// When the file cannot be read or made, or when others than its owner could have read or changed it.
 pub(super) fn load_or_make(runtime_root: &Path, ids: &dyn Ids) -> anyhow::Result<(Secret, PathBuf)> {
-    let path = runtime_root.join("keys").join("api.token");
+    let path = file(runtime_root);
     if let Some(token) = read(&path)? {
         return Ok((token, path));
     }
@@ -28,6 +28,18 @@ pub(super) fn load_or_make(runtime_root: &Path, ids: &dyn Ids) -> anyhow::Result
         Some(token) => Ok((token, path)),
         None => bail!("the token {} vanished as soon as it was made", path.display()),
     }
+}
+
+/// Reads the token, if there is one. Changes nothing.
+///
+/// # Errors
+/// When there is one that is not to be used.
+pub(in crate::cli) fn load(runtime_root: &Path) -> anyhow::Result<Option<Secret>> {
+    read(&file(runtime_root))
+}
+
+fn file(runtime_root: &Path) -> PathBuf {
+    runtime_root.join("keys").join("api.token")
 }
 
 fn read(path: &Path) -> anyhow::Result<Option<Secret>> {

@@ -126,7 +126,15 @@ impl Scene {
             "approval_receipt" => (format!("/api/approvals/{}/receipt", self.approval), empty),
             "approval_approve" => (format!("/api/approvals/{}/approve", self.approval), reason),
             "approval_reject" => (format!("/api/approvals/{}/reject", self.approval), reason),
+            "session_get" => ("/api/session".to_owned(), empty),
+            "session_create" => ("/api/session".to_owned(), json!({"token": "a-token-that-nobody-was-given"})),
+            "session_end" => ("/api/session?everywhere=true".to_owned(), empty),
             "gate_get" => ("/api/gate".to_owned(), empty),
+            "config_get" => ("/api/config".to_owned(), empty),
+            "config_clients" => ("/api/config/clients".to_owned(), empty),
+            "queue_counts" => ("/api/queue/counts".to_owned(), empty),
+            "queue_throughput" => ("/api/queue/throughput".to_owned(), empty),
+            "decisions_stream" => ("/api/decisions/stream?follow=false".to_owned(), empty),
             "gate_freeze" => ("/api/gate/freeze".to_owned(), reason),
             "gate_unfreeze" => ("/api/gate/unfreeze".to_owned(), reason),
             "tokens_list" => ("/api/tokens".to_owned(), empty),
@@ -157,7 +165,6 @@ impl Scene {
             "api_health" => ("/api/health".to_owned(), empty),
             "readyz" => ("/readyz".to_owned(), empty),
             "metrics" => ("/metrics".to_owned(), empty),
-            "page" => ("/".to_owned(), empty),
             other => panic!("the route {other} has no row here: say how it is called, and by whom it may be"),
         }
     }
@@ -168,7 +175,7 @@ impl Scene {
         let query = if path.contains('?') { query.replacen('?', "&", 1) } else { query.to_owned() };
         let request = Request::new(operation.verb.as_str(), &format!("{path}{query}"));
         match operation.verb {
-            Verb::Get => request,
+            Verb::Get | Verb::Delete => request,
             Verb::Post => request.json(&body.to_string()),
         }
     }
@@ -236,6 +243,14 @@ fn credentials(scene: &Scene) -> (Server, Vec<Credential>) {
         plain("a good token with a letter that is not ASCII", &format!("{good}é"), INVALID),
         ("two tokens", String::new(), [bearer(good), bearer(&scene.cleo.text)].concat(), INVALID),
         ("a cookie that is no token", String::new(), of_this_site("api_token=x"), INVALID),
+        ("a session that is none", String::new(), of_this_site("cortexpilot_session=x"), INVALID),
+        (
+            "a session that nobody has",
+            String::new(),
+            of_this_site(&format!("cortexpilot_session=cps_{}", "7".repeat(64))),
+            INVALID,
+        ),
+        ("another's name for one", String::new(), of_this_site(&format!("__Host-cortexpilot_session={good}")), INVALID),
     ];
     for name in ["token", "access_token", "api_token", "authorization"] {
         for secret in [good.as_str(), TOKEN] {
@@ -262,6 +277,10 @@ fn no_route_lets_anybody_in_without_a_token_that_lives() {
             match operation.access {
                 Access::Token => {
                     assert_eq!((response.status, response.code().as_str()), (401, *code), "{what}");
+                }
+                // It is how one comes to be let in; with none of these, and without showing whose page asks, nobody is.
+                Access::Open if operation.id == "session_create" => {
+                    assert!(matches!(response.status, 401 | 403 | 422), "{what}");
                 }
                 // Open to anybody; a query is nothing that they take.
                 Access::Open => assert!(matches!(response.status, 200 | 422), "{what}"),
@@ -307,16 +326,18 @@ fn refused_with(operation: &Operation, who: Who) -> Option<&'static str> {
         || operation.path.starts_with("/api/gate")
         || operation.path.starts_with("/api/tokens");
     // The record names people: an agent sees what it did itself, a worker nothing.
-    let of_others = ["queue_history", "ledger_entries"].contains(&operation.id);
+    let of_others = ["queue_history", "ledger_entries", "decisions_stream"].contains(&operation.id);
     let of_anybody = of_others || operation.id == "decisions_list";
     // What a worker looks at is for workers, and for operators.
     let of_workers = ["queue_next", "queue_contract"].contains(&operation.id);
-    let of_operators = of_others || ["gate_get", "tokens_list", "workers_list"].contains(&operation.id);
+    let of_operator_alone = ["workers_list", "config_get", "config_clients"].contains(&operation.id);
+    let of_operators = of_others || of_operator_alone || ["gate_get", "tokens_list"].contains(&operation.id);
     match (operation.verb, who) {
+        // Signing in is for whoever has a token, and must show whose page asks; signing out is for whoever is signed in.
+        (Verb::Post, _) if operation.id == "session_create" => Some("ORIGIN_NOT_ALLOWED"),
+        (Verb::Delete, _) => None,
         (Verb::Get, Who::Agent) => (of_operators || of_workers).then_some("SCOPE_FORBIDDEN"),
-        (Verb::Get, Who::Worker) => {
-            (people_decide || of_anybody || operation.id == "workers_list").then_some("SCOPE_FORBIDDEN")
-        }
+        (Verb::Get, Who::Worker) => (people_decide || of_anybody || of_operator_alone).then_some("SCOPE_FORBIDDEN"),
         (Verb::Get, Who::Anonymous) => {
             (of_workers || people_decide && operation.id != "gate_get").then_some("SCOPE_FORBIDDEN")
         }
@@ -358,7 +379,7 @@ fn call_by(scene: &Scene, operation: &Operation, who: Who) -> Request {
 }
 
 /// What reads, and notes for people that are no lines where they are taken: refused, they leave no record either.
-const UNRECORDED: [&str; 3] = ["queue_preview", "queue_heartbeat", "worker_presence"];
+const UNRECORDED: [&str; 4] = ["queue_preview", "queue_heartbeat", "worker_presence", "session_create"];
 
 /// A refusal leaves one record, and nothing else below the root.
 fn assert_only_recorded(before: &Snapshot, home: &Home, what: &str) {
@@ -374,7 +395,7 @@ fn assert_only_recorded(before: &Snapshot, home: &Home, what: &str) {
 fn check(scene: &Scene, operation: &Operation, who: Who, send: impl FnOnce(&Request) -> Response) -> bool {
     let refusal = refused_with(operation, who);
     // What may be done changes things: that it can be done is other tests' business.
-    if refusal.is_none() && operation.verb == Verb::Post && operation.id != "queue_preview" {
+    if refusal.is_none() && operation.verb != Verb::Get && operation.id != "queue_preview" {
         return false;
     }
     let (before, decisions) = (scene.home.snapshot(), scene.home.decisions());

@@ -84,8 +84,21 @@ fn no_token_stands_in_any_log_ledger_entry_or_notice() {
     let id = request(&server, &robot, "run_a");
     assert_eq!(connection.send(&yes(&ann, &id)).status, 200);
 
+    // Or they are exchanged for a session; and its secret, too, belongs into its cookie alone.
+    let login = home.cli(&["console", "login", "--url", "http://127.0.0.1:1"], &[LOG, ann.environment()]).answer();
+    let login = login["url"].as_str().unwrap().split_once("#login=").unwrap().1.to_owned();
+    let by_login =
+        Request::post("/api/session", &json!({"login": login}).to_string()).header("x-cortexpilot-csrf", "1");
+    let signed_in = connection.send(&by_login);
+    assert_eq!(signed_in.status, 200, "{signed_in:?}");
+    let session = signed_in.header("set-cookie").unwrap().split([';', '=']).nth(1).unwrap().to_owned();
+    let cookie = Request::new("GET", "/api/session").header("cookie", &format!("cortexpilot_session={session}"));
+    assert_eq!(connection.send(&cookie).status, 200);
+    assert_none_in("who is signed in", &connection.send(&cookie).text());
+    assert_eq!(connection.send(&by_login).code(), "AUTH_INVALID_TOKEN");
+
     // Where they do not: queries, paths, role headers, bodies that are no JSON, ids, other headers.
-    for secret in [ann.text.as_str(), TOKEN, &robot.text[..robot.text.len() - 4]] {
+    for secret in [ann.text.as_str(), TOKEN, &robot.text[..robot.text.len() - 4], &session, &login] {
         for call in [
             Request::new("GET", &format!("/api/queue?token={secret}")),
             ann.get(&format!("/api/queue?status={secret}")),
@@ -200,6 +213,13 @@ fn what_a_server_prints_when_it_starts_holds_no_token() {
         let ended = process.terminate();
         said.push_str(&ended.lines.join("\n"));
         assert!(ended.status.success(), "{line:?}: {said}");
+        // Whoever starts `up` is shown one address that signs in once: on standard output, and nowhere else.
+        let login = said.split_once("/#login=").map(|(_, rest)| rest.split(['\n', '"']).next().unwrap().to_owned());
+        assert_eq!(login.is_some(), line[0] == "up", "{line:?}: {said}");
+        if let Some(login) = login {
+            keep(&login["cpl_".len()..]);
+            said = said.replacen(&login, "", 1);
+        }
         assert_none_in(&line.join(" "), &said);
     }
 }

@@ -1,6 +1,6 @@
 //! What an operator decides in a third process holds at once in two that were running: freeze, revocation, limits.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use cortexpilot_runs::fixture::RunFixture;
 use serde_json::{Value, json};
@@ -159,6 +159,29 @@ fn a_token_revoked_over_http_is_no_token_at_the_other_server() {
     assert_eq!(servers[1].send(&ben.get("/api/queue")).code(), "AUTH_INVALID_TOKEN");
     assert_at_once(since, "401");
     assert_eq!(servers[0].send(&ann.get("/api/queue")).status, 200);
+}
+
+#[test]
+fn an_item_is_read_as_the_other_server_left_it_a_moment_ago_and_by_nobody_whose_token_it_took_back() {
+    let home = home(&["run_a", "run_b", "run_c"]);
+    let (ann, ben) = (Token::operator(&home, "ann"), Token::operator(&home, "ben"));
+    let servers = [serve(&home, &[]), serve(&home, &[])];
+    let [mut writes, mut reads] = servers.each_ref().map(crate::support::Server::connect);
+    let mut read = String::new();
+    for run in ["run_a", "run_b", "run_c"] {
+        let queued = apply(&mut writes, &ann, run, &json!({})).answer();
+        read = format!("/api/queue/{}", queued["queue_id"].as_str().unwrap());
+        // For so long that reads do not look at the ledger's path any more, but at the file that is open.
+        let since = Instant::now();
+        while since.elapsed() < Duration::from_millis(150) {
+            assert_eq!(reads.send(&ben.get(&read)).answer()["status"], "PENDING");
+        }
+        assert_eq!(writes.send(&ann.post(&format!("{read}/cancel"), &json!({}))).status, 200);
+        assert_eq!(reads.send(&ben.get(&read)).answer()["status"], "CANCELLED", "{run}");
+    }
+    let revoke = format!("/api/tokens/{}/revoke", ben.id);
+    assert_eq!(writes.send(&ann.post(&revoke, &json!({"reason": "left us"}))).status, 200);
+    assert_eq!(reads.send(&ben.get(&read)).code(), "AUTH_INVALID_TOKEN");
 }
 
 #[test]

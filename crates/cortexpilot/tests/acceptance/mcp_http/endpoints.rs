@@ -31,7 +31,7 @@ fn without_its_flag_the_pilot_is_not_there_and_the_gate_does_not_bring_it() {
     };
     for environment in [&[LOG][..], &[LOG, GATE_OPEN]] {
         let server = home.serve(environment);
-        assert_eq!(unknown(PILOT, &server), unknown("/no/such/path", &server));
+        assert_eq!(unknown(PILOT, &server), unknown("/mcp/no-such-path", &server));
         assert_eq!(unknown(PILOT, &server).0, 404);
         let mut client = McpHttp::new(&server, READONLY, Some(&agent), STATELESS);
         assert_eq!(client.call("list_runs", "{}").answer()["runs"].as_array().map(Vec::len), Some(2));

@@ -1,4 +1,5 @@
-//! What no log and no ledger may hold: personal tokens, and every secret that a process was started with.
+//! What no log and no ledger may hold: personal tokens, secrets of sessions and one-time logins, and every secret that a
+//! process was started with.
 //!
 //! A personal token is known by its form, so one is found wherever it came from, also half of one, also one that a caller
 //! sent and nobody ever gave out. Other secrets are remembered when a process is started with them, and the secret half of
@@ -16,6 +17,9 @@ const SECRET_VARIABLES: [&str; 3] =
 
 /// What every personal token begins with.
 const PREFIX: &str = "cpt_";
+
+/// What the secrets of sessions and of one-time logins begin with.
+const SESSION_PREFIXES: [&str; 2] = ["cps_", "cpl_"];
 
 /// Hexadecimal digits of a token's id, of its secret with the checksum, and how many of these are taken for a leak.
 const ID_DIGITS: usize = 12;
@@ -63,6 +67,11 @@ pub(crate) fn leak_in(text: &str) -> Option<String> {
     if let Some((token, _)) = likenesses(text).find(|(_, digits)| *digits >= LEAK_DIGITS) {
         return Some(format!("a personal token: {}…", &token[..token.len().min(PREFIX.len() + 20)]));
     }
+    for prefix in SESSION_PREFIXES {
+        if text.match_indices(prefix).any(|(at, _)| hex_digits(&text[at + prefix.len()..]) >= LEAK_DIGITS) {
+            return Some(format!("the secret of a session or a login: {prefix}…"));
+        }
+    }
     let kept = kept();
     let leaked = kept.iter().find(|secret| text.contains(secret.as_str()))?;
     Some(format!("a secret of {} characters that begins with {:?}", leaked.len(), &leaked[..4]))
@@ -99,7 +108,12 @@ fn a_token_is_seen_whole_in_half_and_without_its_name() {
     for leak in [&token[..], &token[..40], &token[23..87]] {
         assert!(leak_in(&format!("level=debug said=\"{leak}\" end")).is_some(), "{leak}");
     }
-    for none in ["", "cpt_", "cpt_agent_abababababab", "cpt_agent_abababababab_…", "token_id=abababababab"] {
+    for leak in ["set-cookie: cortexpilot_session=cps_0123456789", "GET /#login=cpl_0123456789abcdef"] {
+        assert!(leak_in(leak).is_some(), "{leak}");
+    }
+    for none in
+        ["cps_", "a cpl_…", "", "cpt_", "cpt_agent_abababababab", "cpt_agent_abababababab_…", "token_id=abababababab"]
+    {
         assert_eq!(leak_in(none), None, "{none}");
     }
     keep("a secret of an environment");

@@ -111,6 +111,8 @@ const TOKENS: &[Token] = &[
     token("r8_", "replicate-token", letter, 30),
     token("AGE-SECRET-KEY-", "private-key", word, 20),
     token("cpt_", "cortexpilot-token", word, 40),
+    token("cps_", "cortexpilot-session", hex, 40),
+    token("cpl_", "cortexpilot-login", hex, 40),
     // What a private key begins with in base64: `openssh-key-v1`, `-----BEGIN`.
     token("b3BlbnNzaC1rZXktdjEA", "private-key", base64, 8),
     token("LS0tLS1CRUdJTi", "private-key", base64, 24),

@@ -1,1 +1,0 @@
-import{St as e,v as t}from"./index-BYWBJqHn.js";function n(e,n,r={},i){return t(e,`queue_preview`,{run_id:n},r,`read`,i)}function r(n,r,i,a){let o={...i,idempotency_key:i.idempotency_key??e()};return t(n,`queue_enqueue`,{run_id:r},o,`keyed`,a)}function i(e,n,r={},i){return t(e,`queue_cancel`,{queue_id:n},r,`once`,i)}export{r as n,n as r,i as t};
