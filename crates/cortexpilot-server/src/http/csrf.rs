@@ -1,6 +1,6 @@
-//! Whose doing a request with a session cookie is, or one that would set one. A browser sends the cookie by itself, also when a page of somebody else
-//! makes it send a request; so a change that is signed in by cookie must show that a page of ours, or a page that was
-//! allowed, or a program sent it. A bearer token shows that by itself: nobody sends one by accident.
+//! Whose doing a request with a session cookie is, or one that would set one. A browser sends the cookie by itself, also when
+//! a page of somebody else makes it send a request; so a change that is signed in by cookie must show that a page of ours, or
+//! a page that was allowed, or a program sent it. A bearer token shows that by itself: nobody sends one by accident.
 
 use axum::http::header::ORIGIN;
 use axum::http::{HeaderMap, HeaderName, Method};

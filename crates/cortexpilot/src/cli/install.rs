@@ -21,6 +21,7 @@ mod said;
 use super::Context;
 use super::failure::Stopped;
 use super::output::{Answer, json, pairs};
+use super::words::Commands;
 use crate::config::Settings;
 use crate::config::value::quoted;
 use crate::os::SystemClock;
@@ -154,6 +155,10 @@ struct Which {
 impl Which {
     /// This command again, for the same entry.
     fn command(&self, context: &Context, what: &str) -> String {
+        self.line(&context.commands, what)
+    }
+
+    fn line(&self, commands: &Commands, what: &str) -> String {
         let mut words = vec!["mcp", "install", self.client.word()];
         if self.scope == Scope::Project {
             words.extend(["--scope", "project"]);
@@ -168,7 +173,7 @@ impl Which {
             words.extend(["--name", &self.name]);
         }
         words.extend(what.split(' '));
-        context.commands.line(&words)
+        commands.line(&words)
     }
 }
 
@@ -252,6 +257,11 @@ fn offer(context: &Context, client: Client, scope: Scope) -> Option<InstallView>
     let target = stdio(client, Server::Readonly, &context.settings).ok()?;
     let text = client.shape().put("", name, &client.entry(&target)).ok()?;
     let which = Which { client, scope, server: Server::Readonly, stdio: false, name: name.to_owned() };
+    // It is run in another shell, which has neither this process's flags nor its variables.
+    let mut commands = Commands::bare(&context.environment);
+    for (flag, root) in [("--runtime-root", &context.settings.runtime_root), ("--runs", &context.settings.runs_root)] {
+        commands.push(flag, root.to_str()?);
+    }
     let show = if client.is_written() { "--write" } else { "--print" };
     Some(InstallView {
         client: client.word(),
@@ -260,7 +270,7 @@ fn offer(context: &Context, client: Client, scope: Scope) -> Option<InstallView>
         file: file.display().to_string(),
         text,
         client_command: client.own_command(scope, name, &target),
-        command: which.command(context, show),
+        command: which.line(&commands, show),
         written: client.is_written(),
     })
 }

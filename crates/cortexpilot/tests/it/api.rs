@@ -232,7 +232,12 @@ fn how_a_server_was_configured_is_what_the_command_line_says_of_itself_and_holds
     let printed = place.home.json(&[], &["mcp", "install", "cursor", "--scope", "project"], 0);
     let offered = of("cursor", "project");
     assert_eq!((&offered["text"], &offered["written"]), (&printed["text"], &json!(false)));
-    assert_eq!(of("codex", "project")["written"], true);
+    let codex = of("codex", "project");
+    assert_eq!(codex["written"], true);
+    // Whoever copies it has another shell, without what this server was started with.
+    let command = codex["command"].as_str().unwrap();
+    let roots = format!("--runtime-root {root} --runs {}", place.home.runs().display());
+    assert!(command.ends_with(&roots), "{command}");
 }
 
 #[test]

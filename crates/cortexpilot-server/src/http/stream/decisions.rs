@@ -101,13 +101,7 @@ pub(crate) fn stream(call: Call) -> Answer {
         let follows = on_unless_off(&call, "follow")?;
         let reader = call.state.app.reader();
         let source = DecisionLines { lines: Lines { reader: reader.clone(), file: LedgerFile::Decisions } };
-        let (position, known) = match last_event_id(&call) {
-            None => (source.lines.head().await?, true),
-            Some(id) => match source.lines.place(&id).await? {
-                Some(place) => (place, true),
-                None => (source.lines.head().await?, false),
-            },
-        };
+        let (position, known) = source.lines.begin(last_event_id(&call)).await?;
         let mut first = if follows { opening() } else { Vec::new() };
         if !known {
             first.extend_from_slice(&reset(ResetReason::PositionUnknown));

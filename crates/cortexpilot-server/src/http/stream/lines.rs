@@ -58,13 +58,23 @@ impl Lines {
     }
 
     /// The place behind the last line.
-    pub(super) async fn head(&self) -> Result<Behind, StoreError> {
+    async fn head(&self) -> Result<Behind, StoreError> {
         let last = self.lines(LinesFrom::Before(None), 1).await?;
         Ok(last.lines.first().map_or(Behind::NOTHING, Behind::of))
     }
 
+    /// Where a stream begins, and whether that is where its caller wanted to go on: behind the last line, unless an id that is
+    /// known was sent.
+    pub(super) async fn begin(&self, last_event_id: Option<String>) -> Result<(Behind, bool), StoreError> {
+        let Some(id) = last_event_id else { return Ok((self.head().await?, true)) };
+        match self.place(&id).await? {
+            Some(place) => Ok((place, true)),
+            None => Ok((self.head().await?, false)),
+        }
+    }
+
     /// The place that this id names; `None` where it is no place of this ledger.
-    pub(super) async fn place(&self, id: &str) -> Result<Option<Behind>, StoreError> {
+    async fn place(&self, id: &str) -> Result<Option<Behind>, StoreError> {
         let (seq, digits) = id.split_once('-').map_or((id, None), |(seq, digits)| (seq, Some(digits)));
         let plain = !seq.is_empty() && seq.bytes().all(|byte| byte.is_ascii_digit());
         let Some(seq) = seq.parse::<u64>().ok().filter(|_| plain) else { return Ok(None) };
